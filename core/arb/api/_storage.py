@@ -1,0 +1,55 @@
+"""What a storage plugin provides: transactions over SQL. All logic is in arb's storage package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+SqlValue = str | int | bytes | Decimal | None
+"""What a statement takes and a row holds. A Decimal column may come back as str; never as float."""
+
+Row = Mapping[str, SqlValue]
+
+
+class Dialect(StrEnum):
+    """Which SQL a storage speaks; statements differ by column types only."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class Transaction(Protocol):
+    """Statements that take effect together or not at all. Placeholders are `?`."""
+
+    async def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
+        """Run one statement; return the number of rows it changed."""
+        ...
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        """Run one statement for each row."""
+        ...
+
+    async def query(self, sql: str, values: Sequence[SqlValue] = ()) -> list[Row]:
+        """Return all rows."""
+        ...
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """A durable database."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return the SQL it speaks."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin; commit durably on leaving, roll back on an exception.
+
+        Raises:
+            StorageError: it could not be begun or committed; nothing of it took effect.
+        """
+        ...

@@ -1,0 +1,56 @@
+"""What happened, for people and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class EventKind(StrEnum):
+    """Stable names of events."""
+
+    RUN_STARTED = "run.started"
+    RUN_STOPPED = "run.stopped"
+    HEDGE_OPENING = "hedge.opening"
+    HEDGE_OPENED = "hedge.opened"
+    HEDGE_ABANDONED = "hedge.abandoned"
+    HEDGE_CLOSING = "hedge.closing"
+    HEDGE_CLOSED = "hedge.closed"
+    HEDGE_HALTED = "hedge.halted"
+    ORDER_REJECTED = "order.rejected"
+    ORDER_IN_DOUBT = "order.in_doubt"
+    ORDER_VETOED = "order.vetoed"
+    FUNDING_PAID = "funding.paid"
+    FUNDING_INTERVAL_CHANGED = "funding.interval_changed"
+    EXCHANGE_FAILED = "exchange.failed"
+    EXCHANGE_RECOVERED = "exchange.recovered"
+    BOOKS_DIFFER = "books.differ"
+    PLUGIN_FAILED = "plugin.failed"
+
+
+class Severity(StrEnum):
+    """How urgently a person should look."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of the journal.
+
+    Attributes:
+        subject: What it is about: a hedge, an order, an exchange, a plugin.
+        message: One line for people.
+        data: Details as text; numbers as they were used. Never a secret.
+    """
+
+    ts_ns: int
+    kind: EventKind
+    subject: str
+    message: str
+    severity: Severity = Severity.INFO
+    data: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

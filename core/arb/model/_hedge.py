@@ -1,0 +1,178 @@
+"""Hedges: positions on two or more exchanges that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from ._account import PositionSide
+from ._ids import HedgeId, InstrumentId
+from ._money import ZERO
+from ._order import Side
+
+Numbers = Mapping[str, str]
+"""Named numbers behind a decision, as text so that they are stored and shown as they were used."""
+
+
+class HedgeStatus(StrEnum):
+    """Where a hedge is in its life."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+    ABANDONED = "abandoned"
+    """The entry failed and every leg is flat again."""
+    HALTED = "halted"
+    """Not balanced and not repairable within the budget: a person has to look."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no leg is open any more."""
+        return self in (HedgeStatus.CLOSED, HedgeStatus.ABANDONED)
+
+
+HEDGE_TRANSITIONS: Final[Mapping[HedgeStatus, frozenset[HedgeStatus]]] = MappingProxyType(
+    {
+        HedgeStatus.OPENING: frozenset({HedgeStatus.OPEN, HedgeStatus.ABANDONED, HedgeStatus.HALTED}),
+        HedgeStatus.OPEN: frozenset({HedgeStatus.CLOSING, HedgeStatus.HALTED}),
+        # Back to OPEN: nothing could be closed and both legs still stand.
+        HedgeStatus.CLOSING: frozenset({HedgeStatus.CLOSED, HedgeStatus.OPEN, HedgeStatus.HALTED}),
+        HedgeStatus.HALTED: frozenset({HedgeStatus.OPEN, HedgeStatus.CLOSING, HedgeStatus.CLOSED}),
+        HedgeStatus.CLOSED: frozenset(),
+        HedgeStatus.ABANDONED: frozenset(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegPlan:
+    """One side of a planned hedge.
+
+    Attributes:
+        quantity: Contracts, positive.
+    """
+
+    instrument: InstrumentId
+    side: PositionSide
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgePlan:
+    """What a strategy wants opened; execution decides how.
+
+    Attributes:
+        base: The asset all legs share.
+        max_slippage_bps: Of each leg against its mid price on arrival.
+        numbers: The figures behind the decision, kept for `arb explain`.
+    """
+
+    base: str
+    legs: tuple[LegPlan, ...]
+    max_slippage_bps: Decimal
+    reason: str
+    numbers: Numbers = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One side of a hedge, as filled so far.
+
+    Attributes:
+        target_quantity: Contracts planned.
+        multiplier: Base units per contract.
+        entry_quantity: Contracts filled on entry, cumulative.
+        entry_price: Average of the entry fills; None before the first.
+        exit_quantity: Contracts filled on exit or unwind, cumulative.
+        exit_price: Average of the exit fills; None before the first.
+    """
+
+    instrument: InstrumentId
+    side: PositionSide
+    target_quantity: Decimal
+    multiplier: Decimal
+    entry_quantity: Decimal = ZERO
+    entry_price: Decimal | None = None
+    exit_quantity: Decimal = ZERO
+    exit_price: Decimal | None = None
+
+    @property
+    def open_quantity(self) -> Decimal:
+        """Return the contracts still held."""
+        return self.entry_quantity - self.exit_quantity
+
+    @property
+    def base_quantity(self) -> Decimal:
+        """Return the signed exposure in units of the base asset."""
+        return self.open_quantity * self.multiplier * self.side.sign
+
+    @property
+    def entry_side(self) -> Side:
+        """Return the side of orders that open this leg."""
+        return Side.BUY if self.side is PositionSide.LONG else Side.SELL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedge:
+    """Positions that are neutral together.
+
+    Attributes:
+        strategy: The strategy's name in the configuration.
+        entry_reason: Why it was opened; `entry_numbers` are the figures used.
+        exit_reason: Why it was closed; empty while it is open.
+        max_slippage_bps: Bound of each leg's entry, against its mid price on arrival.
+    """
+
+    id: HedgeId
+    strategy: str
+    base: str
+    legs: tuple[Leg, ...]
+    status: HedgeStatus
+    created_ns: int
+    max_slippage_bps: Decimal
+    entry_reason: str
+    entry_numbers: Numbers = field(default_factory=lambda: MappingProxyType({}))
+    opened_ns: int | None = None
+    closed_ns: int | None = None
+    exit_reason: str = ""
+    exit_numbers: Numbers = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def imbalance(self) -> Decimal:
+        """Return the signed sum of the legs' exposures in base units; zero when neutral."""
+        return sum((leg.base_quantity for leg in self.legs), ZERO)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no leg holds anything."""
+        return all(leg.open_quantity == 0 for leg in self.legs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHedge:
+    """A strategy's wish to open a hedge."""
+
+    plan: HedgePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseHedge:
+    """A strategy's wish to close a hedge.
+
+    Attributes:
+        max_slippage_bps: Of each leg against its mid price on arrival.
+    """
+
+    hedge_id: HedgeId
+    max_slippage_bps: Decimal
+    reason: str
+    numbers: Numbers = field(default_factory=lambda: MappingProxyType({}))
+
+
+Intent = OpenHedge | CloseHedge
+"""What a strategy returns; risk and execution decide whether and how."""
