@@ -1,0 +1,152 @@
+"""Making hedges, order requests and events from plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from arb.model import (
+    Event,
+    EventKind,
+    Hedge,
+    HedgeId,
+    HedgePlan,
+    HedgeStatus,
+    Instrument,
+    InstrumentId,
+    Leg,
+    Order,
+    OrderPurpose,
+    OrderRecord,
+    OrderRequest,
+    OrderStatus,
+    Severity,
+    TimeInForce,
+)
+
+from ._client_ids import client_order_id
+from ._next_step import PlannedOrder, Settle
+from ._pricing import banded_price
+
+
+def new_hedge(
+    plan: HedgePlan, instruments: Mapping[InstrumentId, Instrument], *, hedge_id: HedgeId, strategy: str, now_ns: int
+) -> Hedge:
+    """Return the hedge a plan asks for, with nothing filled yet."""
+    return Hedge(
+        id=hedge_id,
+        strategy=strategy,
+        base=plan.base,
+        legs=tuple(
+            Leg(
+                instrument=leg.instrument,
+                side=leg.side,
+                target_quantity=leg.quantity,
+                multiplier=instruments[leg.instrument].multiplier,
+            )
+            for leg in plan.legs
+        ),
+        status=HedgeStatus.OPENING,
+        created_ns=now_ns,
+        max_slippage_bps=plan.max_slippage_bps,
+        entry_reason=plan.reason,
+        entry_numbers=plan.numbers,
+    )
+
+
+def entry_orders(hedge: Hedge) -> tuple[PlannedOrder, ...]:
+    """Return the first orders of a new hedge."""
+    return tuple(
+        PlannedOrder(
+            leg_index=index,
+            side=leg.entry_side,
+            quantity=leg.target_quantity,
+            purpose=OrderPurpose.ENTRY,
+            attempt=0,
+            band_bps=hedge.max_slippage_bps,
+        )
+        for index, leg in enumerate(hedge.legs)
+    )
+
+
+def new_record(
+    hedge: Hedge, planned: PlannedOrder, instrument: Instrument, *, mid: Decimal, now_ns: int
+) -> OrderRecord:
+    """Return the record of an order that is about to be sent: it is committed before the wire is touched."""
+    request = OrderRequest(
+        client_order_id=client_order_id(hedge.id, planned.leg_index, planned.attempt),
+        instrument=instrument.id,
+        side=planned.side,
+        quantity=planned.quantity,
+        price=banded_price(instrument, planned.side, mid, planned.band_bps),
+        time_in_force=TimeInForce.IOC,
+        reduce_only=planned.reduce_only,
+    )
+    return OrderRecord(
+        order=Order(request=request, status=OrderStatus.SUBMITTED, ts_event_ns=now_ns),
+        hedge_id=hedge.id,
+        leg_index=planned.leg_index,
+        purpose=planned.purpose,
+        attempt=planned.attempt,
+        arrival_price=mid,
+        created_ns=now_ns,
+    )
+
+
+def refused(plan: HedgePlan, why: str, now_ns: int) -> Event:
+    """Return the event of a plan that was not carried out."""
+    return Event(
+        ts_ns=now_ns,
+        kind=EventKind.ORDER_VETOED,
+        severity=Severity.WARNING,
+        subject=plan.base,
+        message=f"hedge on {plan.base} not opened: {why}",
+        data={"legs": ", ".join(leg.instrument for leg in plan.legs), **plan.numbers},
+    )
+
+
+def opening(hedge: Hedge) -> Event:
+    """Return the event of an entry that begins."""
+    legs = ", ".join(f"{leg.side} {leg.target_quantity} {leg.instrument}" for leg in hedge.legs)
+    return Event(
+        ts_ns=hedge.created_ns,
+        kind=EventKind.HEDGE_OPENING,
+        subject=hedge.id,
+        message=f"opening {hedge.base}: {legs} ({hedge.entry_reason})",
+        data=dict(hedge.entry_numbers),
+    )
+
+
+def closing(hedge: Hedge, now_ns: int) -> Event:
+    """Return the event of an exit that begins."""
+    return Event(
+        ts_ns=now_ns,
+        kind=EventKind.HEDGE_CLOSING,
+        subject=hedge.id,
+        message=f"closing {hedge.base}: {hedge.exit_reason}",
+        data=dict(hedge.exit_numbers),
+    )
+
+
+def settled(hedge: Hedge, step: Settle, now_ns: int) -> Event:
+    """Return the event of a hedge that reached a resting status."""
+    kind, severity = {
+        HedgeStatus.OPEN: (EventKind.HEDGE_OPENED, Severity.INFO),
+        HedgeStatus.CLOSED: (EventKind.HEDGE_CLOSED, Severity.INFO),
+        HedgeStatus.ABANDONED: (EventKind.HEDGE_ABANDONED, Severity.WARNING),
+        HedgeStatus.HALTED: (EventKind.HEDGE_HALTED, Severity.ALARM),
+    }[hedge.status]
+    prices = ", ".join(
+        f"{leg.instrument} {leg.side} {leg.entry_quantity} at {leg.entry_price}"
+        + (f", out {leg.exit_quantity} at {leg.exit_price}" if leg.exit_quantity else "")
+        for leg in hedge.legs
+    )
+    note = f" ({step.note})" if step.note else ""
+    return Event(
+        ts_ns=now_ns,
+        kind=kind,
+        severity=severity,
+        subject=hedge.id,
+        message=f"{hedge.base} is {hedge.status}: {prices}{note}",
+        data={"imbalance": str(hedge.imbalance)},
+    )

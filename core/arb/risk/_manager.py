@@ -1,0 +1,141 @@
+"""The gate in front of every hedge that opens risk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from arb.model import BPS, ZERO, ExchangeName, Fresh, HedgePlan, InstrumentStatus, PositionSide
+
+from ._limits import AccountRisk, PricedLeg, Refusal, RefusalCode, RiskLimits
+
+_GATE: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedPlan:
+    """A plan that passed every limit. Execution takes nothing else, and only the gate makes one.
+
+    Raises:
+        TypeError: made anywhere but in :class:`RiskManager`.
+    """
+
+    plan: HedgePlan
+    gate: object
+
+    def __post_init__(self) -> None:
+        """Refuse an approval that the gate did not give."""
+        if self.gate is not _GATE:
+            raise TypeError("only RiskManager approves plans")
+
+
+class RiskManager:
+    """Compares plans with the limits. It keeps no state: everything it needs is handed in."""
+
+    def __init__(self, limits: RiskLimits) -> None:
+        self._limits = limits
+
+    def approve(
+        self,
+        plan: HedgePlan,
+        legs: Sequence[PricedLeg],
+        accounts: Mapping[ExchangeName, AccountRisk],
+        *,
+        open_hedges: int,
+    ) -> ApprovedPlan | tuple[Refusal, ...]:
+        """Return the approval, or every limit the plan breaks.
+
+        `legs` are the plan's, in order; `accounts` holds every exchange that is configured.
+        """
+        refusals = tuple(self._refusals(plan, legs, accounts, open_hedges))
+        return refusals or ApprovedPlan(plan, _GATE)
+
+    def _refusals(
+        self,
+        plan: HedgePlan,
+        legs: Sequence[PricedLeg],
+        accounts: Mapping[ExchangeName, AccountRisk],
+        open_hedges: int,
+    ) -> Iterator[Refusal]:
+        if open_hedges >= self._limits.max_hedges:
+            yield _broken(RefusalCode.HEDGE_COUNT, plan.base, Decimal(open_hedges), Decimal(self._limits.max_hedges))
+        yield from _neutrality(plan, legs)
+        prices = [leg.mid_usd for leg in legs]
+        for leg in legs:
+            if leg.instrument.status is not InstrumentStatus.TRADING:
+                yield Refusal(code=RefusalCode.NOT_TRADING, subject=leg.instrument.id)
+            if not isinstance(leg.mid_usd, Fresh):
+                yield Refusal(code=RefusalCode.PRICE_UNKNOWN, subject=leg.instrument.id)
+        known = [price.value for price in prices if isinstance(price, Fresh)]
+        if len(known) < len(legs):
+            return  # without prices no notional can be computed, and the plan is refused already
+        yield from self._divergence(plan, legs, known)
+        yield from self._notionals(plan, legs, known, accounts)
+
+    def _divergence(self, plan: HedgePlan, legs: Sequence[PricedLeg], prices: Sequence[Decimal]) -> Iterator[Refusal]:
+        per_base = [price / leg.instrument.multiplier for leg, price in zip(legs, prices, strict=True)]
+        gap_bps = (max(per_base) / min(per_base) - 1) / BPS
+        if gap_bps > self._limits.max_mark_divergence_bps:
+            yield _broken(RefusalCode.PRICE_DIVERGENCE, plan.base, gap_bps, self._limits.max_mark_divergence_bps)
+
+    def _notionals(
+        self,
+        plan: HedgePlan,
+        legs: Sequence[PricedLeg],
+        prices: Sequence[Decimal],
+        accounts: Mapping[ExchangeName, AccountRisk],
+    ) -> Iterator[Refusal]:
+        limits = self._limits
+        added: dict[ExchangeName, Decimal] = {}
+        for leg, price in zip(legs, prices, strict=True):
+            notional = leg.quantity * price
+            if notional > limits.max_hedge_notional_usd:
+                yield _broken(RefusalCode.HEDGE_NOTIONAL, leg.instrument.id, notional, limits.max_hedge_notional_usd)
+            exchange = leg.instrument.exchange
+            added[exchange] = added.get(exchange, ZERO) + notional
+        total = sum((account.gross_notional_usd for account in accounts.values()), ZERO) + sum(added.values(), ZERO)
+        if total > limits.max_total_notional_usd:
+            yield _broken(RefusalCode.TOTAL_NOTIONAL, plan.base, total, limits.max_total_notional_usd)
+        for exchange, notional in added.items():
+            rate = max(
+                leg.instrument.margin_tier(notional).maintenance_rate
+                for leg in legs
+                if leg.instrument.exchange == exchange
+            )
+            yield from self._account(accounts[exchange], notional, rate)
+
+    def _account(self, account: AccountRisk, added: Decimal, maintenance_rate: Decimal) -> Iterator[Refusal]:
+        limits, exchange = self._limits, account.exchange
+        gross = account.gross_notional_usd + added
+        if gross > limits.max_exchange_notional_usd:
+            yield _broken(RefusalCode.EXCHANGE_NOTIONAL, exchange, gross, limits.max_exchange_notional_usd)
+        if not isinstance(account.equity_usd, Fresh):
+            yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=exchange)
+            return
+        equity = account.equity_usd.value
+        if gross > equity * limits.max_leverage:
+            leverage = gross / equity if equity > 0 else Decimal("Infinity")
+            yield _broken(RefusalCode.LEVERAGE, exchange, leverage, limits.max_leverage)
+        # As if all positions lost together: the distance of one cross short of the gross size
+        # (handbook C7), the smaller of the two sides.
+        distance = (equity - maintenance_rate * gross) / (gross * (1 + maintenance_rate))
+        if distance < limits.min_liquidation_distance:
+            yield _broken(RefusalCode.LIQUIDATION_DISTANCE, exchange, distance, limits.min_liquidation_distance)
+
+
+def _neutrality(plan: HedgePlan, legs: Sequence[PricedLeg]) -> Iterator[Refusal]:
+    sides = {leg.side for leg in plan.legs}
+    if len(plan.legs) < 2 or sides != {PositionSide.LONG, PositionSide.SHORT}:
+        yield Refusal(code=RefusalCode.NOT_NEUTRAL, subject=plan.base)
+        return
+    imbalance = abs(sum((leg.base_quantity for leg in legs), ZERO))
+    # Half of the coarsest step: what no order on any leg could make smaller (handbook C6).
+    tolerance = max(leg.instrument.lot_size * leg.instrument.multiplier for leg in legs) / 2
+    if imbalance > tolerance:
+        yield _broken(RefusalCode.NOT_NEUTRAL, plan.base, imbalance, tolerance)
+
+
+def _broken(code: RefusalCode, subject: str, value: Decimal, limit: Decimal) -> Refusal:
+    return Refusal(code=code, subject=subject, value=value, limit=limit)
