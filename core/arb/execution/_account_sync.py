@@ -31,7 +31,7 @@ class AccountSync:
 
     async def start(self, now_ns: int) -> None:
         """Begin with an account's history at its first run: what it did before is not ours."""
-        async with self._recorder.journal.transaction() as tx:
+        async with self._recorder.transaction() as tx:
             for exchange in self._exchanges:
                 for what in (_FILLS, _PAYMENTS):
                     if await tx.cursor(exchange, what) is None:
@@ -46,7 +46,7 @@ class AccountSync:
         fills = await trading.fetch_fills(since)
         if not self._has_news(exchange, _FILLS, [fill.fill_id for fill in fills]):
             return ()
-        async with self._recorder.journal.transaction() as tx:
+        async with self._recorder.transaction() as tx:
             new = await tx.add_fills(fills)
             await tx.put_cursor(exchange, _FILLS, max(fill.ts_event_ns for fill in fills))
         return new
@@ -60,7 +60,7 @@ class AccountSync:
         payments = await found.trading.fetch_funding_payments(since)
         if not self._has_news(exchange, _PAYMENTS, [payment.payment_id for payment in payments]):
             return ()
-        async with self._recorder.journal.transaction() as tx:
+        async with self._recorder.transaction() as tx:
             new = await tx.add_funding_payments(payments)
             await tx.put_cursor(exchange, _PAYMENTS, max(payment.settled_ns for payment in payments))
         await self._recorder.events([_paid(payment) for payment in new])

@@ -1,0 +1,258 @@
+"""The composition root: every part built from the configuration and joined to the others."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from arb.api import (
+    CacheTier,
+    Capability,
+    ConfigError,
+    Context,
+    Exchange,
+    Extension,
+    PriceSource,
+    StateStore,
+    Storage,
+    Strategy,
+)
+from arb.execution import AccountSync, AtomicMultiOrderExecutor, ExecutionServices, LeverageKeeper, Recorder
+from arb.funding import FinderSettings, FundingBook, FundingCollector, FxBook, OpportunityFinder, StatsBook
+from arb.kernel import Composition, Family, open_family
+from arb.marketdata import PriceProvider
+from arb.model import (
+    DAY_NS,
+    HOUR_NS,
+    Event,
+    ExchangeName,
+    FundingKind,
+    Instrument,
+    InstrumentId,
+)
+from arb.risk import RiskLimits, RiskManager
+from arb.storage import Journal, JournalStateStore
+
+from ._accounts import Accounts
+from ._context import Ports, make_context
+from ._engine import Engine, EngineParts, RunningStrategy
+from ._hedge_money import HedgeMoney
+from ._keeper import Keeper
+from ._modes import Mode, RunOptions
+from ._periodic import StopSignal
+
+_HISTORY_NS = 14 * DAY_NS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An assembled run."""
+
+    engine: Engine
+    parts: EngineParts
+    journal: Journal
+    extensions: Mapping[str, Extension]
+    stop: StopSignal
+
+
+Observe = Callable[[App], None]
+"""Called after every step of a run; it must return quickly."""
+
+
+class NoState:
+    """The state store of plugins that open before there is a journal; they have nothing to remember."""
+
+    async def get(self, key: str) -> str | None:
+        """Return nothing."""
+        return None
+
+    async def put(self, key: str, value: str) -> None:
+        """Refuse: a value that would be lost must not look stored."""
+        raise RuntimeError("a storage plugin cannot keep state in the storage")
+
+
+@asynccontextmanager
+async def assembled(
+    composition: Composition, ports: Ports, options: RunOptions, *, observe: Observe
+) -> AsyncIterator[App]:
+    """Open every plugin, join the parts, and close all of it in reverse on leaving."""
+    async with AsyncExitStack() as stack:
+        opening = _Opening(stack, composition, ports)
+        storages = await opening.family(Family.STORAGES, NoState())
+        journal = await Journal.open(cast("Storage", storages["main"]))
+        recorder = Recorder(journal, ports.clock, _Notifier(composition).tell)
+        tiers = cast("dict[str, CacheTier]", await opening.family(Family.CACHE_TIERS, journal))
+        sources = cast("dict[str, PriceSource]", await opening.family(Family.PRICE_SOURCES, journal))
+        exchanges = await _open_exchanges(opening, journal, options)
+        strategies = cast("dict[str, Strategy]", await opening.family(Family.STRATEGIES, journal))
+        stop = StopSignal()
+        parts = await _join(
+            composition, ports, recorder, exchanges, strategies, PriceProvider(ports.clock, exchanges, tiers, sources)
+        )
+        extensions = cast("dict[str, Extension]", await opening.family(Family.EXTENSIONS, journal))
+        engine = Engine(parts, stop, lambda: observe(app))
+        app = App(engine=engine, parts=parts, journal=journal, extensions=extensions, stop=stop)
+        yield app
+
+
+class _Notifier:
+    """Tells observers; one that fails is reported to its log and stops nobody."""
+
+    def __init__(self, composition: Composition) -> None:
+        self._registry = composition.registry
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on that the journal already holds."""
+        for plugin, error in self._registry.notify(event):
+            logging.getLogger(f"arb.plugins.{plugin}").error("arb_event failed: %s: %s", type(error).__name__, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Opens families, giving each plugin its context."""
+
+    stack: AsyncExitStack
+    composition: Composition
+    ports: Ports
+
+    async def family(self, family: Family, memory: Journal | StateStore) -> dict[str, object]:
+        """Open one family in the order of the configuration."""
+
+        def context(of: Family, alias: str) -> Context:
+            state = (
+                JournalStateStore(memory, f"{of}:{alias}", self.ports.clock) if isinstance(memory, Journal) else memory
+            )
+            return make_context(self.ports, of, alias, state)
+
+        return await open_family(self.stack, self.composition, family, context)
+
+
+async def _open_exchanges(opening: _Opening, journal: Journal, options: RunOptions) -> dict[ExchangeName, Exchange]:
+    opened = cast("dict[ExchangeName, Exchange]", await opening.family(Family.EXCHANGES, journal))
+    if options.mode is Mode.LIVE or all(Capability.SIMULATED in one.capabilities for one in opened.values()):
+        return opened
+    # Imported here: a live run has no simulation in it.
+    from arb.simulation import open_paper_exchange
+
+    paper: dict[ExchangeName, Exchange] = {}
+    for name, inner in opened.items():
+        if Capability.SIMULATED in inner.capabilities:
+            paper[name] = inner
+            continue
+        context = make_context(
+            opening.ports, "paper", name, JournalStateStore(journal, f"paper:{name}", opening.ports.clock)
+        )
+        amount = opening.composition.config.exchanges[name].paper_deposit
+        deposits = {await _main_currency(inner): amount}
+        paper[name] = await opening.stack.enter_async_context(open_paper_exchange(inner, context, deposits=deposits))
+    return paper
+
+
+async def _main_currency(exchange: Exchange) -> str:
+    """Return the quote currency of most instruments: a paper account is funded in it."""
+    quotes = Counter(one.quote for one in await exchange.market.fetch_instruments())
+    if not quotes:
+        raise ConfigError(f"[exchanges.{exchange.name}]: lists no instrument, so there is nothing to trade on paper")
+    return max(quotes, key=lambda quote: (quotes[quote], quote))
+
+
+async def _join(
+    composition: Composition,
+    ports: Ports,
+    recorder: Recorder,
+    exchanges: Mapping[ExchangeName, Exchange],
+    strategies: Mapping[str, Strategy],
+    prices: PriceProvider,
+) -> EngineParts:
+    config, clock = composition.config, ports.clock
+    now = clock.now_ns()
+    instruments: dict[InstrumentId, Instrument] = {one.id: one for one in await recorder.journal.instruments()}
+    max_age = max(2 * config.run.collect_every, config.run.max_price_age)
+    funding, stats = FundingBook(max_age_ns=max_age), StatsBook(max_age_ns=max_age)
+    fx = FxBook(assumed=config.run.fx, max_age_ns=max_age)
+    for instrument in instruments:
+        funding.add_settled(
+            await recorder.journal.funding_rates(instrument, FundingKind.SETTLED, now - _HISTORY_NS, now)
+        )
+    accounts = Accounts(exchanges, clock, fx, max_age_ns=config.run.max_price_age, timeout_ns=config.run.order_timeout)
+    money = HedgeMoney(accounts.usd_rate)
+    sync = AccountSync(exchanges, recorder)
+    executor = AtomicMultiOrderExecutor(
+        ExecutionServices(
+            exchanges=exchanges,
+            instruments=instruments,
+            prices=prices,
+            recorder=recorder,
+            sync=sync,
+            leverage=LeverageKeeper(
+                exchanges, {ExchangeName(k): v.leverage for k, v in config.exchanges.items() if v.leverage is not None}
+            ),
+            clock=clock,
+            ids=ports.ids,
+            veto=composition.registry.veto_order,
+            usd_rate=accounts.usd_rate,
+            max_price_age_ns=config.run.max_price_age,
+            order_timeout_ns=config.run.order_timeout,
+        )
+    )
+    finder = OpportunityFinder(
+        instruments=instruments,
+        funding=funding,
+        stats=stats,
+        fx=fx,
+        prices=prices,
+        clock=clock,
+        settings=FinderSettings(max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage),
+    )
+    return EngineParts(
+        clock=clock,
+        exchanges=exchanges,
+        instruments=instruments,
+        strategies=[
+            RunningStrategy(name=name, strategy=one, exchanges=frozenset(config.strategies[name].exchanges))
+            for name, one in strategies.items()
+        ],
+        recorder=recorder,
+        collector=FundingCollector(
+            exchanges=list(exchanges.values()),
+            instruments=instruments,
+            clock=clock,
+            funding=funding,
+            stats=stats,
+            fx=fx,
+        ),
+        funding_book=funding,
+        finder=finder,
+        prices=prices,
+        accounts=accounts,
+        keeper=Keeper(
+            exchanges=exchanges,
+            accounts=accounts,
+            sync=sync,
+            executor=executor,
+            recorder=recorder,
+            money=money,
+            clock=clock,
+        ),
+        executor=executor,
+        risk=RiskManager(
+            RiskLimits(
+                max_hedge_notional_usd=config.risk.max_hedge_notional_usd,
+                max_exchange_notional_usd=config.risk.max_exchange_notional_usd,
+                max_total_notional_usd=config.risk.max_total_notional_usd,
+                max_hedges=config.risk.max_hedges,
+                max_leverage=config.risk.max_leverage,
+                min_liquidation_distance=config.risk.min_liquidation_distance,
+                max_mark_divergence_bps=config.risk.max_mark_divergence_bps,
+            )
+        ),
+        money=money,
+        collect_every_ns=config.run.collect_every,
+        sample_every_ns=config.run.sample_every,
+        instruments_every_ns=HOUR_NS,
+        max_price_age_ns=config.run.max_price_age,
+    )

@@ -1,0 +1,156 @@
+"""Keeping our record and the venues' in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from arb.api import Clock, Exchange, ExchangeError
+from arb.execution import AccountSync, AtomicMultiOrderExecutor, Recorder
+from arb.model import (
+    ZERO,
+    Event,
+    EventKind,
+    ExchangeName,
+    Fresh,
+    FundingPayment,
+    Hedge,
+    HedgeStatus,
+    InstrumentId,
+    Severity,
+    exchange_of,
+)
+
+from ._accounts import Accounts
+from ._hedge_money import HedgeMoney
+
+_UNFINISHED = (HedgeStatus.OPENING, HedgeStatus.CLOSING)
+_LIVE = (HedgeStatus.OPENING, HedgeStatus.OPEN, HedgeStatus.CLOSING, HedgeStatus.HALTED)
+
+
+class Keeper:
+    """Reads accounts, fills and payments; continues interrupted hedges; compares the books.
+
+    Attributes:
+        hedges: Every hedge that is not final, as stored.
+        differences: What the last comparison found, by instrument; while there is one nothing opens.
+    """
+
+    def __init__(
+        self,
+        *,
+        exchanges: Mapping[ExchangeName, Exchange],
+        accounts: Accounts,
+        sync: AccountSync,
+        executor: AtomicMultiOrderExecutor,
+        recorder: Recorder,
+        money: HedgeMoney,
+        clock: Clock,
+    ) -> None:
+        self._exchanges = exchanges
+        self._accounts = accounts
+        self._sync = sync
+        self._executor = executor
+        self._recorder = recorder
+        self._money = money
+        self._clock = clock
+        self._failing: dict[ExchangeName, str] = {}
+        self.hedges: Sequence[Hedge] = ()
+        self.differences: Mapping[InstrumentId, str] = {}
+
+    async def start(self) -> None:
+        """Take over what an earlier run left."""
+        await self._sync.start(self._clock.now_ns())
+        self.hedges = await self._recorder.journal.hedges(statuses=_LIVE)
+        await self._money.load(self._recorder.journal, self.hedges)
+
+    async def update(self) -> None:
+        """Bring everything up to date; a venue that cannot be read is reported and keeps its old state."""
+        failures = dict(await self._accounts.refresh())
+        names = [name for name, exchange in self._exchanges.items() if exchange.trading is not None]
+        pulled = await asyncio.gather(*(self._pull(name) for name in names))
+        for name, result in zip(names, pulled, strict=True):
+            if isinstance(result, ExchangeError):
+                failures.setdefault(name, result)
+            else:
+                self._share(result)
+        await self._report(failures)
+        for hedge in self.hedges:
+            if hedge.status in _UNFINISHED:
+                await self._executor.reconcile(hedge.id)
+                await self._accounts.refresh()
+        await self.reload()
+        await self._compare()
+
+    async def reload(self) -> None:
+        """Read the hedges again, after one was opened or closed."""
+        before = {hedge.id: hedge for hedge in self.hedges}
+        self.hedges = await self._recorder.journal.hedges(statuses=_LIVE)
+        for hedge in self.hedges:
+            if before.get(hedge.id) != hedge:
+                self._money.set_fills(hedge, await self._recorder.journal.fills(hedge_id=hedge.id))
+
+    async def _pull(self, name: ExchangeName) -> Sequence[FundingPayment] | ExchangeError:
+        try:
+            await self._sync.pull_fills(name)
+            return await self._sync.pull_payments(name)
+        except ExchangeError as error:
+            return error
+
+    def _share(self, payments: Sequence[FundingPayment]) -> None:
+        for payment in payments:
+            holders = [hedge for hedge in self.hedges if hedge.created_ns < payment.settled_ns]
+            self._money.add_payment(payment, holders)
+
+    async def _report(self, failures: Mapping[ExchangeName, ExchangeError]) -> None:
+        events = [
+            self._event(EventKind.EXCHANGE_FAILED, name, str(error), Severity.WARNING)
+            for name, error in failures.items()
+            if self._failing.get(name) != str(error)
+        ]
+        events += [
+            self._event(EventKind.EXCHANGE_RECOVERED, name, f"{name} can be read again", Severity.INFO)
+            for name in self._failing
+            if name not in failures
+        ]
+        self._failing = {name: str(error) for name, error in failures.items()}
+        if events:
+            await self._recorder.events(events)
+
+    async def _compare(self) -> None:
+        """Compare the venues' positions with our hedges where neither is moving."""
+        found: dict[InstrumentId, str] = {}
+        for name in self._exchanges:
+            reading = self._accounts.state(name)
+            if not isinstance(reading, Fresh):
+                continue
+            held = {position.instrument: position.quantity for position in reading.value.positions}
+            ours, moving = _expected(self.hedges, name)
+            for instrument in held.keys() | ours.keys():
+                venue, record = held.get(instrument, ZERO), ours.get(instrument, ZERO)
+                if venue != record and instrument not in moving:
+                    found[instrument] = f"{instrument}: the venue holds {venue}, our hedges hold {record}"
+        news = [text for instrument, text in found.items() if self.differences.get(instrument) != text]
+        self.differences = found
+        if news:
+            await self._recorder.events(
+                [self._event(EventKind.BOOKS_DIFFER, text.split(":")[0], text, Severity.ALARM) for text in news]
+            )
+
+    def _event(self, kind: EventKind, subject: str, message: str, severity: Severity) -> Event:
+        return Event(ts_ns=self._clock.now_ns(), kind=kind, subject=subject, message=message, severity=severity)
+
+
+def _expected(hedges: Sequence[Hedge], exchange: ExchangeName) -> tuple[dict[InstrumentId, Decimal], set[InstrumentId]]:
+    """Return the signed contracts our hedges hold on an exchange, and which of them are being traded."""
+    held: dict[InstrumentId, Decimal] = {}
+    moving: set[InstrumentId] = set()
+    for hedge in hedges:
+        for leg in hedge.legs:
+            if exchange_of(leg.instrument) != exchange:
+                continue
+            held[leg.instrument] = held.get(leg.instrument, ZERO) + leg.open_quantity * leg.side.sign
+            if hedge.status in _UNFINISHED:
+                moving.add(leg.instrument)
+    return held, moving

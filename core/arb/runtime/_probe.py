@@ -1,0 +1,34 @@
+"""A context for looking at one plugin outside a run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from arb.net import open_transports
+
+from ._clock import WallClock
+from ._context import Ports, RandomIds, RuntimeContext, make_context
+
+
+class _ForgetfulState:
+    """State that lasts as long as the probe."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    async def get(self, key: str) -> str | None:
+        """Return what was put under `key` during this probe."""
+        return self._values.get(key)
+
+    async def put(self, key: str, value: str) -> None:
+        """Keep `value` until the probe ends."""
+        self._values[key] = value
+
+
+@asynccontextmanager
+async def probe_context(name: str) -> AsyncIterator[RuntimeContext]:
+    """Lend a context with real time and network, and a memory that is not stored."""
+    async with open_transports() as (http, websocket):
+        ports = Ports(clock=WallClock(), ids=RandomIds(), http=http, websocket=websocket, seed=0, inline=False)
+        yield make_context(ports, "probe", name, _ForgetfulState())

@@ -1,0 +1,180 @@
+"""Starting and ending a run: which clock, which loop, which signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+from arb.api import ConfigError, Extension, HttpTransport, Storage, WebSocketTransport
+from arb.kernel import Composition, Family, open_family
+from arb.model import EquitySample, Event, EventKind, Severity, format_utc, parse_utc
+from arb.net import open_transports
+from arb.storage import Journal, RunAccount, account_run
+
+from ._assembly import App, NoState, Observe, assembled
+from ._clock import WallClock
+from ._context import Ports, RandomIds, SeededIds, make_context
+from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
+from ._periodic import StopSignal
+
+DEFAULT_START: Final = "2026-01-01T00:00:00Z"
+"""Where simulated time begins when neither the configuration nor the journal says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        account: The books of the whole stored run, earlier sessions included.
+        equity: Its equity samples, oldest first.
+        simulated_seconds: By the run's clock, of this session.
+        wall_seconds: Real time of this session.
+    """
+
+    account: RunAccount
+    equity: tuple[EquitySample, ...]
+    reason: str
+    seed: int
+    simulated_seconds: float
+    wall_seconds: float
+
+
+def execute(composition: Composition, source: str, options: RunOptions, observe: Observe) -> RunOutcome:
+    """Run until the end time, Ctrl-C or SIGTERM, and return the books.
+
+    Raises:
+        ConfigError: the options contradict the configuration.
+        ArbError: the run could not start, or had to stop; what was committed stands.
+    """
+    if options.mode is Mode.LIVE:
+        check_live(composition, source)
+    if not is_virtual(composition):
+        if options.speed != 1:
+            raise ConfigError("--speed: real exchanges run at the speed of the world; leave it out")
+        return asyncio.run(_main(composition, options, observe, _wall_ports))
+    return _execute_virtual(composition, options, observe)
+
+
+def _execute_virtual(composition: Composition, options: RunOptions, observe: Observe) -> RunOutcome:
+    # Imported here: a run on real exchanges has no simulated time in it.
+    from arb.simulation import VirtualClock, run_virtual
+
+    session, stored_ns = asyncio.run(_begin_session(composition))
+    start_ns = stored_ns if stored_ns is not None else composition.config.run.start_ns or parse_utc(DEFAULT_START)
+    until_ns = composition.config.run.until_ns if options.until_ns is None else options.until_ns
+    if until_ns is not None and until_ns <= start_ns:
+        began = format_utc(start_ns)
+        raise ConfigError(f"{format_utc(until_ns)}, the end, is not after {began}, where this run begins")
+    options = replace(options, until_ns=until_ns)
+
+    def ports(seed: int, http: HttpTransport, websocket: WebSocketTransport) -> Ports:
+        return Ports(
+            clock=VirtualClock.of_running_loop(),
+            ids=SeededIds(seed, session),
+            http=http,
+            websocket=websocket,
+            seed=seed,
+            inline=True,
+        )
+
+    speed = None if options.speed == MAX_SPEED else options.speed
+    return run_virtual(_main(composition, options, observe, ports), start_ns=start_ns, speed=speed)
+
+
+def _wall_ports(seed: int, http: HttpTransport, websocket: WebSocketTransport) -> Ports:
+    return Ports(clock=WallClock(), ids=RandomIds(), http=http, websocket=websocket, seed=seed, inline=False)
+
+
+async def _begin_session(composition: Composition) -> tuple[int, int | None]:
+    """Count this session of the stored run; return its number and the time the one before reached."""
+    async with AsyncExitStack() as stack:
+        ports = _wall_ports(0, *await stack.enter_async_context(open_transports()))
+        opened = await open_family(
+            stack,
+            composition,
+            Family.STORAGES,
+            lambda family, alias: make_context(ports, family, alias, NoState()),
+        )
+        journal = await Journal.open(cast("Storage", opened["main"]))
+        async with journal.transaction() as tx:
+            session = int(await tx.state("run", "session") or 0) + 1
+            await tx.put_state("run", "session", str(session))
+            return session, await tx.clock()
+
+
+async def _main(
+    composition: Composition,
+    options: RunOptions,
+    observe: Observe,
+    make_ports: Callable[[int, HttpTransport, WebSocketTransport], Ports],
+) -> RunOutcome:
+    seed = composition.config.run.seed if options.seed is None else options.seed
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        ports = make_ports(seed, *await stack.enter_async_context(open_transports()))
+        started_ns = ports.clock.now_ns()
+        app = await stack.enter_async_context(assembled(composition, ports, options, observe=observe))
+        stack.enter_context(_stopping_on_signals(app.stop))
+        async with _extensions(app):
+            await app.engine.run(options.until_ns)
+        return RunOutcome(
+            account=await account_run(app.journal),
+            equity=await app.journal.equity(),
+            reason=app.stop.reason,
+            seed=seed,
+            simulated_seconds=(ports.clock.now_ns() - started_ns) / 1e9,
+            wall_seconds=time.monotonic() - began,
+        )
+
+
+@contextmanager
+def _stopping_on_signals(stop: StopSignal) -> Iterator[None]:
+    """Come to rest on Ctrl-C and SIGTERM; a second one ends the run at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def ask(name: str) -> None:
+        if stop.is_set:
+            task.cancel()
+        stop.set(f"stopped by {name}")
+
+    handled = (signal.SIGINT, signal.SIGTERM)
+    for number in handled:
+        loop.add_signal_handler(number, ask, number.name)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _extensions(app: App) -> AsyncIterator[None]:
+    """Run the extensions beside the engine; one that breaks ends alone."""
+    tasks = [asyncio.create_task(_run_extension(app, name, one)) for name, one in app.extensions.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run_extension(app: App, name: str, extension: Extension) -> None:
+    try:
+        await extension.run()
+    except Exception as error:  # it may not take the run with it
+        event = Event(
+            ts_ns=app.parts.clock.now_ns(),
+            kind=EventKind.PLUGIN_FAILED,
+            severity=Severity.ALARM,
+            subject=name,
+            message=f"{type(error).__name__}: {error}",
+        )
+        await app.parts.recorder.events([event])
