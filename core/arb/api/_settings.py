@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, WithJsonSchema
 
 _UNITS_NS: Final = {
     "ms": 1_000_000,
@@ -55,7 +55,13 @@ def _resolve_secret(value: Any) -> Any:
     raise ValueError("write a secret as a reference: 'env:NAME' or 'file:PATH'")
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration)]
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{_DURATION.pattern}$", "format": "arb-duration"}, mode="validation"
+    ),
+]
 """Nanoseconds, written as `30s`, `5m`, `8h`."""
 
 Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret)]

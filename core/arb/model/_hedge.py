@@ -124,6 +124,7 @@ class Hedge:
     Attributes:
         strategy: The strategy's name in the configuration.
         entry_reason: Why it was opened; `entry_numbers` are the figures used.
+        closing_ns: When the last exit was decided; None before the first.
         exit_reason: Why it was closed; empty while it is open.
         max_slippage_bps: Bound of each leg's entry, against its mid price on arrival.
     """
@@ -138,6 +139,7 @@ class Hedge:
     entry_reason: str
     entry_numbers: Numbers = field(default_factory=lambda: MappingProxyType({}))
     opened_ns: int | None = None
+    closing_ns: int | None = None
     closed_ns: int | None = None
     exit_reason: str = ""
     exit_numbers: Numbers = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arb.api import ConfigError
+from arb.kernel import Config, parse_config, read_config
+
+LEAST = '[storages.main]\nplugin = "sqlite"\n[exchanges.a]\nplugin = "simulated"\n'
+
+
+def read(tmp_path: Path, text: str | bytes, name: str = "file.toml") -> Config:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_config(path)
+
+
+def failure(tmp_path: Path, text: str | bytes, name: str = "file.toml") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text, name)
+    return str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    text = """
+[run]
+collect_evry = "60s"
+close_timeout = 5
+start = "yesterday"
+[risk]
+max_hedges = 0
+[storages.mian]
+plugin = "sqlite"
+[exchanges.hl]
+plugn = "simulated"
+[exchanges."a.b"]
+plugin = "simulated"
+[cache_tiers.redis]
+settings = {}
+[strategies.s]
+plugin = "funding"
+exchanges = ["h", "hl"]
+[exchangs.x]
+"""
+    lines = failure(tmp_path, text)
+    assert set(lines) == {
+        "file.toml: [run] collect_evry: unknown key; did you mean 'collect_every'?",
+        "file.toml: [run] close_timeout: "
+        "write a duration as a number and a unit (ms, s, m, h, d), such as '30s', not 5",
+        "file.toml: [run] start: write a UTC time such as '2026-01-24T00:00:00Z'",
+        "file.toml: [risk] max_hedges: input should be greater than or equal to 1",
+        'file.toml: [storages] main: is missing: the journal needs a storage, such as plugin = "sqlite"',
+        "file.toml: [exchanges.hl] plugin: is missing",
+        "file.toml: [exchanges.hl] plugn: unknown key; did you mean 'plugin'?",
+        "file.toml: [exchanges] a.b: 'a.b' is not a name: use lower-case letters, digits, '-' and '_', no dots",
+        "file.toml: [cache_tiers] redis: is not in the order of [cache_tiers]: add it there or remove the table",
+        "file.toml: [strategies.s] exchanges: no exchange named 'h'; did you mean 'hl'?",
+        "file.toml: [exchangs] unknown key; did you mean 'exchanges'?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("f.toml", "", "is empty; `arb config init` writes"),
+        ("f.toml", " \n\n", "is empty"),
+        ("f.toml", "[run\n", "not TOML: "),
+        ("f.toml", "[run]\nseed = 1\nseed = 2\n", "line 3, column"),
+        ("f.toml", b"\xff\xfe", "is not UTF-8 text (byte 0)"),
+        ("f.toml", "a = " + "[" * 100_000, "nested too deeply"),
+        ("f.toml", "a = 2026-13-45", "not TOML"),
+        ("f.toml", "a = 1e999999999", "not TOML: out of range: 1e999999999"),
+        ("f.toml", "a = 1e-999999999999999999999", "not TOML: "),
+        ("f.toml", "a = " + "1" * 5000, "not TOML: "),
+        ("f.yaml", "a: 1.0e+999999999", "not YAML: out of range: 1.0e+999999999 (at line 1, column 4)"),
+        ("f.yaml", "a: " + "1" * 5000, "not YAML: "),
+        ("f.yaml", "run: [", "not YAML: "),
+        ("f.yaml", "run: {}\nrun: {}\n", "not YAML: the key 'run' is there twice (at line 2, column 1)"),
+        ("f.yaml", "- run\n", "must hold tables (run, exchanges, ...), not a list"),
+        ("f.yaml", "just text", "not a str"),
+        ("f.yaml", "a: 1\n---\nb: 2\n", "not YAML: "),
+        ("f.yaml", "1: x\n", "a key must be text, not 1 (at line 1, column 1)"),
+        ("f.yaml", "? [a]\n: x\n", "not YAML: "),
+        ("f.yaml", "a: !!python/object:os.system {}\n", "not YAML: "),
+        ("f.yaml", "a: \x00", "not YAML: "),
+        ("f.yaml", "a: " + "[" * 20_000, "nested too deeply"),
+        ("f.yaml", "a: 2026-13-45\n", "not YAML: "),
+    ],
+)
+def test_a_file_that_is_no_configuration_says_why(tmp_path: Path, name: str, text: str | bytes, expected: str) -> None:
+    lines = failure(tmp_path, text, name)
+    assert lines[0].startswith(f"{name}: ")
+    assert expected in " ".join(lines)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        read_config(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="is a folder"):
+        read_config(tmp_path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_config(Path("a\0b"))
+
+
+def test_a_recursive_yaml_is_refused(tmp_path: Path) -> None:
+    assert failure(tmp_path, "run: &a\n  seed: *a\n", "f.yaml")
+
+
+def test_toml_and_yaml_mean_the_same(tmp_path: Path) -> None:
+    yaml = """
+storages: {main: {plugin: sqlite}}
+exchanges: {a: {plugin: simulated, leverage: 1.10, settings: {x: 0.1, when: 2026-01-24}}}
+run: {start: 2026-01-24T00:00:00Z}
+"""
+    toml = """
+[run]
+start = 2026-01-24T00:00:00Z
+[storages.main]
+plugin = "sqlite"
+[exchanges.a]
+plugin = "simulated"
+leverage = 1.10
+settings = { x = 0.1, when = 2026-01-24 }
+"""
+    assert read(tmp_path, yaml, "a.yaml") == read(tmp_path, toml, "a.toml")
+
+
+def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
+    assert read(tmp_path, b"\xef\xbb\xbf" + LEAST.encode()).exchanges
+
+
+def test_digits_of_toml_are_kept(tmp_path: Path) -> None:
+    config = read(tmp_path, LEAST + "[risk]\nmax_leverage = 0.1234567890123456789012345\n")
+    assert str(config.risk.max_leverage) == "0.1234567890123456789012345"
+
+
+def test_a_document_from_elsewhere_is_checked_alike() -> None:
+    with pytest.raises(ConfigError, match=r"built-in: \[storages\] is missing"):
+        parse_config({"exchanges": {"a": {"plugin": "x"}}}, "built-in")
