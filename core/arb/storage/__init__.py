@@ -1,0 +1,32 @@
+"""The journal over a storage plugin, and the accounts of a run drawn from it."""
+
+from ._account import account_run
+from ._account_types import (
+    FillLine,
+    HedgeAccount,
+    LegAccount,
+    Parts,
+    PaymentLine,
+    RunAccount,
+    Unattributed,
+    WalletAccount,
+)
+from ._journal import Journal, JournalTransaction
+from ._reader import JournalReader
+from ._state_store import JournalStateStore
+
+__all__ = [
+    "FillLine",
+    "HedgeAccount",
+    "Journal",
+    "JournalReader",
+    "JournalStateStore",
+    "JournalTransaction",
+    "LegAccount",
+    "Parts",
+    "PaymentLine",
+    "RunAccount",
+    "Unattributed",
+    "WalletAccount",
+    "account_run",
+]

@@ -1,0 +1,69 @@
+"""Amounts that fills and payments moved into or out of a wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from arb.model import FundingPayment, exchange_of
+
+from ._account_holdings import Holdings, share_payment
+from ._account_inputs import BookedFill, Inputs, Slot, Wallet
+from ._account_types import Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One amount in the wallet's currency; received is positive."""
+
+    wallet: Wallet
+    ts_ns: int
+    slot: Slot
+    part: Part
+    amount: Decimal
+    source: BookedFill | SharedPayment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedPayment:
+    """A leg's share of a payment."""
+
+    payment: FundingPayment
+    slot: Slot
+    quantity: Decimal | None
+    amount: Decimal
+
+
+def flows_of(inputs: Inputs, held: Holdings) -> Iterator[Flow]:
+    """Yield every flow.
+
+    A fill is bought or sold at the mid price on arrival (price) and the difference to its own price
+    is slippage; together they are minus its signed cost. The value of what is held is not a flow.
+    """
+    for booked in inputs.fills:
+        yield from _fill_flows(inputs, booked)
+    for payment in inputs.payments:
+        wallet = (exchange_of(payment.instrument), payment.currency)
+        for slot, quantity, amount in share_payment(payment, held):
+            share = SharedPayment(payment=payment, slot=slot, quantity=quantity, amount=amount)
+            yield Flow(
+                wallet=wallet,
+                ts_ns=payment.settled_ns,
+                slot=slot,
+                part=Part.FUNDING,
+                amount=amount,
+                source=share,
+            )
+
+
+def _fill_flows(inputs: Inputs, booked: BookedFill) -> Iterator[Flow]:
+    fill = booked.fill
+    at = fill.price if booked.arrival_price is None else booked.arrival_price
+    trading = inputs.wallet_of(fill.instrument)
+    for part, wallet, amount in (
+        (Part.PRICE, trading, -booked.signed_quantity * at),
+        (Part.SLIPPAGE, trading, -booked.signed_quantity * (fill.price - at)),
+        (Part.FEES, (exchange_of(fill.instrument), fill.fee_currency), -fill.fee),
+    ):
+        yield Flow(wallet=wallet, ts_ns=booked.booked_ns, slot=booked.slot, part=part, amount=amount, source=booked)

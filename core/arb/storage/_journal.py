@@ -1,0 +1,142 @@
+"""The journal: everything a run has to remember, in one database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+
+from arb.api import Storage, Transaction
+from arb.model import (
+    EquitySample,
+    Event,
+    ExchangeName,
+    Fill,
+    FundingPayment,
+    FundingRate,
+    Hedge,
+    Instrument,
+    OrderRecord,
+    PositionSample,
+)
+
+from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples
+from ._once import add_once
+from ._reader import JournalReader
+from ._schema import migrate
+
+
+class JournalTransaction(JournalReader):
+    """Writes that take effect together, and reads that already see them.
+
+    Every method raises StorageError when the storage refuses.
+    """
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(lambda: nullcontext(transaction))
+        self._transaction = transaction
+
+    async def put_instruments(self, instruments: Sequence[Instrument], seen_ns: int) -> tuple[Instrument, ...]:
+        """Store new and changed rules, effective-dated; return those versions.
+
+        Args:
+            instruments: As fetched.
+            seen_ns: Now; a change that the venue does not date holds from here.
+        """
+        return await _instruments.put_instruments(self._transaction, instruments, seen_ns)
+
+    async def put_hedge(self, hedge: Hedge) -> None:
+        """Store a hedge or its new state.
+
+        Raises:
+            InvariantBroken: no path of HEDGE_TRANSITIONS leads to its status, or its legs are others.
+        """
+        await _hedges.put_hedge(self._transaction, hedge)
+
+    async def put_order(self, record: OrderRecord) -> None:
+        """Store an own order or its new state.
+
+        Raises:
+            InvariantBroken: no path of ORDER_TRANSITIONS leads to its status, its filled quantity
+                shrinks, its request differs, or its hedge is not stored.
+        """
+        await _orders.put_order(self._transaction, record)
+
+    async def add_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Store fills and return the new ones; a repeat is ignored.
+
+        Raises:
+            InvariantBroken: a fill contradicts the stored one of the same exchange and fill id.
+        """
+        return await add_once(self._transaction, _ledger.FILLS, fills)
+
+    async def add_funding_payments(self, payments: Sequence[FundingPayment]) -> tuple[FundingPayment, ...]:
+        """Store payments and return the new ones; a repeat is ignored.
+
+        Raises:
+            InvariantBroken: a payment contradicts the stored one of the same exchange and payment id.
+        """
+        return await add_once(self._transaction, _ledger.PAYMENTS, payments)
+
+    async def add_funding_rates(self, rates: Sequence[FundingRate]) -> None:
+        """Store rates; of two of one instrument, kind and time the later observed is kept."""
+        await _rates.add_funding_rates(self._transaction, rates)
+
+    async def add_equity(self, samples: Sequence[EquitySample]) -> None:
+        """Store snapshots of equity; one of the same exchange and time is replaced, with its positions."""
+        await _samples.add_equity(self._transaction, samples)
+
+    async def add_positions(self, samples: Sequence[PositionSample]) -> None:
+        """Store the positions of snapshots; an instrument without one is flat at that time.
+
+        Raises:
+            InvariantBroken: the exchange's equity of that time is not stored.
+        """
+        await _samples.add_positions(self._transaction, samples)
+
+    async def add_events(self, events: Sequence[Event]) -> None:
+        """Append events."""
+        await _events.add_events(self._transaction, events)
+
+    async def put_state(self, owner: str, key: str, value: str) -> None:
+        """Store a text of a plugin."""
+        await _memory.put_state(self._transaction, owner, key, value)
+
+    async def put_cursor(self, exchange: ExchangeName, what: str, position: int) -> None:
+        """Store how far `what` was read from an exchange."""
+        await _memory.put_cursor(self._transaction, exchange, what, position)
+
+    async def save_clock(self, ts_ns: int) -> None:
+        """Store the run's time, from which a virtual clock continues."""
+        await _memory.save_clock(self._transaction, ts_ns)
+
+
+class Journal(JournalReader):
+    """The journal over one open storage; get one from :meth:`open`.
+
+    A transaction must not be begun inside another of the same task: use the methods of the open one.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage.transaction)
+        self._storage = storage
+
+    @classmethod
+    async def open(cls, storage: Storage) -> Journal:
+        """Create or bring forward the tables and return the journal.
+
+        Raises:
+            StorageError: it cannot be read or written, or a newer arb wrote it.
+        """
+        async with storage.transaction() as transaction:
+            await migrate(transaction, storage.dialect)
+        return cls(storage)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[JournalTransaction]:
+        """Begin; commit durably on leaving, roll back on an exception.
+
+        Raises:
+            StorageError: it could not be begun or committed; nothing of it took effect.
+        """
+        async with self._storage.transaction() as transaction:
+            yield JournalTransaction(transaction)

@@ -1,0 +1,147 @@
+"""Reads of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
+
+from arb.api import Transaction
+from arb.model import (
+    ClientOrderId,
+    EquitySample,
+    Event,
+    EventKind,
+    ExchangeName,
+    Fill,
+    FundingKind,
+    FundingPayment,
+    FundingRate,
+    Hedge,
+    HedgeId,
+    HedgeStatus,
+    Instrument,
+    InstrumentId,
+    OrderRecord,
+    OrderStatus,
+    PositionSample,
+)
+
+from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples
+
+Begin = Callable[[], AbstractAsyncContextManager[Transaction]]
+
+
+class JournalReader:
+    """What can be read, in a transaction of its own or in one that is open.
+
+    Every method raises StorageError when the storage cannot be read.
+    """
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def instruments(self, at_ns: int | None = None) -> tuple[Instrument, ...]:
+        """Return each instrument's rules that held at a time, or the newest, by id."""
+        async with self._begin() as transaction:
+            return await _instruments.instruments(transaction, at_ns)
+
+    async def hedges(
+        self, strategy: str | None = None, statuses: Collection[HedgeStatus] | None = None
+    ) -> tuple[Hedge, ...]:
+        """Return hedges, oldest first."""
+        async with self._begin() as transaction:
+            return await _hedges.hedges(transaction, strategy, statuses)
+
+    async def hedge(self, hedge_id: HedgeId) -> Hedge | None:
+        """Return one hedge, or None."""
+        async with self._begin() as transaction:
+            return await _hedges.hedge_by_id(transaction, hedge_id)
+
+    async def orders(
+        self, hedge_id: HedgeId | None = None, statuses: Collection[OrderStatus] | None = None
+    ) -> tuple[OrderRecord, ...]:
+        """Return own orders, oldest first."""
+        async with self._begin() as transaction:
+            return await _orders.orders(transaction, hedge_id, statuses)
+
+    async def order(self, client_order_id: ClientOrderId) -> OrderRecord | None:
+        """Return one order, or None."""
+        async with self._begin() as transaction:
+            return await _orders.order_by_id(transaction, client_order_id)
+
+    async def fills(
+        self,
+        since_ns: int | None = None,
+        hedge_id: HedgeId | None = None,
+        *,
+        until_ns: int | None = None,
+        exchange: ExchangeName | None = None,
+    ) -> tuple[Fill, ...]:
+        """Return fills in [since, until), oldest first; of a hedge when asked."""
+        async with self._begin() as transaction:
+            return await _ledger.fills(
+                transaction, since_ns=since_ns, until_ns=until_ns, exchange=exchange, hedge_id=hedge_id
+            )
+
+    async def funding_payments(
+        self,
+        since_ns: int | None = None,
+        *,
+        until_ns: int | None = None,
+        exchange: ExchangeName | None = None,
+        instrument: InstrumentId | None = None,
+    ) -> tuple[FundingPayment, ...]:
+        """Return payments settled in [since, until), oldest first."""
+        async with self._begin() as transaction:
+            return await _ledger.funding_payments(
+                transaction, since_ns=since_ns, until_ns=until_ns, exchange=exchange, instrument=instrument
+            )
+
+    async def funding_rates(
+        self, instrument: InstrumentId, kind: FundingKind, start_ns: int, end_ns: int
+    ) -> tuple[FundingRate, ...]:
+        """Return rates of one kind in [start, end), oldest first."""
+        async with self._begin() as transaction:
+            return await _rates.funding_rates(transaction, instrument, kind, start_ns, end_ns)
+
+    async def latest_funding_rates(self, kind: FundingKind) -> tuple[FundingRate, ...]:
+        """Return the newest rate of each instrument."""
+        async with self._begin() as transaction:
+            return await _rates.latest_funding_rates(transaction, kind)
+
+    async def equity(self, start_ns: int | None = None, end_ns: int | None = None) -> tuple[EquitySample, ...]:
+        """Return equity samples in [start, end], oldest first."""
+        async with self._begin() as transaction:
+            return await _samples.equity(transaction, start_ns, end_ns)
+
+    async def positions_at(self, times_ns: Collection[int]) -> tuple[PositionSample, ...]:
+        """Return the positions of the snapshots taken at these times."""
+        async with self._begin() as transaction:
+            return await _samples.positions_at(transaction, tuple(times_ns))
+
+    async def positions_at_last_sample(self) -> tuple[PositionSample, ...]:
+        """Return the positions in each exchange's last snapshot."""
+        async with self._begin() as transaction:
+            return await _samples.positions_at_last_sample(transaction)
+
+    async def events(
+        self, after_id: int = 0, limit: int = 1000, kinds: Collection[EventKind] | None = None
+    ) -> tuple[tuple[int, Event], ...]:
+        """Return up to `limit` events after an id (limit 0: all), oldest first; ids only rise."""
+        async with self._begin() as transaction:
+            return await _events.events(transaction, after_id, limit, kinds)
+
+    async def state(self, owner: str, key: str) -> str | None:
+        """Return what a plugin stored under a key, or None."""
+        async with self._begin() as transaction:
+            return await _memory.state(transaction, owner, key)
+
+    async def cursor(self, exchange: ExchangeName, what: str) -> int | None:
+        """Return how far `what` was read from an exchange, or None."""
+        async with self._begin() as transaction:
+            return await _memory.cursor(transaction, exchange, what)
+
+    async def clock(self) -> int | None:
+        """Return the time last saved by the run, or None."""
+        async with self._begin() as transaction:
+            return await _memory.clock(transaction)

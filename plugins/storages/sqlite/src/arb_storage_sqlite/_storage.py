@@ -1,0 +1,194 @@
+"""The storage: one connection, one transaction at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+from arb.api import Context, Dialect, Row, SqlValue, StorageError, Transaction
+
+from ._connect import connect, database_path
+from ._errors import storage_error
+from ._process_lock import process_lock
+from ._settings import MEMORY, SqliteSettings
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_storage(settings: SqliteSettings, context: Context) -> AsyncIterator[SqliteStorage]:
+    """Open the database; close it at the end.
+
+    Raises:
+        StorageError: it cannot be used; the text says why and what to do.
+    """
+    path = await context.run_blocking(lambda: database_path(settings))
+    with nullcontext() if path is None or settings.read_only else process_lock(path):
+        connection = await context.run_blocking(lambda: connect(path, settings))
+        name = MEMORY if path is None else str(path)
+        database = _Database(connection=connection, context=context, path=name)
+        storage = SqliteStorage(database, read_only=settings.read_only)
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Database:
+    """The connection and who may use it.
+
+    A cancelled task leaves its thread behind, which still finishes its statement or its rollback
+    whenever the system lets it run. So who works takes the mutex, and then looks whose turn it is.
+
+    Attributes:
+        mutex: Held by the thread that works on the connection.
+        current: The transaction that was begun last; only it may work. Read and set under the mutex.
+    """
+
+    connection: sqlite3.Connection
+    context: Context
+    path: str
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+    current: SqliteTransaction | None = None
+
+
+class SqliteStorage:
+    """Implements :class:`arb.api.Storage` over one connection."""
+
+    def __init__(self, database: _Database, *, read_only: bool) -> None:
+        self._database = database
+        # A writer takes the write lock at once: a read lock cannot always be raised to it.
+        self._begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        self._turn = asyncio.Lock()
+        self._owner: asyncio.Task[object] | None = None
+        self._is_closed = False
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return the SQL it speaks."""
+        return Dialect.SQLITE
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Begin; commit durably on leaving, roll back on an exception.
+
+        Cancelled while it commits, it is committed or rolled back as a whole.
+
+        Raises:
+            StorageError: it could not be begun or committed, or this task is in a transaction
+                already, for whose end it would wait for ever.
+        """
+        task = asyncio.current_task()
+        if task is not None and self._owner is task:
+            raise StorageError(f"{self._database.path}: this task is in a transaction already; use that one")
+        async with self._turn:
+            if self._is_closed:
+                raise StorageError(f"{self._database.path}: is closed")
+            self._owner = task
+            transaction = SqliteTransaction(self._database)
+            try:
+                await transaction.begin(self._begin)
+                yield transaction
+                await transaction.commit()
+            finally:
+                self._owner = None
+                await transaction.end()
+
+    async def close(self) -> None:
+        """Close the file; what is not committed is undone."""
+        self._is_closed = True
+        try:
+            await self._database.context.run_blocking(self._close)
+        except asyncio.CancelledError:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        with self._database.mutex:
+            self._database.connection.close()
+
+
+class SqliteTransaction:
+    """Implements :class:`arb.api.Transaction`; after a failed statement it takes no other."""
+
+    def __init__(self, database: _Database) -> None:
+        self._database = database
+        self._refusal = ""
+        self._is_committed = False
+
+    async def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
+        """Run one statement; return the number of rows it changed."""
+        return await self._run(lambda connection: max(0, connection.execute(sql, _bind(values)).rowcount))
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        """Run one statement for each row."""
+        await self._run(lambda connection: connection.executemany(sql, map(_bind, rows)))
+
+    async def query(self, sql: str, values: Sequence[SqlValue] = ()) -> list[Row]:
+        """Return all rows."""
+
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            cursor = connection.execute(sql, _bind(values))
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+        return await self._run(work)
+
+    async def begin(self, sql: str) -> None:
+        """Begin, after undoing what a cancelled predecessor could not."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._database.current = self
+            connection.execute(sql)
+
+        await self._run(work, "beginning a transaction")
+
+    async def commit(self) -> None:
+        """Commit what was done; raise StorageError when a statement failed, whoever hid it."""
+        await self._run(lambda connection: connection.execute("COMMIT"), "committing")
+        self._is_committed = True
+
+    async def end(self) -> None:
+        """Take no more statements and undo what is not committed."""
+        self._refusal = self._refusal or "the transaction has ended"
+        if not self._is_committed:
+            await self._database.context.run_blocking(self._roll_back)
+
+    def _roll_back(self) -> None:
+        database = self._database
+        with database.mutex:
+            if database.current is self and database.connection.in_transaction:
+                database.connection.execute("ROLLBACK")
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T], doing: str = "a statement") -> T:
+        try:
+            return await self._database.context.run_blocking(lambda: self._work(work, doing))
+        except asyncio.CancelledError:
+            self._refusal = self._refusal or "a statement of this transaction was cancelled: it is undone"
+            raise
+
+    def _work(self, work: Callable[[sqlite3.Connection], T], doing: str) -> T:
+        database = self._database
+        with database.mutex:
+            # Asked under the mutex: no statement may follow the end of its transaction.
+            if self._refusal:
+                raise StorageError(f"{database.path}: {self._refusal}")
+            try:
+                return work(database.connection)
+            except (sqlite3.Error, sqlite3.Warning, OverflowError, TypeError, ValueError) as error:
+                failure = storage_error(database.path, doing, error)
+                self._refusal = f"an earlier statement of this transaction failed ({failure})"
+                raise failure from error
+
+
+def _bind(values: Sequence[SqlValue]) -> Sequence[str | int | bytes | None]:
+    return [str(value) if isinstance(value, Decimal) else value for value in values]
