@@ -1,0 +1,201 @@
+"""Brings another exchange's public data to a paper account before each of its calls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from arb.api import Capability, Clock, Exchange, ExchangeError, NotSent, Rejected
+from arb.model import (
+    DAY_NS,
+    MINUTE_NS,
+    SECOND_NS,
+    Bbo,
+    FundingRate,
+    Instrument,
+    InstrumentId,
+    MarketStats,
+    OrderBook,
+    OrderRequest,
+)
+
+from ._paper_market import LiveMarket
+from ._venue import SimulatedVenue
+
+_STATS_AGE_NS: Final = 10 * SECOND_NS
+_BOOK_AGE_NS: Final = 2 * SECOND_NS
+_RATES_RETRY_NS: Final = 5 * SECOND_NS
+_HISTORY_RETRY_NS: Final = 30 * SECOND_NS
+_LAG_NS: Final = 10 * MINUTE_NS
+"""How long after a settlement a venue may take to announce the next one."""
+_DEPTH: Final = 100
+_BLIND: Final = frozenset({"cancel_order", "cancel_all"})
+"""Operations that need no prices: they must work while the market cannot be read."""
+
+
+class PaperFeed:
+    """Reads `inner.market`, never `inner.trading`, and stands before the desk of a paper account.
+
+    It implements `Faults`: what cannot be read now is an answer that certainly did nothing.
+    """
+
+    def __init__(
+        self, inner: Exchange, live: LiveMarket, venue: SimulatedVenue, clock: Clock, log: logging.Logger
+    ) -> None:
+        self.inner = inner
+        self.live = live
+        self.clock = clock
+        self._venue = venue
+        self._log = log
+        self._stats_ns: int | None = None
+        self._rates_ns: int | None = None
+        self._history_ns: dict[InstrumentId, int] = {}
+
+    async def before(self, operation: str, subject: object = None) -> None:
+        """Read what the operation needs.
+
+        Raises:
+            NotSent: the market could not be read; nothing happened.
+            Rejected: an order opens a position whose funding schedule is not known.
+        """
+        request = subject if isinstance(subject, OrderRequest) else None
+        if request is not None and request.instrument not in self.live.watched:
+            self.live.watch(request.instrument, self.clock.now_ns())
+            # What was read before was not remembered for it.
+            self._stats_ns = self._rates_ns = None
+        try:
+            await self._read_schedule()
+            if operation not in _BLIND:
+                await self._read_stats()
+                await self._read_books(request)
+        except ExchangeError as error:
+            text = f"{operation}: the market could not be read, so the paper account did nothing ({error})"
+            raise NotSent(
+                text, exchange=self.inner.name, code="no_market_data", retry_after_ns=error.retry_after_ns
+            ) from error
+        await self._read_history()
+        if request is not None and not request.reduce_only:
+            self._require_schedule(request)
+
+    async def after(self, operation: str, subject: object = None) -> None:
+        """Let every answer through."""
+
+    async def stats(self) -> Sequence[MarketStats]:
+        """Read and remember prices."""
+        rows = await self.inner.market.fetch_stats()
+        self._stats_ns = self.clock.now_ns()
+        self.live.add_stats(rows, self._stats_ns)
+        return rows
+
+    async def funding_rates(self) -> Sequence[FundingRate]:
+        """Read and remember predicted rates."""
+        rates = await self.inner.market.fetch_funding_rates()
+        self._rates_ns = self.clock.now_ns()
+        self.live.add_rates(rates, self._rates_ns)
+        return rates
+
+    async def funding_history(self, instrument: InstrumentId, start_ns: int, end_ns: int) -> Sequence[FundingRate]:
+        """Read and remember settled rates."""
+        rates = await self.inner.market.fetch_funding_history(instrument, start_ns, end_ns)
+        self.live.add_rates(rates, self.clock.now_ns())
+        return rates
+
+    async def order_book(self, instrument: InstrumentId, depth: int) -> OrderBook:
+        """Read and remember a book."""
+        book = await self.inner.market.fetch_order_book(instrument, depth)
+        self.live.add_book(book, self.clock.now_ns())
+        return book
+
+    async def _read_stats(self) -> None:
+        if self._stats_ns is None or self.clock.now_ns() - self._stats_ns >= _STATS_AGE_NS:
+            await self.stats()
+
+    async def _read_schedule(self) -> None:
+        """Learn the coming settlements before time may pass one of them."""
+        now_ns = self.clock.now_ns()
+        if self._rates_ns is not None and now_ns - self._rates_ns < _RATES_RETRY_NS:
+            return
+        if Capability.PREDICTED_FUNDING in self.inner.capabilities and any(
+            (self.live.announced_ns(instrument) or 0) <= now_ns for instrument in self.live.watched
+        ):
+            await self.funding_rates()
+
+    async def _read_books(self, request: OrderRequest | None) -> None:
+        """Read the book an order will meet, and those that resting orders wait for."""
+        if request is not None:
+            await self.order_book(request.instrument, _DEPTH)
+        for instrument in sorted({order.request.instrument for order in self._venue.open_orders()}):
+            age_ns = self.live.book_age_ns(instrument, self.clock.now_ns())
+            if age_ns is None or age_ns >= _BOOK_AGE_NS:
+                await self.order_book(instrument, _DEPTH)
+
+    async def _read_history(self) -> None:
+        """Look for rates of past settlements; what does not show stays unknown."""
+        if Capability.FUNDING_HISTORY not in self.inner.capabilities:
+            return
+        for instrument in tuple(self.live.watched):
+            now_ns = self.clock.now_ns()
+            read_ns = self._history_ns.get(instrument)
+            if read_ns is not None and now_ns - read_ns < _HISTORY_RETRY_NS:
+                continue
+            # What a venue has not shown within a day is asked for once more after a start, then left.
+            oldest_ns = 0 if read_ns is None else now_ns - DAY_NS
+            missing = [moment for moment in self.live.unsettled(instrument, now_ns) if moment >= oldest_ns]
+            if not missing:
+                continue
+            self._history_ns[instrument] = now_ns
+            try:
+                await self.funding_history(instrument, missing[0] - MINUTE_NS, now_ns + 1)
+            except ExchangeError as error:
+                self._log.warning("settled funding of %s could not be read, it stays unknown: %s", instrument, error)
+
+    def _require_schedule(self, request: OrderRequest) -> None:
+        announced_ns = self.live.announced_ns(request.instrument)
+        if announced_ns is None or announced_ns < self.clock.now_ns() - _LAG_NS:
+            text = f"order {request.client_order_id}: {request.instrument} shows no coming funding settlement"
+            raise Rejected(
+                f"{text}, so paper trading cannot account for it", exchange=self.inner.name, code="no_schedule"
+            )
+
+
+class PaperMarketData:
+    """The inner exchange's public data; what passes is remembered for the paper account."""
+
+    def __init__(self, feed: PaperFeed) -> None:
+        self._feed = feed
+
+    async def fetch_instruments(self) -> Sequence[Instrument]:
+        """Return the inner exchange's instruments."""
+        instruments = await self._feed.inner.market.fetch_instruments()
+        self._feed.live.add_instruments(instruments)
+        return instruments
+
+    async def fetch_order_book(self, instrument: InstrumentId, depth: int) -> OrderBook:
+        """Return the inner exchange's book."""
+        return await self._feed.order_book(instrument, depth)
+
+    async def fetch_bbo(self, instrument: InstrumentId) -> Bbo:
+        """Return the inner exchange's top of book."""
+        return await self._feed.inner.market.fetch_bbo(instrument)
+
+    async def fetch_stats(self) -> Sequence[MarketStats]:
+        """Return the inner exchange's prices and activity."""
+        return await self._feed.stats()
+
+    async def fetch_fx_rates(self) -> Mapping[str, Decimal]:
+        """Return the inner exchange's currency rates."""
+        rates = await self._feed.inner.market.fetch_fx_rates()
+        self._feed.live.add_fx_rates(rates)
+        return rates
+
+    async def fetch_funding_rates(self) -> Sequence[FundingRate]:
+        """Return the inner exchange's predicted rates."""
+        return await self._feed.funding_rates()
+
+    async def fetch_funding_history(
+        self, instrument: InstrumentId, start_ns: int, end_ns: int
+    ) -> Sequence[FundingRate]:
+        """Return the inner exchange's settled rates."""
+        return await self._feed.funding_history(instrument, start_ns, end_ns)
