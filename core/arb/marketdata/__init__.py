@@ -1,0 +1,13 @@
+"""Prices: books and best quotes of a stated maximum age, each fetched once however many ask."""
+
+from ._provider import (
+    PriceProvider,
+)
+from ._statistics import (
+    PriceStatistics,
+)
+
+__all__ = [
+    "PriceProvider",
+    "PriceStatistics",
+]

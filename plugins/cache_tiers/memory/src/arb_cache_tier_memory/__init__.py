@@ -1,0 +1,1 @@
+"""A bounded cache of order books in this process."""

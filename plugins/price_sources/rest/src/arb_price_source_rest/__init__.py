@@ -1,0 +1,1 @@
+"""Reads order books through each exchange's own REST client."""
