@@ -1,0 +1,62 @@
+"""Latest market statistics and currency rates, with their age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from arb.model import MINUTE_NS, Fresh, InstrumentId, MarketStats, Reading, Stale, Unknown
+
+
+class StatsBook:
+    """Mark price, volume and open interest of every instrument as last read."""
+
+    def __init__(self, *, max_age_ns: int = 30 * MINUTE_NS) -> None:
+        self._max_age_ns = max_age_ns
+        self._held: dict[InstrumentId, Fresh[MarketStats]] = {}
+
+    def observe(self, stats: Iterable[MarketStats], source: str, observed_ns: int) -> None:
+        """Take statistics read at `observed_ns`; older ones than those held are dropped."""
+        for row in stats:
+            held = self._held.get(row.instrument)
+            if held is None or held.observed_ns <= observed_ns:
+                self._held[row.instrument] = Fresh(row, source, observed_ns)
+
+    def get(self, instrument: InstrumentId, now_ns: int) -> Reading[MarketStats]:
+        """Return the statistics of one instrument."""
+        held = self._held.get(instrument)
+        if held is None:
+            return Unknown(f"no statistics of {instrument} have been read yet")
+        return held if _is_young(held, now_ns, self._max_age_ns) else Stale(held.value, held.source, held.observed_ns)
+
+
+class FxBook:
+    """US dollars per unit of the currencies in which instruments are quoted and settled."""
+
+    def __init__(self, *, assumed: Mapping[str, Decimal], max_age_ns: int = 30 * MINUTE_NS) -> None:
+        """Start with what the configuration assumes where no venue publishes a rate."""
+        self._assumed = dict(assumed)
+        self._max_age_ns = max_age_ns
+        self._held: dict[str, Fresh[Decimal]] = {}
+
+    def observe(self, rates: Mapping[str, Decimal], source: str, observed_ns: int) -> None:
+        """Take rates read at `observed_ns`; what is not a positive number is no rate and is dropped."""
+        for currency, rate in rates.items():
+            held = self._held.get(currency)
+            usable = rate.is_finite() and rate > 0
+            if usable and (held is None or held.observed_ns <= observed_ns):
+                self._held[currency] = Fresh(rate, source, observed_ns)
+
+    def usd_rate(self, currency: str, now_ns: int) -> Reading[Decimal]:
+        """Return a published rate, else the assumed one with the source `assumed`."""
+        held = self._held.get(currency)
+        if held is not None:
+            young = _is_young(held, now_ns, self._max_age_ns)
+            return held if young else Stale(held.value, held.source, held.observed_ns)
+        if currency in self._assumed:
+            return Fresh(self._assumed[currency], "assumed", now_ns)
+        return Unknown(f"no venue publishes US dollars per {currency}; set it under [run] fx")
+
+
+def _is_young(held: Fresh[MarketStats] | Fresh[Decimal], now_ns: int, max_age_ns: int) -> bool:
+    return 0 <= now_ns - held.observed_ns <= max_age_ns

@@ -1,0 +1,170 @@
+"""The cheap first pass over all pairs: rates and fees only, no book is fetched for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from arb.model import (
+    BPS,
+    Fresh,
+    FundingRate,
+    Instrument,
+    InstrumentId,
+    InstrumentStatus,
+    OpportunityFilter,
+    SkippedPair,
+    Unknown,
+    hours,
+)
+
+from ._book import FundingBook
+from ._reasons import SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenedLeg:
+    """A leg and what it can contribute to a pair, in basis points over the horizon.
+
+    Attributes:
+        as_short: Most it can bring as the short leg beyond its fees times the ratio asked for.
+        as_long: The same as the long leg. A pair can only pay when the sum of both is positive.
+        need: Its fees of entry and exit times the ratio.
+    """
+
+    instrument: Instrument
+    rate: FundingRate
+    rate_hour: Decimal
+    as_short: Decimal
+    as_long: Decimal
+    need: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Unusable:
+    instrument: Instrument
+    reason: SkipReason
+
+
+class Screen:
+    """Finds the pairs whose carry, if it stayed as it is, could pay their fees.
+
+    The bound is generous by one settlement of each leg, since a window may hold one more payment
+    than its length suggests. It splits into one term of each leg, so most assets are decided by
+    two comparisons.
+    """
+
+    def __init__(self, funding: FundingBook, *, explain: bool) -> None:
+        """Name every pair left out when `explain`; otherwise only those that have a leg that cannot be used."""
+        self._funding = funding
+        self._explain = explain
+        self._legs: dict[InstrumentId, ScreenedLeg] = {}
+        self._terms: tuple[Decimal, Decimal] | None = None
+
+    def candidates(
+        self, instruments: Iterable[Instrument], wanted: OpportunityFilter, now_ns: int
+    ) -> tuple[list[tuple[ScreenedLeg, ScreenedLeg]], list[SkippedPair]]:
+        """Return (long, short) pairs worth a closer look, and the others with their reason."""
+        terms = (wanted.horizon_hours, wanted.min_capture_ratio)
+        if terms != self._terms:
+            self._legs.clear()
+            self._terms = terms
+        found: list[tuple[ScreenedLeg, ScreenedLeg]] = []
+        skipped: list[SkippedPair] = []
+        for group in _groups(instruments, wanted).values():
+            if len(group) < 2:
+                continue
+            usable: list[ScreenedLeg] = []
+            unusable: list[_Unusable] = []
+            for instrument in group:
+                leg = self._leg(instrument, wanted, now_ns)
+                if isinstance(leg, ScreenedLeg):
+                    usable.append(leg)
+                else:
+                    unusable.append(leg)
+            skipped.extend(_pairs_with_unusable(usable, unusable))
+            self._screen(usable, found, skipped)
+        return found, skipped
+
+    def _leg(self, instrument: Instrument, wanted: OpportunityFilter, now_ns: int) -> ScreenedLeg | _Unusable:
+        if instrument.status is not InstrumentStatus.TRADING:
+            return _Unusable(instrument, SkipReason.NOT_TRADING)
+        reading = self._funding.predicted(instrument.id, now_ns)
+        if not isinstance(reading, Fresh):
+            unknown = isinstance(reading, Unknown)
+            return _Unusable(instrument, SkipReason.FUNDING_UNKNOWN if unknown else SkipReason.FUNDING_STALE)
+        held = self._legs.get(instrument.id)
+        if held is None or held.rate is not reading.value or held.instrument is not instrument:
+            interval_ns = self._funding.interval_ns(instrument)
+            if interval_ns is None:
+                return _Unusable(instrument, SkipReason.INTERVAL_UNKNOWN)
+            held = _screened(instrument, reading.value, interval_ns, wanted)
+            self._legs[instrument.id] = held
+        return held
+
+    def _screen(
+        self, legs: list[ScreenedLeg], found: list[tuple[ScreenedLeg, ScreenedLeg]], skipped: list[SkippedPair]
+    ) -> None:
+        if len(legs) < 2:
+            return
+        hopeless = max(leg.as_short for leg in legs) + max(leg.as_long for leg in legs) <= 0
+        if hopeless and not self._explain:
+            return
+        for index, first in enumerate(legs):
+            for second in legs[index + 1 :]:
+                if first.instrument.exchange == second.instrument.exchange:
+                    continue
+                long, short = (first, second) if first.rate_hour <= second.rate_hour else (second, first)
+                if short.as_short + long.as_long > 0 and short.rate_hour > long.rate_hour:
+                    found.append((long, short))
+                elif self._explain:
+                    skipped.append(_left_out(long, short))
+
+
+def _groups(instruments: Iterable[Instrument], wanted: OpportunityFilter) -> Mapping[tuple[str, str], list[Instrument]]:
+    """Group by asset: asset classes never mix."""
+    groups: dict[tuple[str, str], list[Instrument]] = {}
+    for instrument in instruments:
+        if wanted.bases and instrument.base not in wanted.bases:
+            continue
+        if wanted.exchanges and instrument.exchange not in wanted.exchanges:
+            continue
+        groups.setdefault((instrument.base, instrument.asset_class), []).append(instrument)
+    return groups
+
+
+def _screened(instrument: Instrument, rate: FundingRate, interval_ns: int, wanted: OpportunityFilter) -> ScreenedLeg:
+    rate_hour = rate.per_hour
+    over_horizon = rate_hour * wanted.horizon_hours / BPS
+    one_settlement = abs(rate_hour) * hours(interval_ns) / BPS
+    need = 2 * instrument.fees.taker / BPS * wanted.min_capture_ratio
+    return ScreenedLeg(
+        instrument=instrument,
+        rate=rate,
+        rate_hour=rate_hour,
+        as_short=over_horizon + one_settlement - need,
+        as_long=one_settlement - over_horizon - need,
+        need=need,
+    )
+
+
+def _left_out(long: ScreenedLeg, short: ScreenedLeg) -> SkippedPair:
+    carry = short.rate_hour - long.rate_hour
+    need = long.need + short.need
+    never = carry <= 0
+    return SkippedPair(
+        long=long.instrument.id,
+        short=short.instrument.id,
+        reason=SkipReason.CARRY_NOT_POSITIVE if never else SkipReason.CAPTURE_BELOW_FEES,
+        value=carry / BPS if never else short.as_short + long.as_long + need,
+        limit=Decimal(0) if never else need,
+    )
+
+
+def _pairs_with_unusable(usable: list[ScreenedLeg], unusable: list[_Unusable]) -> Iterable[SkippedPair]:
+    for index, bad in enumerate(unusable):
+        others = [leg.instrument for leg in usable] + [leg.instrument for leg in unusable[index + 1 :]]
+        for other in others:
+            if other.exchange != bad.instrument.exchange:
+                yield SkippedPair(long=bad.instrument.id, short=other.id, reason=bad.reason)
