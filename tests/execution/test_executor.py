@@ -167,7 +167,7 @@ async def desk_over(left: MemoryExchange, right: MemoryExchange, storage: Storag
     def veto(intent: OrderIntent) -> Veto | None:
         return vetoes[0] if vetoes else None
 
-    recorder = Recorder(journal, events.append)
+    recorder = Recorder(journal, clock, events.append)
     sync = AccountSync(exchanges, recorder)
     await sync.start(clock.now_ns())
     instruments = {one.id: one for exchange in (left, right) for one in await exchange.market.fetch_instruments()}

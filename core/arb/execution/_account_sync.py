@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from arb.api import Capability, Exchange
 from arb.model import (
+    DAY_NS,
+    HOUR_NS,
     Event,
     EventKind,
     ExchangeName,
@@ -17,8 +20,11 @@ from arb.model import (
 
 from ._journaling import Recorder
 
+_BEGIN: Final = "begin"
 _FILLS: Final = "fills"
 _PAYMENTS: Final = "funding_payments"
+_OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYMENTS: DAY_NS})
+"""How far behind the newest entry a listing begins: venues add to the past, funding most of all."""
 
 
 class AccountSync:
@@ -27,28 +33,37 @@ class AccountSync:
     def __init__(self, exchanges: Mapping[ExchangeName, Exchange], recorder: Recorder) -> None:
         self._exchanges = exchanges
         self._recorder = recorder
+        self._begin: dict[ExchangeName, int] = {}
+        self._read_to: dict[tuple[ExchangeName, str], int] = {}
         self._seen: dict[tuple[ExchangeName, str], frozenset[str]] = {}
 
     async def start(self, now_ns: int) -> None:
         """Begin with an account's history at its first run: what it did before is not ours."""
         async with self._recorder.transaction() as tx:
             for exchange in self._exchanges:
+                begin = await tx.cursor(exchange, _BEGIN)
+                if begin is None:
+                    begin = now_ns
+                    await tx.put_cursor(exchange, _BEGIN, begin)
+                self._begin[exchange] = begin
                 for what in (_FILLS, _PAYMENTS):
-                    if await tx.cursor(exchange, what) is None:
-                        await tx.put_cursor(exchange, what, now_ns)
+                    self._read_to[exchange, what] = await tx.cursor(exchange, what) or begin
 
     async def pull_fills(self, exchange: ExchangeName) -> Sequence[Fill]:
         """Store the fills that are new and return them; raises ExchangeError when the venue cannot be read."""
         trading = self._exchanges[exchange].trading
         if trading is None:
             return ()
-        since = await self._cursor(exchange, _FILLS)
-        fills = await trading.fetch_fills(since)
-        if not self._has_news(exchange, _FILLS, [fill.fill_id for fill in fills]):
-            return ()
+        fills = await trading.fetch_fills(self._since(exchange, _FILLS))
+        listing = frozenset(fill.fill_id for fill in fills)
+        if not listing or listing == self._seen.get((exchange, _FILLS)):
+            return ()  # the same as before needs no transaction
+        read_to = max(fill.ts_event_ns for fill in fills)
         async with self._recorder.transaction() as tx:
             new = await tx.add_fills(fills)
-            await tx.put_cursor(exchange, _FILLS, max(fill.ts_event_ns for fill in fills))
+            await tx.put_cursor(exchange, _FILLS, read_to)
+        self._read_to[exchange, _FILLS] = read_to
+        self._seen[exchange, _FILLS] = listing
         return new
 
     async def pull_payments(self, exchange: ExchangeName) -> Sequence[FundingPayment]:
@@ -56,29 +71,21 @@ class AccountSync:
         found = self._exchanges[exchange]
         if found.trading is None or Capability.FUNDING_PAYMENTS not in found.capabilities:
             return ()
-        since = await self._cursor(exchange, _PAYMENTS)
-        payments = await found.trading.fetch_funding_payments(since)
-        if not self._has_news(exchange, _PAYMENTS, [payment.payment_id for payment in payments]):
+        payments = await found.trading.fetch_funding_payments(self._since(exchange, _PAYMENTS))
+        listing = frozenset(payment.payment_id for payment in payments)
+        if not listing or listing == self._seen.get((exchange, _PAYMENTS)):
             return ()
+        read_to = max(payment.settled_ns for payment in payments)
         async with self._recorder.transaction() as tx:
             new = await tx.add_funding_payments(payments)
-            await tx.put_cursor(exchange, _PAYMENTS, max(payment.settled_ns for payment in payments))
+            await tx.put_cursor(exchange, _PAYMENTS, read_to)
+        self._read_to[exchange, _PAYMENTS] = read_to
+        self._seen[exchange, _PAYMENTS] = listing
         await self._recorder.events([_paid(payment) for payment in new])
         return new
 
-    async def _cursor(self, exchange: ExchangeName, what: str) -> int:
-        cursor = await self._recorder.journal.cursor(exchange, what)
-        if cursor is None:
-            raise LookupError(f"{exchange}: the account's history was not begun")
-        return cursor
-
-    def _has_news(self, exchange: ExchangeName, what: str, ids: Sequence[str]) -> bool:
-        """Whether a listing differs from the one before; the same one needs no transaction."""
-        listing = frozenset(ids)
-        if not listing or listing == self._seen.get((exchange, what)):
-            return False
-        self._seen[exchange, what] = listing
-        return True
+    def _since(self, exchange: ExchangeName, what: str) -> int:
+        return max(self._begin[exchange], self._read_to[exchange, what] - _OVERLAP_NS[what])
 
 
 def _paid(payment: FundingPayment) -> Event:

@@ -7,9 +7,9 @@ from ._probe import probe_context
 from ._run import DEFAULT_START, RunOutcome, execute
 
 __all__ = [
+    "App",
     "DEFAULT_START",
     "MAX_SPEED",
-    "App",
     "Mode",
     "Observe",
     "RunOptions",

@@ -90,9 +90,9 @@ async def assembled(
         exchanges = await _open_exchanges(opening, journal, options)
         strategies = cast("dict[str, Strategy]", await opening.family(Family.STRATEGIES, journal))
         stop = StopSignal()
-        parts = await _join(
-            composition, ports, recorder, exchanges, strategies, PriceProvider(ports.clock, exchanges, tiers, sources)
-        )
+        prices = PriceProvider(ports.clock, exchanges, tiers, sources)
+        stack.push_async_callback(prices.close)
+        parts = await _join(composition, ports, recorder, exchanges, strategies, prices)
         extensions = cast("dict[str, Extension]", await opening.family(Family.EXTENSIONS, journal))
         engine = Engine(parts, stop, lambda: observe(app))
         app = App(engine=engine, parts=parts, journal=journal, extensions=extensions, stop=stop)

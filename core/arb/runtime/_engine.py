@@ -114,8 +114,9 @@ class Engine:
         self._stop.set("the end time was reached")
 
     async def _finish(self) -> None:
-        await self._p.keeper.update()
         await self._sample()
+        # What was booked between the last pull and the sample belongs to the books as well.
+        await self._p.keeper.update()
         await self._event(EventKind.RUN_STOPPED, "run", self._stop.reason or "stopped")
 
     async def _load_instruments(self) -> None:

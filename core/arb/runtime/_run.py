@@ -17,6 +17,7 @@ from arb.net import open_transports
 from arb.storage import Journal, RunAccount, account_run
 
 from ._assembly import App, NoState, Observe, assembled
+from ._claim import claim
 from ._clock import WallClock
 from ._context import Ports, RandomIds, SeededIds, make_context
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
@@ -70,7 +71,12 @@ def _execute_virtual(composition: Composition, options: RunOptions, observe: Obs
     until_ns = composition.config.run.until_ns if options.until_ns is None else options.until_ns
     if until_ns is not None and until_ns <= start_ns:
         began = format_utc(start_ns)
-        raise ConfigError(f"{format_utc(until_ns)}, the end, is not after {began}, where this run begins")
+        if stored_ns is None:
+            raise ConfigError(f"{format_utc(until_ns)}, the end, is not after {began}, where this run begins")
+        raise ConfigError(
+            f"the stored run has reached {began}, so it is over: `arb report` shows it; give a later --until to go on, "
+            "or another database in [storages.main] to begin again"
+        )
     options = replace(options, until_ns=until_ns)
 
     def ports(seed: int, http: HttpTransport, websocket: WebSocketTransport) -> Ports:
@@ -120,6 +126,7 @@ async def _main(
         ports = make_ports(seed, *await stack.enter_async_context(open_transports()))
         started_ns = ports.clock.now_ns()
         app = await stack.enter_async_context(assembled(composition, ports, options, observe=observe))
+        await claim(app.journal, f"simulated with seed {seed}" if is_virtual(composition) else options.mode)
         stack.enter_context(_stopping_on_signals(app.stop))
         async with _extensions(app):
             await app.engine.run(options.until_ns)
