@@ -1,0 +1,127 @@
+"""What the exchange kit trades with: one instrument, sizes that any account can carry, fresh order ids."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from arb.api import Context, Exchange, Trading
+from arb.model import (
+    ZERO,
+    ClientOrderId,
+    Instrument,
+    InstrumentStatus,
+    Order,
+    OrderRequest,
+    Position,
+    Side,
+    TimeInForce,
+    ceil_to,
+)
+
+_REACH: Final = Decimal("0.03")
+"""How far through the market an order that should fill is priced; inside any venue's price band."""
+
+
+class Desk:
+    """An open exchange, and orders on one of its instruments."""
+
+    def __init__(self, exchange: Exchange, context: Context, instrument: Instrument) -> None:
+        self.exchange = exchange
+        self.context = context
+        self.instrument = instrument
+        self._count = itertools.count(1)
+        self._prefix = context.ids.new()
+
+    @classmethod
+    async def open(cls, exchange: Exchange, context: Context, options: Mapping[str, Any]) -> Desk:
+        """Choose the instrument: the first that trades, of the asset that `CONFORMANCE["base"]` names."""
+        base = options.get("base")
+        for instrument in await exchange.market.fetch_instruments():
+            if instrument.status is InstrumentStatus.TRADING and base in (None, instrument.base):
+                return cls(exchange, context, instrument)
+        raise AssertionError(f"no instrument of {base or 'any asset'} is open for trading")
+
+    @property
+    def trading(self) -> Trading:
+        """Return the private side."""
+        assert self.exchange.trading is not None, "TRADING is declared, but `trading` is None"
+        return self.exchange.trading
+
+    @property
+    def now_ns(self) -> int:
+        """Return the time."""
+        return self.context.clock.now_ns()
+
+    async def price(self, side: Side, through: Decimal = _REACH) -> Decimal:
+        """Return a price `through` beyond the touch for a taker on `side`; negative stays away from it."""
+        bbo = await self.exchange.market.fetch_bbo(self.instrument.id)
+        wanted = bbo.price_to(side) * (1 + through * side.sign)
+        return self.instrument.limit_price(side, wanted)
+
+    async def quantity(self, times: int = 1) -> Decimal:
+        """Return `times` the smallest order that is safely above every minimum."""
+        bbo = await self.exchange.market.fetch_bbo(self.instrument.id)
+        least = self.instrument.min_notional / (bbo.bid * (1 - 2 * _REACH))
+        return ceil_to(max(least, self.instrument.min_quantity, self.instrument.lot_size), self.instrument.lot_size) * (
+            times
+        )
+
+    async def request(
+        self,
+        side: Side = Side.BUY,
+        *,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        name: str | None = None,
+        time_in_force: TimeInForce = TimeInForce.IOC,
+        post_only: bool = False,
+        reduce_only: bool = False,
+    ) -> OrderRequest:
+        """Return an order that should fill at once, with anything changed."""
+        return OrderRequest(
+            client_order_id=self.name() if name is None else ClientOrderId(name),
+            instrument=self.instrument.id,
+            side=side,
+            quantity=await self.quantity(2) if quantity is None else quantity,
+            price=await self.price(side) if price is None else price,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            reduce_only=reduce_only,
+        )
+
+    def name(self) -> ClientOrderId:
+        """Return a client order id never used before."""
+        return ClientOrderId(f"kit{self._prefix}n{next(self._count)}")
+
+    async def send(self, request: OrderRequest) -> Order:
+        """Prepare and send, then wait until a read may be trusted."""
+        order = await self.trading.send_order(await self.trading.prepare_order(request))
+        await self.caught_up()
+        return order
+
+    async def caught_up(self) -> None:
+        """Wait as long as the venue's reads may miss a write."""
+        await self.context.clock.sleep_until(self.now_ns + self.exchange.traits.read_after_write_ns)
+
+    async def position(self) -> Position | None:
+        """Return the position of the instrument; None when it is flat."""
+        held = [each for each in await self.trading.fetch_positions() if each.instrument == self.instrument.id]
+        assert len(held) <= 1, f"two rows for one instrument: {held}"
+        return held[0] if held else None
+
+    async def held(self) -> Decimal:
+        """Return the signed contracts held."""
+        position = await self.position()
+        return position.quantity if position else ZERO
+
+    async def flatten(self) -> None:
+        """Cancel what rests and close what is open, so that a test account ends as it began."""
+        await self.trading.cancel_all(self.instrument.id)
+        await self.caught_up()
+        held = await self.held()
+        if held:
+            side = Side.SELL if held > 0 else Side.BUY
+            await self.send(await self.request(side, quantity=abs(held), reduce_only=True))
