@@ -1,0 +1,46 @@
+"""The configuration that `arb config init` writes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+STARTER: Final = """\
+# A configuration of arb: two simulated exchanges, no account, no key, no real money.
+#   arb config check arb.toml    is everything as it should be?
+#   arb run -c arb.toml          trade on paper
+# Durations are a number and a unit (ms, s, m, h, d). Secrets are references: "env:NAME" or "file:PATH".
+
+[run]
+seed = 1                    # the same seed gives the same simulated run
+collect_every = "15m"       # how often funding rates are collected
+
+[risk]
+max_hedge_notional_usd = 2000
+max_total_notional_usd = 20000
+max_exchange_notional_usd = 10000
+max_hedges = 3
+
+# Where everything is recorded. The journal is the storage named "main".
+[storages.main]
+plugin = "sqlite"
+settings = { path = "arb.sqlite3" }
+
+# Each exchange has a name of your choice; `arb plugins info simulated` shows its settings.
+[exchanges.sim-a]
+plugin = "simulated"
+settings = { profile = "binance-like" }
+
+[exchanges.sim-b]
+plugin = "simulated"
+settings = { profile = "hyperliquid-like" }
+
+# A real exchange would look like this. It trades only with `--live` and `armed = true`.
+# [exchanges.hl-main]
+# plugin = "hyperliquid"
+# settings = { account = "env:HL_ACCOUNT", key = "env:HL_KEY" }
+# armed = false
+
+[strategies.carry]
+plugin = "funding_arbitrage"
+exchanges = ["sim-a", "sim-b"]
+"""

@@ -1,0 +1,135 @@
+"""`arb plugins check` finds what a wrong plugin does wrong, and reports it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arb.cli.plugins_new import write_plugin
+from arb.kernel import Family
+
+Install = Callable[..., str]
+
+TIER = """
+from contextlib import asynccontextmanager
+from arb.api import CacheTierSpec, Settings, hookimpl
+PLUGIN_API = 1
+
+class Tier:
+    def __init__(self):
+        self.books = {}
+    async def get(self, instruments):
+        return {name: self.books[name] for name in instruments if name in self.books}
+    async def put(self, books):
+        %(put)s
+    async def drop(self, instruments):
+        for name in instruments:
+            self.books.pop(name, None)
+
+class TierSettings(Settings):
+    pass
+
+@asynccontextmanager
+async def open_(settings, context):
+    yield Tier()
+
+@hookimpl
+def arb_cache_tiers():
+    return [CacheTierSpec(name="bad", settings=TierSettings, open=open_)]
+"""
+
+
+def check(site: Path, name: str, *options: str) -> tuple[int, str, str]:
+    command = [sys.executable, "-c", "from arb.cli import main; main()", "plugins", "check", name, *options]
+    # Without assertions every case would pass: the check must not inherit that.
+    environ = {**os.environ, "PYTHONPATH": str(site), "PYTHONOPTIMIZE": "1", "PYTEST_ADDOPTS": "--collect-only"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def report_of(site: Path, name: str, *options: str) -> tuple[int, dict[str, Any]]:
+    code, out, err = check(site, name, "--json", *options)
+    assert out, err
+    report: dict[str, Any] = json.loads(out)
+    return code, report
+
+
+def test_a_good_plugin_passes_and_skips_by_capability_only(install: Install, site_path: Path, tmp_path: Path) -> None:
+    folder = write_plugin(Family.EXCHANGES, "thing", tmp_path)
+    install("arb-exchange-thing", "thing", "", entries="[arb.exchanges]\nthing = arb_exchange_thing.plugin\n")
+    (site_path / "arb_exchange_thing.py").unlink(missing_ok=True)
+    (folder / "src" / "arb_exchange_thing").rename(site_path / "arb_exchange_thing")
+    code, report = report_of(site_path, "thing")
+
+    assert code == 0
+    assert report["failed"] == 0 == len(report["failures"])
+    assert report["cases"] == report["passed"] + len(report["skipped"])
+    assert report["passed"] > 30
+    assert {line["capability"] for line in report["skipped"]} == {
+        "book_stream",
+        "fill_or_kill",
+        "funding_payments",
+        "account_stream",
+    }
+    assert {"case": "X-030", "capability": "book_stream"} in report["skipped"]
+
+
+def test_a_wrong_plugin_fails_by_case(install: Install, site_path: Path) -> None:
+    install("arb-cache-tier-bad", "bad", TIER % {"put": "self.books.update(books)"}, group="arb.cache_tiers")
+    code, report = report_of(site_path, "bad")
+
+    assert code == 7
+    assert [line["case"] for line in report["failures"]] == ["C-008", "C-011"]
+    assert report["failures"][0]["title"] == "an older observation never replaces a later one"
+    assert "Decimal('90')" in report["failures"][0]["reason"], "the reason shows the values that differ"
+    code, out, err = check(site_path, "cache_tiers:bad")
+    assert code == 7
+    assert "FAILED  C-008" in out
+    assert "2 failed" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"),
+    [
+        ("import os; os._exit(3)", "exit code 3"),
+        ("import time; time.sleep(60)", "not done after 4 s"),
+    ],
+)
+def test_a_plugin_that_ends_or_hangs_the_process_is_reported(
+    put: str, reason: str, install: Install, site_path: Path
+) -> None:
+    install("arb-cache-tier-bad", "bad", TIER % {"put": put}, group="arb.cache_tiers")
+    code, report = report_of(site_path, "bad", "--timeout", "4")
+
+    assert code == 7
+    (failure,) = report["failures"]
+    assert failure["case"] == "C-006"
+    assert reason in failure["reason"]
+    assert report["passed"] == 5
+
+
+def test_a_plugin_that_cannot_be_imported_is_reported(install: Install, site_path: Path) -> None:
+    install("arb-cache-tier-bad", "bad", "import no_such_module_anywhere", group="arb.cache_tiers")
+    code, report = report_of(site_path, "bad")
+
+    assert code == 7
+    (failure,) = report["failures"]
+    assert "no_such_module_anywhere" in failure["reason"]
+
+
+def test_an_unusable_or_unknown_plugin_is_not_run(install: Install, site_path: Path) -> None:
+    install("arb-cache-tier-bad", "bad", "raise SystemExit", group="arb.cache_tiers", needs=">=99")
+    code, out, err = check(site_path, "bad")
+    assert (code, out) == (3, "")
+    assert "arb-cache-tier-bad needs arb-core>=99" in err
+    code, _, err = check(site_path, "bda")
+    assert code == 2
+    assert "Did you mean 'bad'" in err
