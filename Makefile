@@ -1,0 +1,62 @@
+# Needs Python 3.11 or newer and make. `make setup` is repeated only when a dependency changed.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+METADATA := setup.cfg pyproject.toml $(wildcard plugins/*/*/setup.cfg plugins/*/*/pyproject.toml)
+CODE := core plugins tests tools benchmarks cli.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format type imports tests tox bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "arb needs Python 3.11 or newer with the venv module; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+# setuptools is installed once and builds every editable distribution; isolated builds would fetch it each time.
+$(VENV)/.run.stamp: $(METADATA) requirements.txt | $(BIN)/python
+	$(PIP) install 'setuptools>=77'
+	$(PIP) install --no-build-isolation --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp
+	$(PIP) install --no-build-isolation --requirement requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev.stamp ## make .venv: the kernel and every plugin editable, and the tools
+
+demo: $(VENV)/.run.stamp ## run thirty simulated days on three simulated exchanges
+	$(BIN)/arb demo
+
+test: lint type imports tests ## the gate of CI: lint, types, import contracts, all tests
+
+lint: setup
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+type: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports --no-logo
+
+tests: setup
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+format: setup ## rewrite the code in our layout
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+tox: setup ## the whole matrix: built wheels, each plugin alone, every Python found
+	$(BIN)/tox
+
+bench: setup ## run the benchmarks one after another
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## remove what builds and tests leave behind; .venv stays
+	rm -rf build dist .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find core plugins tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +

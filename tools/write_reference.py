@@ -1,0 +1,118 @@
+"""Write the parts of the documentation that the code knows better: `--check` fails instead of writing.
+
+* docs/reference/cli.md: every command with its help and options
+* docs/reference/configuration.md: the table of keys after each `<!-- keys: ... -->` mark
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import click
+from pydantic import BaseModel
+
+from arb.cli import main as arb
+from arb.kernel import Config, settings_rows
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+CLI: Final = ROOT / "docs" / "reference" / "cli.md"
+CONFIGURATION: Final = ROOT / "docs" / "reference" / "configuration.md"
+
+_KEYS: Final = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_HEAD: Final = """# Commands
+
+<!-- Written by tools/write_reference.py; change the commands, not this file. -->
+
+Every command explains itself with `--help`. What prints data has `--json`. How a command ended
+tells its [exit code](exit-codes.md).
+"""
+
+
+def commands(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yield a command and everything below it, as the help lists them."""
+    yield command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from commands(below, click.Context(below, info_name=name, parent=context))
+
+
+def section(command: click.Command, context: click.Context) -> str:
+    """Return the part of one command."""
+    lines = [f"## `{context.command_path}`", "", _prose(command.help)]
+    usage = " ".join(command.collect_usage_pieces(context))
+    lines += ["", "```text", f"{context.command_path} {usage}".rstrip(), "```"]
+    rows = [param.get_help_record(context) for param in command.params]
+    options = [(names, _text(help_)) for names, help_ in filter(None, rows)]
+    if options:
+        lines += ["", "| Option | Meaning |", "| --- | --- |"]
+        lines += [f"| `{_cell(names)}` | {_cell(help_)} |" for names, help_ in options]
+    if command.epilog:
+        lines += ["", _prose(command.epilog)]
+    return "\n".join(lines) + "\n"
+
+
+def cli_text() -> str:
+    """Return docs/reference/cli.md."""
+    root = click.Context(arb, info_name="arb")
+    return "\n".join([_HEAD, *(section(command, context) for command, context in commands(arb, root))])
+
+
+def configuration_text(text: str) -> str:
+    """Return docs/reference/configuration.md with the tables of keys as the code has them."""
+    return _KEYS.sub(lambda match: f"{match[1]}{keys_table(match[2])}{match[3]}", text)
+
+
+def keys_table(table: str) -> str:
+    """Return the table of keys of one part of the configuration."""
+    annotation: Any = Config.model_fields[table].annotation
+    models = [each for each in (annotation, *get_args(annotation)) if inspect.isclass(each)]
+    (model,) = [each for each in models if issubclass(each, BaseModel)]
+    rows = ["| Key | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    for row in settings_rows(model):
+        default = f"`{_cell(row['default'])}`" if row["default"] else ""
+        rows.append(f"| `{row['key']}` | {_cell(row['type'])} | {default} | {_cell(row['description'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def _prose(text: str | None) -> str:
+    """Return paragraphs; click marks one that keeps its lines, such as examples, with a backspace."""
+    parts = []
+    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(text or "")):
+        if "\b" in paragraph:
+            head, _, first = paragraph.replace("\b", "").strip().partition(": ")
+            lines = [line.strip() for line in first.splitlines()]
+            parts.append("\n".join([f"{head}:", "", "```sh", *lines, "```"]))
+        else:
+            parts.append(" ".join(paragraph.split()))
+    return "\n\n".join(parts)
+
+
+def _text(text: str | None) -> str:
+    return " ".join(inspect.cleandoc(text or "").replace("\b", "").split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the files, or with --check tell which of them are not up to date."""
+    wanted = {CLI: cli_text(), CONFIGURATION: configuration_text(CONFIGURATION.read_text(encoding="utf-8"))}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+        raise SystemExit(f"not up to date: {names}; run tools/write_reference.py" if stale else None)
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
