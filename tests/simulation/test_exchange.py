@@ -59,7 +59,7 @@ T = TypeVar("T")
 START_NS = 1_767_225_600 * SECOND_NS
 BTC = InstrumentId("BTC-PERP.sim")
 BUY = OrderRequest(
-    client_order_id=ClientOrderId("a"), instrument=BTC, side=Side.BUY, quantity=D("0.1"), price=D(85_000)
+    client_order_id=ClientOrderId("a"), instrument=BTC, side=Side.BUY, quantity=D("0.1"), price=D(70_000)
 )
 
 
@@ -194,7 +194,7 @@ def test_history_is_stored_in_pieces_and_read_back_whole() -> None:
     async def body(exchange: SimulatedExchange) -> str:
         for number in range(90):
             side = Side.BUY if number % 2 else Side.SELL
-            price = D(85_000) if side is Side.BUY else D(75_000)
+            price = D(70_000) if side is Side.BUY else D(60_000)
             await send(exchange, replace(BUY, client_order_id=ClientOrderId(f"n{number}"), side=side, price=price))
             await sleep(SECOND_NS)
         return exchange.venue.snapshot()
@@ -412,7 +412,7 @@ def test_the_account_stream_tells_nothing_that_is_not_durable() -> None:
 
 def test_the_account_stream_tells_working_working_orders_then_every_change() -> None:
     async def body(exchange: SimulatedExchange) -> None:
-        low = replace(BUY, client_order_id=ClientOrderId("low"), price=D(70_000), time_in_force=TimeInForce.GTC)
+        low = replace(BUY, client_order_id=ClientOrderId("low"), price=D(55_000), time_in_force=TimeInForce.GTC)
         await send(exchange, low)
         seen: list[Order | Fill | FundingPayment] = []
 

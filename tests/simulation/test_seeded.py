@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, FeeSchedule, InstrumentId, Side
 from arb.simulation import ASSETS, PROFILES, SeededMarket
+from arb.simulation._seeded_noise import HALF_LIFE_24_STEPS, mean_reverting
 from arb.simulation._seeded_premium import SAMPLE_NS, FundingRule, Premium
 
 START_NS = 1_767_225_600 * SECOND_NS
-DIGEST = "ee92aff99bcf548a28d07050b0ef45baece147d3e9d5af2baeb151b70f8a6a10"
+DIGEST = "a5f0b8c8c503a520cb1c2a90266682954e299eb0f5d4c91ea0c13cdacf1596c8"
 
 
 def market(
@@ -162,16 +163,29 @@ def test_the_predicted_rate_ends_at_the_settled_one(profile: str, number: int) -
 
 
 def test_funding_is_at_the_level_and_as_lasting_as_measured() -> None:
-    of = market("hyperliquid-like", "hyperliquid-like")
-    rates = [of.settled_rate(name("BTC", "hyperliquid-like"), START_NS + hour * HOUR_NS) for hour in range(24 * 90)]
-    percent = [float(rate) * 876_000 for rate in rates if rate is not None]
-    assert len(percent) == 24 * 90
+    percent: list[float] = []
+    for seed in range(6):
+        of = market("hyperliquid-like", "hyperliquid-like", seed=seed)
+        btc = name("BTC", "hyperliquid-like")
+        rates = [of.settled_rate(btc, START_NS + hour * HOUR_NS) for hour in range(24 * 90)]
+        percent += [float(rate) * 876_000 for rate in rates if rate is not None]
+    assert len(percent) == 6 * 24 * 90
     # zs-funding-1y: mean 5.7, deviation 8.6, at the base rate half of the time.
     assert 3 < statistics.mean(percent) < 8
     assert 5 < statistics.pstdev(percent) < 12
     assert 0.35 < sum(1 for value in percent if abs(value - 10.95) < 0.05) / len(percent) < 0.65
     signs = sum(1 for a, b in pairwise(percent) if a * b < 0)
-    assert 90 < signs < 360
+    assert 6 * 90 < signs < 6 * 360
+
+
+def test_a_series_goes_on_where_its_last_block_ended() -> None:
+    keep, gain = HALF_LIFE_24_STEPS
+    ends = mean_reverting("key", 0, 240, HALF_LIFE_24_STEPS, 240)[-1]
+    begins = mean_reverting("key", 240, 240, HALF_LIFE_24_STEPS, 240)[0]
+    whole = mean_reverting("key", 0, 480, HALF_LIFE_24_STEPS, 240)
+    assert whole[239] == ends
+    assert abs(begins - whole[240]) < 0.01
+    assert abs(begins - keep * ends) < 5 * gain
 
 
 @given(moments)

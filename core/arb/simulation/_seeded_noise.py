@@ -46,18 +46,33 @@ HALF_LIFE_60_STEPS: Final = Persistence(0.98851402, 0.151129191)
 HALF_LIFE_5_STEPS: Final = Persistence(0.870550563, 0.492078975)
 
 
+_DRAWS_A_CHUNK: Final = 120
+
+
 def mean_reverting(key: str, first: int, count: int, persistence: Persistence, warm_up: int) -> list[float]:
-    """Return `count` steps of a process of deviation 1, fixed by `key` and `first`.
+    """Return `count` steps from step `first` on of a process of deviation 1, fixed by `key`.
 
     It starts at zero `warm_up` steps earlier, so that a block can be made without those before it.
+    The draws belong to absolute steps: a block begins where the one before it ended, but for what
+    the warm-up forgets (a thousandth of the deviation after ten half lives).
     """
     keep, gain = persistence
     value = 0.0
     values = []
-    for draw in normals(f"{key}/{first}", warm_up + count):
+    for draw in _draws(key, first - warm_up, warm_up + count):
         value = keep * value + gain * draw
         values.append(value)
     return values[warm_up:]
+
+
+def _draws(key: str, first: int, count: int) -> list[float]:
+    """Return the normal draws of `count` absolute steps."""
+    chunk, skipped = divmod(first, _DRAWS_A_CHUNK)
+    drawn: list[float] = []
+    while len(drawn) < skipped + count:
+        drawn += normals(f"{key}/{chunk}", _DRAWS_A_CHUNK)
+        chunk += 1
+    return drawn[skipped : skipped + count]
 
 
 class Blocks(Generic[T]):

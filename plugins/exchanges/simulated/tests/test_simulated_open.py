@@ -16,6 +16,7 @@ from arb_exchange_simulated._settings import SimulatedSettings
 
 T = TypeVar("T")
 
+LIGHTER = {"profile": "lighter-like", "latency": "0s", "latency_jitter": "0s"}
 START_NS = 1_767_225_600 * SECOND_NS
 
 
@@ -60,10 +61,10 @@ def test_settings_replace_what_the_profile_says() -> None:
 
 
 def test_venues_of_a_run_share_the_index_unless_they_have_a_seed_of_their_own() -> None:
-    lighter = run({"profile": "lighter-like"}, index, name="a", seed=7)
-    assert run({"profile": "lighter-like"}, index, name="b", seed=7) == lighter
-    assert run({"profile": "lighter-like", "seed": 7}, index, name="c", seed=8) == lighter
-    assert run({"profile": "lighter-like"}, index, name="a", seed=8) != lighter
+    lighter = run(LIGHTER, index, name="a", seed=7)
+    assert run(LIGHTER, index, name="b", seed=7) == lighter
+    assert run({**LIGHTER, "seed": 7}, index, name="c", seed=8) == lighter
+    assert run(LIGHTER, index, name="a", seed=8) != lighter
 
 
 def test_another_seed_cannot_continue_the_account() -> None:
