@@ -1,10 +1,11 @@
 """Named venues of the seeded market: rules by the venue they resemble, figures from recorded data.
 
 Spreads and slippages are medians of costs/2026-02.csv.gz (299 minutes of 2026-02-12, both sides,
-basis points of the mid price). Premiums are set so that the settled funding has the median and the
-5 % and 95 % points of funding/finm-7venues (2025-03-08 to 2026-03-07) and, for Hyperliquid and XRP,
-of funding/zs-funding-1y (2025-08-21 to 2026-05-31). `tools/calibrate.py` prints both. Where a venue
-has no series of a coin another stands in: Lighter's HYPE for hyperliquid-like, DOGE for XRP on
+basis points of the mid price). Premiums are set so that the settled funding comes near the median and
+the 5 % and 95 % points of funding/finm-7venues (2025-03-08 to 2026-03-07) and, for Hyperliquid and XRP,
+of funding/zs-funding-1y (2025-08-21 to 2026-05-31). `tools/calibrate.py` prints both;
+HYPE is the least like its record, above all on dydx-like. Where a venue has no series of a
+coin another stands in: Lighter's HYPE for hyperliquid-like, DOGE for XRP on
 lighter-like and dydx-like. Fees are published base tiers; the maker rebate of dydx-like is that of
 the venue's upper tiers, so that one profile pays makers. Volumes, open interest and the flow of
 trades are not calibrated.
