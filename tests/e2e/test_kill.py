@@ -122,3 +122,23 @@ def test_a_demo_that_was_killed_before_its_first_step_begins(arb: Arb, tmp_path:
     result = arb("demo", "--data", "kept", "--json", "--no-plot")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["end"].startswith("2026-01-02")
+
+
+@pytest.mark.timeout(240)
+def test_a_hedge_that_nobody_would_watch_is_not_left_alone(start: Start, arb: Arb, tmp_path: Path) -> None:
+    file = tmp_path / "kept" / "demo.toml"
+    assert arb("demo", "--data", "kept", "--days", "2", "--no-plot").returncode == 0
+    text = file.read_text(encoding="utf-8").replace("until = ", "# until = ")
+    held = rows(file.with_name("demo.sqlite3"), "SELECT hedge_id FROM hedges WHERE status = 'open'")
+    assert held
+    file.write_text(text.replace("[strategies.carry]", "[strategies.other]"), encoding="utf-8")
+    refused = arb("run", "-c", str(file), "--until", "3d", "--quiet")
+    assert refused.returncode == 2
+    assert "[strategies.carry]: is not in the configuration" in refused.stderr
+    assert held[0][0] in refused.stderr
+    file.write_text(text.replace("[exchanges.free]", "[exchanges.gone]").replace('"free"', '"gone"'), encoding="utf-8")
+    refused = arb("run", "-c", str(file), "--until", "3d", "--quiet")
+    assert refused.returncode == 2
+    assert "[exchanges.free]: is not in the configuration" in refused.stderr
+    file.write_text(text, encoding="utf-8")
+    assert arb("run", "-c", str(file), "--until", "3d", "--quiet").returncode == 0

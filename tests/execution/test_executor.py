@@ -20,11 +20,13 @@ from arb.execution import (
 )
 from arb.marketdata import PriceProvider
 from arb.model import (
+    DAY_NS,
     SECOND_NS,
     CloseHedge,
     Event,
     EventKind,
     ExchangeName,
+    FillId,
     Fresh,
     Hedge,
     HedgePlan,
@@ -34,6 +36,7 @@ from arb.model import (
     OrderBook,
     OrderStatus,
     PositionSide,
+    Severity,
 )
 from arb.risk import AccountRisk, ApprovedPlan, PricedLeg, RiskLimits, RiskManager
 from arb.simulation._clock import VirtualClock
@@ -168,7 +171,7 @@ async def desk_over(left: MemoryExchange, right: MemoryExchange, storage: Storag
         return vetoes[0] if vetoes else None
 
     recorder = Recorder(journal, clock, events.append)
-    sync = AccountSync(exchanges, recorder)
+    sync = AccountSync(exchanges, recorder, clock, timeout_ns=60 * SECOND_NS)
     await sync.start(clock.now_ns())
     instruments = {one.id: one for exchange in (left, right) for one in await exchange.market.fetch_instruments()}
     services = ExecutionServices(
@@ -177,7 +180,7 @@ async def desk_over(left: MemoryExchange, right: MemoryExchange, storage: Storag
         prices=PriceProvider(clock, exchanges, {"dict": DictTier()}, {"books": BookSource()}),
         recorder=recorder,
         sync=sync,
-        leverage=LeverageKeeper(exchanges, {}),
+        leverage=LeverageKeeper(exchanges, {}, clock, timeout_ns=10 * SECOND_NS),
         clock=clock,
         ids=FakeIds(str(len(await journal.hedges()))),
         veto=veto,
@@ -392,6 +395,121 @@ def test_every_closing_order_is_reduce_only() -> None:
         for record in await d.journal.orders(hedge_id=hedge.id):
             is_entry = record.order.request.side is hedge.legs[record.leg_index].entry_side
             assert record.order.request.reduce_only is not is_entry
+
+    on_desk(check)
+
+
+def alarms(d: Desk) -> list[Event]:
+    return [event for event in d.events if event.severity is Severity.ALARM]
+
+
+def test_a_leg_is_taken_back_however_long_its_venue_cannot_be_reached() -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.once("send_order", Fault.rejected())
+        d.left.faults.once("send_order", None)
+        d.left.faults.always("send_order", Fault.not_sent())
+        hedge = await d.open()
+        assert hedge is not None
+        for _ in range(5):
+            hedge = await d.executor.reconcile(hedge.id)
+            assert hedge.status is HedgeStatus.OPENING
+        assert len(alarms(d)) == 1
+        d.left.faults.always("send_order", None)
+        assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.ABANDONED
+        assert await d.held() == FLAT
+
+    on_desk(check)
+
+
+def test_what_keeps_a_hedge_from_going_on_is_told_once() -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.always("fetch_fills", Fault.unknown_before())
+        hedge = await d.open()
+        assert hedge is not None
+        for _ in range(5):
+            assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.OPENING
+        assert [event.kind for event in alarms(d)] == [EventKind.BOOKS_DIFFER]
+
+    on_desk(check)
+
+
+def test_an_order_in_doubt_for_long_is_an_alarm_once() -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.once("send_order", Fault.unknown_after())
+        d.left.faults.always("fetch_order", Fault(error=KeyError("a bug of the plugin")))
+        hedge = await d.open()
+        assert hedge is not None
+        for _ in range(5):
+            assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.OPENING
+        assert [event.kind for event in alarms(d)] == [EventKind.ORDER_IN_DOUBT]
+
+    on_desk(check)
+
+
+@pytest.mark.parametrize("operation", ["fetch_order", "fetch_fills", "cancel_order", "prepare_order", "send_order"])
+def test_a_venue_that_never_answers_holds_up_nothing_for_ever(operation: str) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        assert hedge is not None
+        d.left.faults.always(operation, Fault(delay_ns=10**6 * SECOND_NS))
+        began = d.services.clock.now_ns()
+        await d.close(hedge)
+        assert d.services.clock.now_ns() - began < 900 * SECOND_NS
+        d.left.faults.always(operation, None)
+        assert (await d.executor.reconcile(hedge.id)).status.is_final
+        assert await d.held() == FLAT
+
+    on_desk(check)
+
+
+def test_a_leg_that_cannot_be_prepared_does_not_hold_up_the_other() -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        assert hedge is not None
+        d.left.faults.always("prepare_order", Fault(error=KeyError("a bug of the plugin")))
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSING
+        assert await d.held() == (Decimal("0.1"), Decimal(0))
+        d.left.faults.always("prepare_order", None)
+        assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+
+    on_desk(check)
+
+
+def test_an_entry_whose_plugin_breaks_is_refused_before_anything_is_sent() -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.always("prepare_order", Fault(error=KeyError("a bug of the plugin")))
+        assert await d.open() is None
+        assert d.orders_sent() == 0
+        assert "KeyError" in d.events[-1].message
+
+    on_desk(check)
+
+
+def test_what_is_too_little_to_trade_is_not_called_flat() -> None:
+    async def check(d: Desk) -> None:
+        dust = d.services.instruments[d.left.id_of("BTC")].min_quantity / 2
+        d.left.faults.once("send_order", Fault.partial_fill(dust))
+        d.right.faults.once("send_order", Fault.rejected())
+        hedge = await d.open()
+        assert hedge is not None
+        assert await d.held() == (dust, Decimal(0))
+        assert hedge.status is HedgeStatus.HALTED
+        assert f"{dust} BTC-PERP.left is left" in alarms(d)[0].message
+
+    on_desk(check)
+
+
+def test_a_fill_dated_in_the_future_hides_none_that_follow() -> None:
+    async def check(d: Desk) -> None:
+        await d.open()
+        fills = d.left._orders.fills
+        fills.append(replace(fills[0], fill_id=FillId("f99"), ts_event_ns=START_NS + 99 * DAY_NS))
+        await d.services.sync.pull_fills(d.left.name)
+        fills.pop()
+        hedge = await d.open()
+        assert hedge is not None
+        assert hedge.status is HedgeStatus.OPEN
 
     on_desk(check)
 

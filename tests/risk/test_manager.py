@@ -151,3 +151,8 @@ def test_an_exchange_name_is_part_of_the_refusal() -> None:
     (refusal,) = decide(equity=Unknown("x"))[:1]  # type: ignore[index]
     assert refusal.subject == ExchangeName("left")
     assert "equity_unknown" in str(refusal)
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "NaN"])
+def test_a_plan_without_a_size_is_refused_and_not_divided_by(quantity: str) -> None:
+    assert codes(decide(quantity=quantity)) == {RefusalCode.NOT_NEUTRAL}

@@ -1,6 +1,7 @@
 """How hedges are traded safely."""
 
 from ._account_sync import AccountSync
+from ._asking import ask, listed
 from ._executor import AtomicMultiOrderExecutor, ExecutionServices
 from ._journaling import Recorder
 from ._leverage import LeverageKeeper
@@ -16,4 +17,6 @@ __all__ = [
     "LiquidityAnalyzer",
     "Recorder",
     "RepairPolicy",
+    "ask",
+    "listed",
 ]

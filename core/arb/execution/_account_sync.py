@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from arb.api import Capability, Exchange
+from arb.api import Capability, Clock, Exchange
 from arb.model import (
     DAY_NS,
     HOUR_NS,
@@ -18,6 +18,7 @@ from arb.model import (
     format_utc,
 )
 
+from ._asking import ask, listed
 from ._journaling import Recorder
 
 _BEGIN: Final = "begin"
@@ -30,9 +31,13 @@ _OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYM
 class AccountSync:
     """Reads an account's history from a cursor that overlaps: repeats die on their unique keys."""
 
-    def __init__(self, exchanges: Mapping[ExchangeName, Exchange], recorder: Recorder) -> None:
+    def __init__(
+        self, exchanges: Mapping[ExchangeName, Exchange], recorder: Recorder, clock: Clock, *, timeout_ns: int
+    ) -> None:
         self._exchanges = exchanges
         self._recorder = recorder
+        self._clock = clock
+        self._timeout_ns = timeout_ns
         self._begin: dict[ExchangeName, int] = {}
         self._read_to: dict[tuple[ExchangeName, str], int] = {}
         self._seen: dict[tuple[ExchangeName, str], frozenset[str]] = {}
@@ -54,11 +59,16 @@ class AccountSync:
         trading = self._exchanges[exchange].trading
         if trading is None:
             return ()
-        fills = await trading.fetch_fills(self._since(exchange, _FILLS))
+        since = self._since(exchange, _FILLS)
+
+        async def read() -> tuple[Fill, ...]:
+            return listed(await trading.fetch_fills(since), Fill)
+
+        fills = await ask(self._clock, self._timeout_ns, exchange, "fills", read)
         listing = frozenset(fill.fill_id for fill in fills)
         if not listing or listing == self._seen.get((exchange, _FILLS)):
             return ()  # the same as before needs no transaction
-        read_to = max(fill.ts_event_ns for fill in fills)
+        read_to = self._read_until([fill.ts_event_ns for fill in fills])
         async with self._recorder.transaction() as tx:
             new = await tx.add_fills(fills)
             await tx.put_cursor(exchange, _FILLS, read_to)
@@ -69,13 +79,19 @@ class AccountSync:
     async def pull_payments(self, exchange: ExchangeName) -> Sequence[FundingPayment]:
         """Store the funding payments that are new and return them; raises ExchangeError likewise."""
         found = self._exchanges[exchange]
-        if found.trading is None or Capability.FUNDING_PAYMENTS not in found.capabilities:
+        trading = found.trading
+        if trading is None or Capability.FUNDING_PAYMENTS not in found.capabilities:
             return ()
-        payments = await found.trading.fetch_funding_payments(self._since(exchange, _PAYMENTS))
+        since = self._since(exchange, _PAYMENTS)
+
+        async def read() -> tuple[FundingPayment, ...]:
+            return listed(await trading.fetch_funding_payments(since), FundingPayment)
+
+        payments = await ask(self._clock, self._timeout_ns, exchange, "funding payments", read)
         listing = frozenset(payment.payment_id for payment in payments)
         if not listing or listing == self._seen.get((exchange, _PAYMENTS)):
             return ()
-        read_to = max(payment.settled_ns for payment in payments)
+        read_to = self._read_until([payment.settled_ns for payment in payments])
         async with self._recorder.transaction() as tx:
             new = await tx.add_funding_payments(payments)
             await tx.put_cursor(exchange, _PAYMENTS, read_to)
@@ -83,6 +99,10 @@ class AccountSync:
         self._seen[exchange, _PAYMENTS] = listing
         await self._recorder.events([_paid(payment) for payment in new])
         return new
+
+    def _read_until(self, times_ns: Sequence[int]) -> int:
+        # A venue whose clock is ahead must not move the cursor past entries still to come.
+        return min(max(times_ns), self._clock.now_ns())
 
     def _since(self, exchange: ExchangeName, what: str) -> int:
         return max(self._begin[exchange], self._read_to[exchange, what] - _OVERLAP_NS[what])

@@ -137,8 +137,8 @@ def settled(hedge: Hedge, step: Settle, now_ns: int) -> Event:
         HedgeStatus.HALTED: (EventKind.HEDGE_HALTED, Severity.ALARM),
     }[hedge.status]
     prices = ", ".join(
-        f"{leg.instrument} {leg.side} {leg.entry_quantity} at {leg.entry_price}"
-        + (f", out {leg.exit_quantity} at {leg.exit_price}" if leg.exit_quantity else "")
+        f"{leg.instrument} {leg.side} {leg.entry_quantity} at {_rounded(leg.entry_price)}"
+        + (f", out {leg.exit_quantity} at {_rounded(leg.exit_price)}" if leg.exit_quantity else "")
         for leg in hedge.legs
     )
     note = f" ({step.note})" if step.note else ""
@@ -150,3 +150,8 @@ def settled(hedge: Hedge, step: Settle, now_ns: int) -> Event:
         message=f"{hedge.base} is {hedge.status}: {prices}{note}",
         data={"imbalance": str(hedge.imbalance)},
     )
+
+
+def _rounded(price: Decimal | None) -> str:
+    """Return an average price for people; the books keep it whole."""
+    return "no price" if price is None else f"{price:.8g}"

@@ -15,7 +15,6 @@ from arb.api import (
     IdSource,
     OrderIntent,
     PreparedOrder,
-    Rejected,
     Veto,
 )
 from arb.marketdata import PriceProvider
@@ -31,7 +30,6 @@ from arb.model import (
     Instrument,
     InstrumentId,
     OrderRecord,
-    OrderTrigger,
     Severity,
     Stale,
     exchange_of,
@@ -99,6 +97,7 @@ class AtomicMultiOrderExecutor:
         )
         self._liquidity = LiquidityAnalyzer(services.prices, services.instruments, max_age_ns=services.max_price_age_ns)
         self._turn = asyncio.Lock()
+        self._alarmed: dict[HedgeId, set[str]] = {}
 
     async def open(self, approved: ApprovedPlan, *, strategy: str) -> Hedge | None:
         """Open a hedge and return it as it stands; None when it was refused before anything was sent."""
@@ -178,13 +177,20 @@ class AtomicMultiOrderExecutor:
             raise _Refused(f"{request.instrument}: vetoed, {veto.reason}")
 
     async def _reconcile(self, hedge: Hedge) -> Hedge:
-        while hedge.status in (HedgeStatus.OPENING, HedgeStatus.CLOSING):
+        # Enough to give up on every leg. Orders that never left do not count towards that, so a
+        # venue that cannot be reached ends the rounds: the next call goes on.
+        for _ in range(self._s.repair.max_attempts + 2):
+            if hedge.status not in (HedgeStatus.OPENING, HedgeStatus.CLOSING):
+                return hedge
             records = [
                 record if record.order.status.is_final else await self._gateway.resolve(record)
                 for record in await self._s.recorder.journal.orders(hedge_id=hedge.id)
             ]
-            if not all(record.order.status.is_final for record in records):
-                return hedge  # in doubt: nothing that could duplicate it is sent until a read settles it
+            unclear = [record.order for record in records if not record.order.status.is_final]
+            if unclear:  # nothing that could duplicate them is sent until a read settles it
+                names = ", ".join(f"{one.request.client_order_id} {one.status}" for one in unclear)
+                await self._alarm(hedge, EventKind.ORDER_IN_DOUBT, f"the venue does not tell what became of {names}")
+                return hedge
             absorbed = await self._absorb(hedge, records)
             if absorbed is None:
                 return hedge
@@ -196,6 +202,8 @@ class AtomicMultiOrderExecutor:
                 await self._s.clock.sleep_until(self._s.clock.now_ns() + self._s.repair.retry_delay_ns)
             if not await self._send_closing(hedge, step.orders):
                 return hedge
+        if hedge.status in (HedgeStatus.OPENING, HedgeStatus.CLOSING):
+            await self._alarm(hedge, EventKind.EXCHANGE_FAILED, "its orders do not reach the venue; trying goes on")
         return hedge
 
     async def _absorb(self, hedge: Hedge, records: Sequence[OrderRecord]) -> Hedge | None:
@@ -211,15 +219,22 @@ class AtomicMultiOrderExecutor:
             ]
             if not missing:
                 return with_fills(hedge, records, fills)
-            try:
-                await asyncio.gather(*(self._s.sync.pull_fills(name) for name in sorted(names)))
-            except ExchangeError as error:
-                await self._alarm(hedge, f"fills cannot be read: {error}")
+            pulled = await asyncio.gather(
+                *(self._s.sync.pull_fills(name) for name in sorted(names)), return_exceptions=True
+            )
+            failures = [result for result in pulled if isinstance(result, BaseException)]
+            for failure in failures:
+                if not isinstance(failure, ExchangeError):
+                    raise failure
+            if failures:
+                await self._alarm(hedge, EventKind.BOOKS_DIFFER, f"fills cannot be read: {failures[0]}")
                 return None
             await self._s.clock.sleep_until(
                 self._s.clock.now_ns() + max(self._s.exchanges[name].traits.read_after_write_ns for name in names)
             )
-        await self._alarm(hedge, "the venue reports filled orders but does not list their fills")
+        await self._alarm(
+            hedge, EventKind.BOOKS_DIFFER, "the venue reports filled orders but does not list their fills"
+        )
         return None
 
     async def _send_closing(self, hedge: Hedge, orders: Sequence[PlannedOrder]) -> bool:
@@ -229,7 +244,7 @@ class AtomicMultiOrderExecutor:
             instrument = hedge.legs[planned.leg_index].instrument
             reading = await self._s.prices.read_bbo(instrument, self._s.max_price_age_ns)
             if not isinstance(reading, Fresh | Stale):
-                await self._alarm(hedge, f"{instrument} has no price: {reading.reason}")
+                await self._alarm(hedge, EventKind.EXCHANGE_FAILED, f"{instrument} has no price: {reading.reason}")
                 return False
             records.append(
                 new_record(
@@ -241,20 +256,8 @@ class AtomicMultiOrderExecutor:
                 )
             )
         await self._s.recorder.hedge(hedge, records)
-        await asyncio.gather(*(self._send_one(record) for record in records))
+        await asyncio.gather(*(self._gateway.prepare_and_send(record) for record in records))
         return True
-
-    async def _send_one(self, record: OrderRecord) -> None:
-        """Send a closing order; one that cannot even be prepared must not hold up the other legs."""
-        try:
-            prepared = await self._gateway.prepare([record.order.request])
-        except Rejected as error:
-            order = record.order.after(
-                OrderTrigger.REJECTED, ts_event_ns=self._s.clock.now_ns(), reason=f"{error.code} {error}".strip()
-            )
-            await self._s.recorder.orders([replace(record, order=order)])
-            return
-        await self._gateway.send([record], prepared)
 
     async def _settle(self, hedge: Hedge, step: Settle) -> Hedge:
         now = self._s.clock.now_ns()
@@ -262,12 +265,18 @@ class AtomicMultiOrderExecutor:
         closed = now if step.status.is_final else None
         hedge = replace(hedge, status=step.status, opened_ns=opened, closed_ns=closed)
         await self._s.recorder.hedge(hedge, events=[settled(hedge, step, now)])
+        self._alarmed.pop(hedge.id, None)
         return hedge
 
-    async def _alarm(self, hedge: Hedge, message: str) -> None:
+    async def _alarm(self, hedge: Hedge, kind: EventKind, message: str) -> None:
+        """Tell once what keeps a hedge from going on; it is tried again and again."""
+        told = self._alarmed.setdefault(hedge.id, set())
+        if kind in told:
+            return
+        told.add(kind)
         event = Event(
             ts_ns=self._s.clock.now_ns(),
-            kind=EventKind.BOOKS_DIFFER,
+            kind=kind,
             severity=Severity.ALARM,
             subject=hedge.id,
             message=f"{hedge.base} {hedge.status}: {message}",

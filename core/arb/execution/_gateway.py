@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, TypeVar
 
 from arb.api import (
     ArbError,
+    BadResponse,
     Clock,
     Exchange,
     ExchangeError,
@@ -31,16 +33,11 @@ from arb.model import (
     exchange_of,
 )
 
+from ._asking import ask
 from ._journaling import Recorder
+from ._reports import exceeds, merged
 
-_TRIGGER_OF: Final = {
-    OrderStatus.OPEN: OrderTrigger.ACCEPTED,
-    OrderStatus.PARTIALLY_FILLED: OrderTrigger.PART_FILLED,
-    OrderStatus.FILLED: OrderTrigger.FILLED,
-    OrderStatus.CANCELLED: OrderTrigger.CANCELLED,
-    OrderStatus.EXPIRED: OrderTrigger.EXPIRED,
-    OrderStatus.REJECTED: OrderTrigger.REJECTED,
-}
+T = TypeVar("T")
 
 
 class OrderGateway:
@@ -58,7 +55,7 @@ class OrderGateway:
         self._exchanges = exchanges
         self._recorder = recorder
         self._clock = clock
-        self._timeout_s = timeout_ns / 1e9
+        self._timeout_ns = timeout_ns
         self._doubt_poll_ns = doubt_poll_ns
 
     def trading(self, exchange: ExchangeName) -> Trading:
@@ -69,12 +66,28 @@ class OrderGateway:
         return trading
 
     async def prepare(self, requests: Sequence[OrderRequest]) -> list[PreparedOrder]:
-        """Round, check and sign all of them before any is sent; raises Rejected of the first that fails."""
-        return list(
-            await asyncio.gather(
-                *(self.trading(exchange_of(request.instrument)).prepare_order(request) for request in requests)
+        """Round, check and sign all of them before any is sent.
+
+        Raises:
+            ExchangeError: of the first that fails; Rejected when it breaks a rule of the instrument.
+        """
+        results = await asyncio.gather(*(self._prepare(request) for request in requests), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if isinstance(result, PreparedOrder)]
+
+    async def _prepare(self, request: OrderRequest) -> PreparedOrder:
+        exchange = exchange_of(request.instrument)
+        trading = self.trading(exchange)
+        prepared = await self._ask(exchange, "prepare_order", lambda: trading.prepare_order(request))
+        if exceeds(prepared, request):
+            raise BadResponse(
+                f"order {request.client_order_id} was prepared as something else than asked, so it is not sent",
+                exchange=exchange,
+                code="prepared_differs",
             )
-        )
+        return prepared
 
     async def send(self, records: Sequence[OrderRecord], prepared: Sequence[PreparedOrder]) -> list[OrderRecord]:
         """Send recorded orders together and record every outcome.
@@ -90,18 +103,33 @@ class OrderGateway:
 
     async def _send(self, record: OrderRecord, prepared: PreparedOrder) -> OrderRecord:
         order, now = record.order, self._clock.now_ns
+        exchange = exchange_of(order.request.instrument)
+        trading = self.trading(exchange)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                report = await self.trading(exchange_of(order.request.instrument)).send_order(prepared)
+            report = await self._ask(exchange, "send_order", lambda: trading.send_order(prepared))
+            after = merged(order, report)
         except NotSent as error:
             after = order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=str(error))
         except Rejected as error:
             after = order.after(OrderTrigger.REJECTED, ts_event_ns=now(), reason=f"{error.code} {error}".strip())
         except Exception as error:  # a plugin that breaks while sending tells nothing about the order
             after = order.after(OrderTrigger.DOUBTED, ts_event_ns=now(), reason=f"{type(error).__name__}: {error}")
-        else:
-            after = merged(order, report)
         return replace(record, order=after)
+
+    async def prepare_and_send(self, record: OrderRecord) -> OrderRecord:
+        """Send one recorded order; one that cannot be prepared is recorded as refused or not sent."""
+        try:
+            prepared = await self.prepare([record.order.request])
+        except ExchangeError as error:
+            # Certain either way: preparing sends nothing.
+            trigger = OrderTrigger.REJECTED if isinstance(error, Rejected) else OrderTrigger.NOT_SENT
+            reason = f"{error.code} {error}".strip()
+            order = record.order.after(trigger, ts_event_ns=self._clock.now_ns(), reason=reason)
+            refused = replace(record, order=order)
+            await self._recorder.orders([refused], events=_events(refused))
+            return refused
+        (sent,) = await self.send([record], prepared)
+        return sent
 
     async def resolve(self, record: OrderRecord) -> OrderRecord:
         """Read the venue once and record what it says; an order still not known stays in doubt.
@@ -118,44 +146,48 @@ class OrderGateway:
         return after
 
     async def _read(self, record: OrderRecord, order: Order) -> Order:
-        request = order.request
-        exchange = exchange_of(request.instrument)
+        exchange = exchange_of(order.request.instrument)
         trading = self.trading(exchange)
-        # Before this moment a read may not show the order yet: "not found" would prove nothing.
-        await self._clock.sleep_until(
-            max(record.created_ns, order.ts_event_ns) + self._exchanges[exchange].traits.read_after_write_ns
-        )
+        # Before this moment a read may not show the order yet: "not found" would prove nothing. A
+        # venue's clock that is ahead of ours is not waited for.
+        known_ns = min(max(record.created_ns, order.ts_event_ns), self._clock.now_ns())
+        await self._clock.sleep_until(known_ns + self._exchanges[exchange].traits.read_after_write_ns)
         try:
-            report = await self._fetch(trading, request)
-            if not report.status.is_final:
-                await trading.cancel_order(request.instrument, request.client_order_id)
-                await self._clock.sleep_until(self._clock.now_ns() + self._doubt_poll_ns)
-                report = await self._fetch(trading, request)
+            order = merged(order, await self._fetch(exchange, trading, order.request))
         except UnknownOrder as error:
             if order.status is not OrderStatus.IN_DOUBT:
                 return order  # it was there before: a listing that lost it proves nothing
             return order.after(OrderTrigger.PROVED_ABSENT, ts_event_ns=self._clock.now_ns(), reason=str(error))
-        except (ExchangeError, TimeoutError):
+        except ExchangeError:
             await self._clock.sleep_until(self._clock.now_ns() + self._doubt_poll_ns)
             return order
-        return merged(order, report)
+        return order if order.status.is_final else await self._cancelled(exchange, trading, order)
 
-    async def _fetch(self, trading: Trading, request: OrderRequest) -> Order:
-        async with asyncio.timeout(self._timeout_s):
-            return await trading.fetch_order(request.instrument, request.client_order_id)
+    async def _cancelled(self, exchange: ExchangeName, trading: Trading, order: Order) -> Order:
+        """Cancel an order that the venue has, and read what became of it.
 
+        Nothing here proves it absent: whatever the venue says of the cancellation, it was there, and
+        it may have been filled a moment before.
+        """
+        request = order.request
+        with suppress(ExchangeError):  # refused, perhaps because it has ended: the read below tells
+            await self._ask(
+                exchange, "cancel_order", lambda: trading.cancel_order(request.instrument, request.client_order_id)
+            )
+        delay_ns = max(self._doubt_poll_ns, self._exchanges[exchange].traits.read_after_write_ns)
+        await self._clock.sleep_until(self._clock.now_ns() + delay_ns)
+        try:
+            return merged(order, await self._fetch(exchange, trading, request))
+        except ExchangeError:
+            return order
 
-def merged(order: Order, report: Order) -> Order:
-    """Return our record after the venue's report of the same order; filled quantity never shrinks."""
-    trigger = _TRIGGER_OF.get(report.status)
-    if trigger is None or report.filled_quantity < order.filled_quantity:
-        return order
-    return replace(
-        order.after(trigger, ts_event_ns=report.ts_event_ns, reason=report.reason),
-        exchange_order_id=report.exchange_order_id or order.exchange_order_id,
-        filled_quantity=report.filled_quantity,
-        average_price=report.average_price,
-    )
+    async def _fetch(self, exchange: ExchangeName, trading: Trading, request: OrderRequest) -> Order:
+        return await self._ask(
+            exchange, "fetch_order", lambda: trading.fetch_order(request.instrument, request.client_order_id)
+        )
+
+    async def _ask(self, exchange: ExchangeName, what: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await ask(self._clock, self._timeout_ns, exchange, what, call)
 
 
 def _events(record: OrderRecord) -> list[Event]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.model import ZERO, Hedge, HedgeStatus, Instrument, InstrumentId, OrderPurpose, OrderRecord, Side
+from arb.model import ZERO, Hedge, HedgeStatus, Instrument, InstrumentId, OrderPurpose, OrderRecord, OrderStatus, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class RepairPolicy:
     """How far repairs may go.
 
     Attributes:
-        max_attempts: Orders of one leg beyond the first before a person is asked.
+        max_attempts: Orders of one leg beyond the first that reach the venue before a person is asked.
         calm_attempts: Orders of each leg after which an exit is given up while the legs still balance:
             nothing is urgent then, and the strategy decides again.
         max_band_bps: Widest price band; each further attempt doubles the hedge's own bound.
@@ -97,7 +97,7 @@ def _next_opening(
         return _send(hedge, records, excess, OrderPurpose.UNWIND, policy)
     if common > 0:
         return Settle(status=HedgeStatus.OPEN, note=_leftover(hedge))
-    return Settle(status=HedgeStatus.ABANDONED, note=_leftover(hedge))
+    return _ended(hedge, HedgeStatus.ABANDONED)
 
 
 def _next_closing(
@@ -110,11 +110,19 @@ def _next_closing(
     # An exit that was tried before and given up does not count against this one.
     recent = [record for record in records if hedge.closing_ns is None or record.created_ns >= hedge.closing_ns]
     if not any(rest):
-        return Settle(status=HedgeStatus.CLOSED, note=_leftover(hedge))
+        return _ended(hedge, HedgeStatus.CLOSED)
     tries = sum(record.purpose is OrderPurpose.EXIT for record in recent)
     if hedge.imbalance == 0 and tries >= policy.calm_attempts * len(hedge.legs):
         return Settle(status=HedgeStatus.OPEN, note="no leg could be closed within the slippage bound")
     return _send(hedge, records, rest, OrderPurpose.EXIT, policy)
+
+
+def _ended(hedge: Hedge, status: HedgeStatus) -> Settle:
+    """Return the end of a hedge; what is too little to trade is still a position that somebody has to know of."""
+    if hedge.is_flat:
+        return Settle(status=status)
+    held = ", ".join(f"{leg.open_quantity} {leg.instrument}" for leg in hedge.legs if leg.open_quantity)
+    return Settle(status=HedgeStatus.HALTED, note=f"{held} is left, too little to trade; close it at the venue")
 
 
 def _tradable(instrument: Instrument, base: Decimal) -> Decimal:
@@ -137,13 +145,15 @@ def _send(
             continue
         earlier = [record for record in records if record.leg_index == index]
         since = hedge.closing_ns if purpose is OrderPurpose.EXIT and hedge.closing_ns is not None else 0
-        tries = sum(record.purpose is purpose and record.created_ns >= since for record in earlier)
+        same = [record for record in earlier if record.purpose is purpose and record.created_ns >= since]
+        # What never reached the venue says nothing about it: it may be tried for as long as it takes.
+        tries = sum(record.order.status is not OrderStatus.NOT_SENT for record in same)
         if tries >= policy.max_attempts:
             return Settle(
                 status=HedgeStatus.HALTED,
                 note=f"{leg.instrument}: {quantity} contracts still open after {tries} {purpose} orders",
             )
-        retry = retry or tries > 0
+        retry = retry or bool(same)
         orders.append(
             PlannedOrder(
                 leg_index=index,

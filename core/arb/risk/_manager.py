@@ -61,6 +61,9 @@ class RiskManager:
     ) -> Iterator[Refusal]:
         if open_hedges >= self._limits.max_hedges:
             yield _broken(RefusalCode.HEDGE_COUNT, plan.base, Decimal(open_hedges), Decimal(self._limits.max_hedges))
+        if not _is_sized(legs):
+            yield Refusal(code=RefusalCode.NOT_NEUTRAL, subject=plan.base)
+            return  # nothing can be computed of legs that are missing or without a size
         yield from _neutrality(plan, legs)
         prices = [leg.mid_usd for leg in legs]
         for leg in legs:
@@ -125,9 +128,13 @@ class RiskManager:
             yield _broken(RefusalCode.LIQUIDATION_DISTANCE, exchange, distance, limits.min_liquidation_distance)
 
 
+def _is_sized(legs: Sequence[PricedLeg]) -> bool:
+    return len(legs) > 1 and all(leg.quantity.is_finite() and leg.quantity > 0 for leg in legs)
+
+
 def _neutrality(plan: HedgePlan, legs: Sequence[PricedLeg]) -> Iterator[Refusal]:
     sides = {leg.side for leg in plan.legs}
-    if len(plan.legs) < 2 or sides != {PositionSide.LONG, PositionSide.SHORT}:
+    if sides != {PositionSide.LONG, PositionSide.SHORT}:
         yield Refusal(code=RefusalCode.NOT_NEUTRAL, subject=plan.base)
         return
     imbalance = abs(sum((leg.base_quantity for leg in legs), ZERO))

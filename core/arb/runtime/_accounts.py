@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from arb.api import Clock, Exchange, ExchangeError
+from arb.execution import ask, listed
 from arb.funding import FxBook
 from arb.model import (
     ZERO,
@@ -61,21 +62,31 @@ class Accounts:
         return {name: error for name, error in zip(names, results, strict=True) if error is not None}
 
     async def _refresh(self, name: ExchangeName) -> ExchangeError | None:
-        exchange = self._exchanges[name]
-        if exchange.trading is None:
+        trading = self._exchanges[name].trading
+        if trading is None:
             return None
         observed = self._clock.now_ns()
-        try:
-            async with asyncio.timeout(self._timeout_ns / 1e9):
-                balances, positions = await asyncio.gather(
-                    exchange.trading.fetch_balances(), exchange.trading.fetch_positions()
-                )
-        except TimeoutError:
-            return ExchangeError(f"its account was not read within {self._timeout_ns // 10**9} s", exchange=name)
-        except ExchangeError as error:
-            return error
-        self._states[name] = AccountState(balances=tuple(balances), positions=tuple(positions), observed_ns=observed)
-        return None
+
+        async def balances() -> tuple[Balance, ...]:
+            return listed(await trading.fetch_balances(), Balance)
+
+        async def positions() -> tuple[Position, ...]:
+            return listed(await trading.fetch_positions(), Position)
+
+        # Each is waited for, also when the other fails: nothing is left running behind our back.
+        cash, held = await asyncio.gather(
+            ask(self._clock, self._timeout_ns, name, "balances", balances),
+            ask(self._clock, self._timeout_ns, name, "positions", positions),
+            return_exceptions=True,
+        )
+        if isinstance(cash, tuple) and isinstance(held, tuple):
+            self._states[name] = AccountState(balances=cash, positions=held, observed_ns=observed)
+            return None
+        failures = [one for one in (cash, held) if isinstance(one, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, ExchangeError):
+                raise failure
+        return next(failure for failure in failures if isinstance(failure, ExchangeError))
 
     def state(self, exchange: ExchangeName) -> Reading[AccountState]:
         """Return what was read last."""

@@ -12,6 +12,7 @@ from typing import cast
 from arb.api import (
     CacheTier,
     Capability,
+    Clock,
     ConfigError,
     Context,
     Exchange,
@@ -21,13 +22,22 @@ from arb.api import (
     Storage,
     Strategy,
 )
-from arb.execution import AccountSync, AtomicMultiOrderExecutor, ExecutionServices, LeverageKeeper, Recorder
+from arb.execution import (
+    AccountSync,
+    AtomicMultiOrderExecutor,
+    ExecutionServices,
+    LeverageKeeper,
+    Recorder,
+    ask,
+    listed,
+)
 from arb.funding import FinderSettings, FundingBook, FundingCollector, FxBook, OpportunityFinder, StatsBook
 from arb.kernel import Composition, Family, open_family
 from arb.marketdata import PriceProvider
 from arb.model import (
     DAY_NS,
     HOUR_NS,
+    MINUTE_NS,
     Event,
     ExchangeName,
     FundingKind,
@@ -38,6 +48,8 @@ from arb.risk import RiskLimits, RiskManager
 from arb.storage import Journal, JournalStateStore
 
 from ._accounts import Accounts
+from ._attended import check_attended
+from ._claim import claim
 from ._context import Ports, make_context
 from ._engine import Engine, EngineParts, RunningStrategy
 from ._hedge_money import HedgeMoney
@@ -46,6 +58,8 @@ from ._modes import Mode, RunOptions
 from ._periodic import StopSignal
 
 _HISTORY_NS = 14 * DAY_NS
+_LONG_ANSWER_NS = MINUTE_NS
+"""For what takes many requests: a listing, a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +91,26 @@ class NoState:
 
 @asynccontextmanager
 async def assembled(
-    composition: Composition, ports: Ports, options: RunOptions, *, observe: Observe
+    composition: Composition, ports: Ports, options: RunOptions, stop: StopSignal, *, identity: str, observe: Observe
 ) -> AsyncIterator[App]:
-    """Open every plugin, join the parts, and close all of it in reverse on leaving."""
+    """Open every plugin, join the parts, and close all of it in reverse on leaving.
+
+    Raises:
+        ConfigError: the database belongs to another kind of run, or holds a hedge that this
+            configuration would leave alone.
+    """
     async with AsyncExitStack() as stack:
         opening = _Opening(stack, composition, ports)
         storages = await opening.family(Family.STORAGES, NoState())
         journal = await Journal.open(cast("Storage", storages["main"]))
+        # Before any other plugin opens: it would continue from the state of a run that is not its own.
+        await claim(journal, identity)
         recorder = Recorder(journal, ports.clock, _Notifier(composition).tell)
         tiers = cast("dict[str, CacheTier]", await opening.family(Family.CACHE_TIERS, journal))
         sources = cast("dict[str, PriceSource]", await opening.family(Family.PRICE_SOURCES, journal))
         exchanges = await _open_exchanges(opening, journal, options)
+        await check_attended(journal, exchanges, composition.config.strategies)
         strategies = cast("dict[str, Strategy]", await opening.family(Family.STRATEGIES, journal))
-        stop = StopSignal()
         prices = PriceProvider(ports.clock, exchanges, tiers, sources)
         stack.push_async_callback(prices.close)
         parts = await _join(composition, ports, recorder, exchanges, strategies, prices)
@@ -147,14 +168,18 @@ async def _open_exchanges(opening: _Opening, journal: Journal, options: RunOptio
             opening.ports, "paper", name, JournalStateStore(journal, f"paper:{name}", opening.ports.clock)
         )
         amount = opening.composition.config.exchanges[name].paper_deposit
-        deposits = {await _main_currency(inner): amount}
+        deposits = {await _main_currency(inner, opening.ports.clock): amount}
         paper[name] = await opening.stack.enter_async_context(open_paper_exchange(inner, context, deposits=deposits))
     return paper
 
 
-async def _main_currency(exchange: Exchange) -> str:
+async def _main_currency(exchange: Exchange, clock: Clock) -> str:
     """Return the quote currency of most instruments: a paper account is funded in it."""
-    quotes = Counter(one.quote for one in await exchange.market.fetch_instruments())
+
+    async def read() -> tuple[Instrument, ...]:
+        return listed(await exchange.market.fetch_instruments(), Instrument)
+
+    quotes = Counter(one.quote for one in await ask(clock, _LONG_ANSWER_NS, exchange.name, "instruments", read))
     if not quotes:
         raise ConfigError(f"[exchanges.{exchange.name}]: lists no instrument, so there is nothing to trade on paper")
     return max(quotes, key=lambda quote: (quotes[quote], quote))
@@ -180,7 +205,8 @@ async def _join(
         )
     accounts = Accounts(exchanges, clock, fx, max_age_ns=config.run.max_price_age, timeout_ns=config.run.order_timeout)
     money = HedgeMoney(accounts.usd_rate)
-    sync = AccountSync(exchanges, recorder)
+    answer_timeout = max(config.run.order_timeout, _LONG_ANSWER_NS)
+    sync = AccountSync(exchanges, recorder, clock, timeout_ns=answer_timeout)
     executor = AtomicMultiOrderExecutor(
         ExecutionServices(
             exchanges=exchanges,
@@ -189,7 +215,10 @@ async def _join(
             recorder=recorder,
             sync=sync,
             leverage=LeverageKeeper(
-                exchanges, {ExchangeName(k): v.leverage for k, v in config.exchanges.items() if v.leverage is not None}
+                exchanges,
+                {ExchangeName(k): v.leverage for k, v in config.exchanges.items() if v.leverage is not None},
+                clock,
+                timeout_ns=config.run.order_timeout,
             ),
             clock=clock,
             ids=ports.ids,
@@ -255,4 +284,5 @@ async def _join(
         sample_every_ns=config.run.sample_every,
         instruments_every_ns=HOUR_NS,
         max_price_age_ns=config.run.max_price_age,
+        answer_timeout_ns=answer_timeout,
     )

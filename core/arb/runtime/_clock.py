@@ -9,18 +9,26 @@ from typing import Final
 _LONGEST_SLEEP_NS: Final = 60_000_000_000
 
 
-class WallClock:
-    """Real time that never goes back: wall time at the start, carried on by the monotonic clock.
+def _steady_ns() -> int:
+    """Return time that nobody sets and that goes on while the machine sleeps, where the system has such."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()
 
-    A step of the system's clock during a run (NTP, a person) does not reach deadlines or ages.
+
+class WallClock:
+    """Real time that never goes back: wall time at the start, carried on by a clock that nobody sets.
+
+    A step of the system's clock during a run (NTP, a person) does not reach deadlines or ages; hours
+    that the machine slept do.
     """
 
     def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()  # noqa: TID251 - the clock's home
+        self._offset_ns = time.time_ns() - _steady_ns()  # noqa: TID251 - the clock's home
 
     def now_ns(self) -> int:
         """Return nanoseconds since the Unix epoch."""
-        return self._offset_ns + time.monotonic_ns()
+        return self._offset_ns + _steady_ns()
 
     async def sleep_until(self, ts_ns: int) -> None:
         """Return when `now_ns() >= ts_ns`."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from arb.api import Clock, Exchange, ExchangeError, Strategy
-from arb.execution import AtomicMultiOrderExecutor, Recorder
+from arb.api import ArbError, Clock, Exchange, ExchangeError, InvariantBroken, PluginError, StorageError, Strategy
+from arb.cache import within
+from arb.execution import AtomicMultiOrderExecutor, Recorder, ask, listed
 from arb.funding import CollectionReport, FundingBook, FundingCollector, OpportunityFinder
 from arb.marketdata import PriceProvider
 from arb.model import (
@@ -18,6 +19,7 @@ from arb.model import (
     EventKind,
     ExchangeName,
     Fresh,
+    HedgeStatus,
     Instrument,
     InstrumentId,
     Intent,
@@ -26,11 +28,13 @@ from arb.model import (
     Reading,
     Severity,
     Unknown,
+    exchange_of,
 )
 from arb.risk import ApprovedPlan, PricedLeg, RiskManager
 
 from ._accounts import Accounts
 from ._hedge_money import HedgeMoney
+from ._intents import intents_of, opposing
 from ._keeper import Keeper
 from ._periodic import StopSignal, periodic, sleep_or_stop
 from ._view import View
@@ -47,7 +51,11 @@ class RunningStrategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """What the engine drives."""
+    """What the engine drives.
+
+    Attributes:
+        answer_timeout_ns: The longest wait for a decision of a strategy, and for a list of instruments.
+    """
 
     clock: Clock
     exchanges: Mapping[ExchangeName, Exchange]
@@ -67,6 +75,7 @@ class EngineParts:
     sample_every_ns: int
     instruments_every_ns: int
     max_price_age_ns: int
+    answer_timeout_ns: int
 
 
 class Engine:
@@ -78,6 +87,8 @@ class Engine:
         self._on_beat = on_beat
         self._turn = asyncio.Lock()
         self._failed_collections: dict[tuple[ExchangeName, str], str] = {}
+        self._failed_listings: set[ExchangeName] = set()
+        self._failed_decisions: dict[str, str] = {}
 
     async def run(self, until_ns: int | None) -> None:
         """Work until stopped or `until_ns`; the last sample and clock are stored before it returns.
@@ -107,7 +118,14 @@ class Engine:
         await self._finish()
 
     async def _every(self, every_ns: int, work: Callable[[], Awaitable[None]]) -> None:
-        await periodic(work, every_ns, self._p.clock, self._stop)
+        try:
+            await periodic(work, every_ns, self._p.clock, self._stop)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Otherwise the group would take it for an orderly end, and the run go on without this work.
+            raise PluginError("a plugin cancelled the work that called it") from None
 
     async def _stop_at(self, until_ns: int) -> None:
         await sleep_or_stop(until_ns, self._p.clock, self._stop)
@@ -122,21 +140,34 @@ class Engine:
     async def _load_instruments(self) -> None:
         """Read what is listed; an exchange that cannot be read keeps what it had."""
         p = self._p
-        found = await asyncio.gather(
-            *(exchange.market.fetch_instruments() for exchange in p.exchanges.values()), return_exceptions=True
-        )
-        changed: list[Instrument] = []
-        for name, result in zip(p.exchanges, found, strict=True):
-            if isinstance(result, ExchangeError):
-                await self._event(EventKind.EXCHANGE_FAILED, name, f"instruments: {result}", Severity.WARNING)
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                changed += [one for one in result if p.instruments.get(one.id) != one]
+        found = await asyncio.gather(*(self._listing(name) for name in p.exchanges))
+        changed = [one for listing in found for one in listing if p.instruments.get(one.id) != one]
         p.instruments.update({one.id: one for one in changed})
         if changed:
             async with p.recorder.transaction() as tx:
                 await tx.put_instruments(changed, p.clock.now_ns())
+
+    async def _listing(self, name: ExchangeName) -> Sequence[Instrument]:
+        market = self._p.exchanges[name].market
+
+        async def read() -> Sequence[Instrument]:
+            rows = listed(await market.fetch_instruments(), Instrument)
+            foreign = [one.id for one in rows if one.exchange != name]
+            if foreign:
+                raise ValueError(f"it lists {foreign[0]}, which is not its own")
+            return rows
+
+        try:
+            rows = await ask(self._p.clock, self._p.answer_timeout_ns, name, "instruments", read)
+        except ExchangeError as error:
+            if name not in self._failed_listings:
+                self._failed_listings.add(name)
+                await self._event(EventKind.EXCHANGE_FAILED, name, str(error), Severity.WARNING)
+            return ()
+        if name in self._failed_listings:
+            self._failed_listings.remove(name)
+            await self._event(EventKind.EXCHANGE_RECOVERED, name, "instruments can be read again")
+        return rows
 
     async def _collect(self) -> None:
         p = self._p
@@ -188,14 +219,7 @@ class Engine:
         async with self._turn:
             p = self._p
             await p.keeper.update()
-            view = self._view(running)
-            try:
-                intents = await running.strategy.decide(view)
-            except Exception as error:  # a strategy that breaks ends its decision, not the run
-                await self._event(
-                    EventKind.PLUGIN_FAILED, running.name, f"{type(error).__name__}: {error}", Severity.ALARM
-                )
-                return
+            intents = await self._decide(running)
             for intent in intents:
                 if self._stop.is_set:
                     break
@@ -203,6 +227,27 @@ class Engine:
                 await p.accounts.refresh()
                 await p.keeper.reload()
         self._on_beat()
+
+    async def _decide(self, running: RunningStrategy) -> Sequence[Intent]:
+        """Return what a strategy wants; one that breaks or hangs ends its decision, not the run."""
+        p = self._p
+        try:
+            intents = intents_of(
+                await within(p.clock, p.answer_timeout_ns, running.strategy.decide(self._view(running)))
+            )
+        except StorageError:
+            raise
+        except TimeoutError:
+            problem = f"did not decide within {p.answer_timeout_ns // 10**9} s"
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            self._failed_decisions.pop(running.name, None)
+            return intents
+        if self._failed_decisions.get(running.name) != problem:
+            self._failed_decisions[running.name] = problem
+            await self._event(EventKind.PLUGIN_FAILED, running.name, problem, Severity.ALARM)
+        return ()
 
     def _view(self, running: RunningStrategy) -> View:
         p = self._p
@@ -224,13 +269,21 @@ class Engine:
                 await self._close(running, intent)
             else:
                 await self._open(running, intent)
+        except (StorageError, InvariantBroken):
+            raise
         except ExchangeError as error:
             await self._event(EventKind.EXCHANGE_FAILED, error.exchange or running.name, str(error), Severity.WARNING)
+        except ArbError as error:
+            await self._refuse(running.name, str(error))
 
     async def _close(self, running: RunningStrategy, intent: CloseHedge) -> None:
-        owned = {hedge.id for hedge in self._p.keeper.hedges if hedge.strategy == running.name}
-        if intent.hedge_id not in owned:
+        owned = {hedge.id: hedge for hedge in self._p.keeper.hedges if hedge.strategy == running.name}
+        hedge = owned.get(intent.hedge_id)
+        if hedge is None:
             await self._refuse(running.name, f"hedge {intent.hedge_id} is not a live hedge of {running.name}")
+            return
+        if hedge.status is not HedgeStatus.OPEN:
+            await self._refuse(running.name, f"hedge {hedge.id} is {hedge.status}, so it cannot be closed now")
             return
         await self._p.executor.close(intent)
 
@@ -243,6 +296,13 @@ class Engine:
             return
         if any(leg.instrument not in p.instruments for leg in plan.legs):
             await self._refuse(plan.base, "the plan names an instrument that is not listed")
+            return
+        if any(exchange_of(leg.instrument) not in running.exchanges for leg in plan.legs):
+            await self._refuse(plan.base, f"the plan names an exchange that {running.name} may not use")
+            return
+        conflict = opposing(plan, p.keeper.hedges)
+        if conflict is not None:
+            await self._refuse(plan.base, conflict)
             return
         legs = [await self._price(leg.instrument, leg.side, leg.quantity) for leg in plan.legs]
         risks = p.accounts.risks({one.id: one.quote for one in p.instruments.values()})

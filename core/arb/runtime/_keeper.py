@@ -23,10 +23,10 @@ from arb.model import (
 )
 
 from ._accounts import Accounts
+from ._attended import LIVE
 from ._hedge_money import HedgeMoney
 
 _UNFINISHED = (HedgeStatus.OPENING, HedgeStatus.CLOSING)
-_LIVE = (HedgeStatus.OPENING, HedgeStatus.OPEN, HedgeStatus.CLOSING, HedgeStatus.HALTED)
 
 
 class Keeper:
@@ -62,7 +62,7 @@ class Keeper:
     async def start(self) -> None:
         """Take over what an earlier run left."""
         await self._sync.start(self._clock.now_ns())
-        self.hedges = await self._recorder.journal.hedges(statuses=_LIVE)
+        self.hedges = await self._recorder.journal.hedges(statuses=LIVE)
         await self._money.load(self._recorder.journal, self.hedges)
 
     async def update(self) -> None:
@@ -86,7 +86,7 @@ class Keeper:
     async def reload(self) -> None:
         """Read the hedges again, after one was opened or closed."""
         before = {hedge.id: hedge for hedge in self.hedges}
-        self.hedges = await self._recorder.journal.hedges(statuses=_LIVE)
+        self.hedges = await self._recorder.journal.hedges(statuses=LIVE)
         for hedge in self.hedges:
             if before.get(hedge.id) != hedge:
                 self._money.set_fills(hedge, await self._recorder.journal.fills(hedge_id=hedge.id))
@@ -107,14 +107,14 @@ class Keeper:
         events = [
             self._event(EventKind.EXCHANGE_FAILED, name, str(error), Severity.WARNING)
             for name, error in failures.items()
-            if self._failing.get(name) != str(error)
+            if self._failing.get(name) != _kind(error)
         ]
         events += [
             self._event(EventKind.EXCHANGE_RECOVERED, name, f"{name} can be read again", Severity.INFO)
             for name in self._failing
             if name not in failures
         ]
-        self._failing = {name: str(error) for name, error in failures.items()}
+        self._failing = {name: _kind(error) for name, error in failures.items()}
         if events:
             await self._recorder.events(events)
 
@@ -124,6 +124,8 @@ class Keeper:
         for name in self._exchanges:
             reading = self._accounts.state(name)
             if not isinstance(reading, Fresh):
+                # Not to see a difference is not to see that there is none.
+                found.update((key, text) for key, text in self.differences.items() if exchange_of(key) == name)
                 continue
             held = {position.instrument: position.quantity for position in reading.value.positions}
             ours, moving = _expected(self.hedges, name)
@@ -140,6 +142,11 @@ class Keeper:
 
     def _event(self, kind: EventKind, subject: str, message: str, severity: Severity) -> Event:
         return Event(ts_ns=self._clock.now_ns(), kind=kind, subject=subject, message=message, severity=severity)
+
+
+def _kind(error: ExchangeError) -> str:
+    """Return what makes a failure another one: texts may differ each time, by a number or an id."""
+    return f"{type(error).__name__} {error.code}"
 
 
 def _expected(hedges: Sequence[Hedge], exchange: ExchangeName) -> tuple[dict[InstrumentId, Decimal], set[InstrumentId]]:

@@ -66,10 +66,12 @@ def _execute_virtual(composition: Composition, options: RunOptions, observe: Obs
     # Imported here: a run on real exchanges has no simulated time in it.
     from arb.simulation import VirtualClock, run_virtual
 
-    session, stored_ns = asyncio.run(_begin_session(composition))
+    session, stored_ns, was_stopped = asyncio.run(_begin_session(composition, _identity(composition, options)))
     start_ns = stored_ns if stored_ns is not None else composition.config.run.start_ns or parse_utc(DEFAULT_START)
     until_ns = composition.config.run.until_ns if options.until_ns is None else options.until_ns
-    if until_ns is not None and until_ns <= start_ns:
+    if until_ns is not None and until_ns <= start_ns and stored_ns is not None and not was_stopped:
+        until_ns = start_ns  # it was killed at its very end: what it was about to do is still done
+    elif until_ns is not None and until_ns <= start_ns:
         began = format_utc(start_ns)
         if stored_ns is None:
             raise ConfigError(f"{format_utc(until_ns)}, the end, is not after {began}, where this run begins")
@@ -97,8 +99,21 @@ def _wall_ports(seed: int, http: HttpTransport, websocket: WebSocketTransport) -
     return Ports(clock=WallClock(), ids=RandomIds(), http=http, websocket=websocket, seed=seed, inline=False)
 
 
-async def _begin_session(composition: Composition) -> tuple[int, int | None]:
-    """Count this session of the stored run; return its number and the time the one before reached."""
+def _identity(composition: Composition, options: RunOptions) -> str:
+    """Return what a database of this run may be used for."""
+    return f"simulated with seed {_seed(composition, options)}" if is_virtual(composition) else options.mode
+
+
+def _seed(composition: Composition, options: RunOptions) -> int:
+    return composition.config.run.seed if options.seed is None else options.seed
+
+
+async def _begin_session(composition: Composition, identity: str) -> tuple[int, int | None, bool]:
+    """Count this session of the stored run.
+
+    Returns:
+        Its number, the time that the one before reached, and whether that one came to its end.
+    """
     async with AsyncExitStack() as stack:
         ports = _wall_ports(0, *await stack.enter_async_context(open_transports()))
         opened = await open_family(
@@ -108,10 +123,13 @@ async def _begin_session(composition: Composition) -> tuple[int, int | None]:
             lambda family, alias: make_context(ports, family, alias, NoState()),
         )
         journal = await Journal.open(cast("Storage", opened["main"]))
+        await claim(journal, identity)
         async with journal.transaction() as tx:
+            ends = await tx.events(limit=0, kinds=(EventKind.RUN_STARTED, EventKind.RUN_STOPPED))
+            was_stopped = bool(ends) and ends[-1][1].kind is EventKind.RUN_STOPPED
             session = int(await tx.state("run", "session") or 0) + 1
             await tx.put_state("run", "session", str(session))
-            return session, await tx.clock()
+            return session, await tx.clock(), was_stopped
 
 
 async def _main(
@@ -120,34 +138,45 @@ async def _main(
     observe: Observe,
     make_ports: Callable[[int, HttpTransport, WebSocketTransport], Ports],
 ) -> RunOutcome:
-    seed = composition.config.run.seed if options.seed is None else options.seed
+    seed = _seed(composition, options)
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         ports = make_ports(seed, *await stack.enter_async_context(open_transports()))
         started_ns = ports.clock.now_ns()
-        app = await stack.enter_async_context(assembled(composition, ports, options, observe=observe))
-        await claim(app.journal, f"simulated with seed {seed}" if is_virtual(composition) else options.mode)
-        stack.enter_context(_stopping_on_signals(app.stop))
+        stop = StopSignal()
+        opening = stack.enter_context(_stopping_on_signals(stop))
+        app = await stack.enter_async_context(
+            assembled(composition, ports, options, stop, identity=_identity(composition, options), observe=observe)
+        )
+        opening.is_over = True
         async with _extensions(app):
             await app.engine.run(options.until_ns)
         return RunOutcome(
             account=await account_run(app.journal),
             equity=await app.journal.equity(),
-            reason=app.stop.reason,
+            reason=stop.reason,
             seed=seed,
             simulated_seconds=(ports.clock.now_ns() - started_ns) / 1e9,
             wall_seconds=time.monotonic() - began,
         )
 
 
+@dataclass(slots=True)
+class _Opening:
+    """Whether the plugins are still being opened: until they are, there is nothing to bring to rest."""
+
+    is_over: bool = False
+
+
 @contextmanager
-def _stopping_on_signals(stop: StopSignal) -> Iterator[None]:
-    """Come to rest on Ctrl-C and SIGTERM; a second one ends the run at once."""
+def _stopping_on_signals(stop: StopSignal) -> Iterator[_Opening]:
+    """Come to rest on Ctrl-C and SIGTERM; a second one, or one while opening, ends the run at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+    opening = _Opening()
 
     def ask(name: str) -> None:
-        if stop.is_set:
+        if stop.is_set or not opening.is_over:
             task.cancel()
         stop.set(f"stopped by {name}")
 
@@ -155,7 +184,7 @@ def _stopping_on_signals(stop: StopSignal) -> Iterator[None]:
     for number in handled:
         loop.add_signal_handler(number, ask, number.name)
     try:
-        yield
+        yield opening
     finally:
         for number in handled:
             loop.remove_signal_handler(number)

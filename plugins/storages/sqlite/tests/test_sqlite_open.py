@@ -279,3 +279,22 @@ def test_the_hook_imports_nothing_heavy() -> None:
         """
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["arb.db", "arb.db-lock"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_removed_while_it_is_in_use_ends_the_writing(tmp_path: Path, name: str, replaced: bool) -> None:
+    async def main() -> None:
+        async with open_storage(SqliteSettings(path=str(tmp_path / "arb.db")), FakeContext()) as storage:
+            await use(storage)
+            (tmp_path / name).rename(tmp_path / "elsewhere")
+            if replaced:
+                (tmp_path / name).write_bytes(b"")
+            for _ in range(2):
+                with pytest.raises(StorageError, match=f"{name}: was removed or replaced while it was in use"):
+                    await use(storage)
+            (tmp_path / "elsewhere").rename(tmp_path / name)
+            await use(storage)
+            assert await count(storage) == 2
+
+    asyncio.run(main())

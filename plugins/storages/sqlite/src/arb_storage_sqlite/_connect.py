@@ -55,6 +55,15 @@ def database_path(settings: SqliteSettings) -> Path | None:
     return path
 
 
+def file_identity(path: Path) -> tuple[int, int]:
+    """Return which file a path leads to now; zeros when there is none, or none that can be asked."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
 def connect(path: Path | None, settings: SqliteSettings) -> sqlite3.Connection:
     """Open the file, set it up and check it.
 

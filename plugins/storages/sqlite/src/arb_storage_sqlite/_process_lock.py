@@ -12,8 +12,8 @@ from arb.api import StorageError
 
 
 @contextmanager
-def process_lock(database: Path) -> Iterator[None]:
-    """Hold the lock file beside `database`, named like it with `-lock` at the end.
+def process_lock(database: Path) -> Iterator[Path]:
+    """Hold the lock file beside `database`, named like it with `-lock` at the end, and give its path.
 
     The file stays when the lock is released: only the lock on it counts, and removing it would
     let two processes lock two files of one name.
@@ -33,7 +33,7 @@ def process_lock(database: Path) -> Iterator[None]:
         _lock(descriptor, database)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        yield path
     finally:
         os.close(descriptor)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import TypeVar
 
 from arb.api import Context, Dialect, Row, SqlValue, StorageError, Transaction
 
-from ._connect import connect, database_path
+from ._connect import connect, database_path, file_identity
 from ._errors import storage_error
 from ._process_lock import process_lock
 from ._settings import MEMORY, SqliteSettings
@@ -29,10 +30,11 @@ async def open_storage(settings: SqliteSettings, context: Context) -> AsyncItera
         StorageError: it cannot be used; the text says why and what to do.
     """
     path = await context.run_blocking(lambda: database_path(settings))
-    with nullcontext() if path is None or settings.read_only else process_lock(path):
+    with nullcontext() if path is None or settings.read_only else process_lock(path) as lock:
         connection = await context.run_blocking(lambda: connect(path, settings))
         name = MEMORY if path is None else str(path)
-        database = _Database(connection=connection, context=context, path=name)
+        files = {one: file_identity(one) for one in (path, lock) if one is not None}
+        database = _Database(connection=connection, context=context, path=name, files=files)
         storage = SqliteStorage(database, read_only=settings.read_only)
         try:
             yield storage
@@ -48,6 +50,7 @@ class _Database:
     whenever the system lets it run. So who works takes the mutex, and then looks whose turn it is.
 
     Attributes:
+        files: The database and its lock, and which files they were at the opening; none in memory.
         mutex: Held by the thread that works on the connection.
         current: The transaction that was begun last; only it may work. Read and set under the mutex.
     """
@@ -55,8 +58,22 @@ class _Database:
     connection: sqlite3.Connection
     context: Context
     path: str
+    files: Mapping[Path, tuple[int, int]]
     mutex: threading.Lock = field(default_factory=threading.Lock)
     current: SqliteTransaction | None = None
+
+    def refuse_other_files(self) -> None:
+        """Raise StorageError when a path no longer leads to the file that is open.
+
+        SQLite would go on writing to a file that was deleted, and all of it would be lost; a second
+        process would find no lock.
+        """
+        for path, identity in self.files.items():
+            if file_identity(path) != identity:
+                raise StorageError(
+                    f"{path}: was removed or replaced while it was in use, so nothing more is written to "
+                    f"{self.path}. Put the file back, or restore a copy, and start again"
+                )
 
 
 class SqliteStorage:
@@ -148,6 +165,7 @@ class SqliteTransaction:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._database.current = self
+            self._database.refuse_other_files()
             connection.execute(sql)
 
         await self._run(work, "beginning a transaction")
