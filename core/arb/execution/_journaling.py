@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from arb.api import Clock
-from arb.model import Event, Hedge, OrderRecord
+from arb.model import Event, EventKind, Hedge, OrderRecord, Severity
 from arb.storage import Journal, JournalTransaction
 
 Notify = Callable[[Event], None]
@@ -52,6 +52,12 @@ class Recorder:
         async with self.transaction() as tx:
             await tx.add_events(events)
         self._tell(events)
+
+    async def event(self, kind: EventKind, subject: str, message: str, severity: Severity = Severity.INFO) -> None:
+        """Store one event of now."""
+        await self.events(
+            [Event(ts_ns=self._clock.now_ns(), kind=kind, subject=subject, message=message, severity=severity)]
+        )
 
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -23,43 +23,26 @@ from arb.api import (
     Strategy,
 )
 from arb.execution import (
-    AccountSync,
-    AtomicMultiOrderExecutor,
-    ExecutionServices,
-    LeverageKeeper,
     Recorder,
     ask,
     listed,
 )
-from arb.funding import FinderSettings, FundingBook, FundingCollector, FxBook, OpportunityFinder, StatsBook
 from arb.kernel import Composition, Family, open_family
 from arb.marketdata import PriceProvider
 from arb.model import (
-    DAY_NS,
-    HOUR_NS,
-    MINUTE_NS,
     Event,
     ExchangeName,
-    FundingKind,
     Instrument,
-    InstrumentId,
 )
-from arb.risk import RiskLimits, RiskManager
 from arb.storage import Journal, JournalStateStore
 
-from ._accounts import Accounts
 from ._attended import check_attended
 from ._claim import claim
 from ._context import Ports, make_context
-from ._engine import Engine, EngineParts, RunningStrategy
-from ._hedge_money import HedgeMoney
-from ._keeper import Keeper
+from ._engine import Engine, EngineParts
 from ._modes import Mode, RunOptions
 from ._periodic import StopSignal
-
-_HISTORY_NS = 14 * DAY_NS
-_LONG_ANSWER_NS = MINUTE_NS
-"""For what takes many requests: a listing, a decision."""
+from ._wiring import LONG_ANSWER_NS, wired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +96,7 @@ async def assembled(
         strategies = cast("dict[str, Strategy]", await opening.family(Family.STRATEGIES, journal))
         prices = PriceProvider(ports.clock, exchanges, tiers, sources)
         stack.push_async_callback(prices.close)
-        parts = await _join(composition, ports, recorder, exchanges, strategies, prices)
+        parts = await wired(composition, ports, recorder, exchanges, strategies, prices)
         extensions = cast("dict[str, Extension]", await opening.family(Family.EXTENSIONS, journal))
         engine = Engine(parts, stop, lambda: observe(app))
         app = App(engine=engine, parts=parts, journal=journal, extensions=extensions, stop=stop)
@@ -179,110 +162,7 @@ async def _main_currency(exchange: Exchange, clock: Clock) -> str:
     async def read() -> tuple[Instrument, ...]:
         return listed(await exchange.market.fetch_instruments(), Instrument)
 
-    quotes = Counter(one.quote for one in await ask(clock, _LONG_ANSWER_NS, exchange.name, "instruments", read))
+    quotes = Counter(one.quote for one in await ask(clock, LONG_ANSWER_NS, exchange.name, "instruments", read))
     if not quotes:
         raise ConfigError(f"[exchanges.{exchange.name}]: lists no instrument, so there is nothing to trade on paper")
     return max(quotes, key=lambda quote: (quotes[quote], quote))
-
-
-async def _join(
-    composition: Composition,
-    ports: Ports,
-    recorder: Recorder,
-    exchanges: Mapping[ExchangeName, Exchange],
-    strategies: Mapping[str, Strategy],
-    prices: PriceProvider,
-) -> EngineParts:
-    config, clock = composition.config, ports.clock
-    now = clock.now_ns()
-    instruments: dict[InstrumentId, Instrument] = {one.id: one for one in await recorder.journal.instruments()}
-    max_age = max(2 * config.run.collect_every, config.run.max_price_age)
-    funding, stats = FundingBook(max_age_ns=max_age), StatsBook(max_age_ns=max_age)
-    fx = FxBook(assumed=config.run.fx, max_age_ns=max_age)
-    for instrument in instruments:
-        funding.add_settled(
-            await recorder.journal.funding_rates(instrument, FundingKind.SETTLED, now - _HISTORY_NS, now)
-        )
-    accounts = Accounts(exchanges, clock, fx, max_age_ns=config.run.max_price_age, timeout_ns=config.run.order_timeout)
-    money = HedgeMoney(accounts.usd_rate)
-    answer_timeout = max(config.run.order_timeout, _LONG_ANSWER_NS)
-    sync = AccountSync(exchanges, recorder, clock, timeout_ns=answer_timeout)
-    executor = AtomicMultiOrderExecutor(
-        ExecutionServices(
-            exchanges=exchanges,
-            instruments=instruments,
-            prices=prices,
-            recorder=recorder,
-            sync=sync,
-            leverage=LeverageKeeper(
-                exchanges,
-                {ExchangeName(k): v.leverage for k, v in config.exchanges.items() if v.leverage is not None},
-                clock,
-                timeout_ns=config.run.order_timeout,
-            ),
-            clock=clock,
-            ids=ports.ids,
-            veto=composition.registry.veto_order,
-            usd_rate=accounts.usd_rate,
-            max_price_age_ns=config.run.max_price_age,
-            order_timeout_ns=config.run.order_timeout,
-        )
-    )
-    finder = OpportunityFinder(
-        instruments=instruments,
-        funding=funding,
-        stats=stats,
-        fx=fx,
-        prices=prices,
-        clock=clock,
-        settings=FinderSettings(max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage),
-    )
-    return EngineParts(
-        clock=clock,
-        exchanges=exchanges,
-        instruments=instruments,
-        strategies=[
-            RunningStrategy(name=name, strategy=one, exchanges=frozenset(config.strategies[name].exchanges))
-            for name, one in strategies.items()
-        ],
-        recorder=recorder,
-        collector=FundingCollector(
-            exchanges=list(exchanges.values()),
-            instruments=instruments,
-            clock=clock,
-            funding=funding,
-            stats=stats,
-            fx=fx,
-        ),
-        funding_book=funding,
-        finder=finder,
-        prices=prices,
-        accounts=accounts,
-        keeper=Keeper(
-            exchanges=exchanges,
-            accounts=accounts,
-            sync=sync,
-            executor=executor,
-            recorder=recorder,
-            money=money,
-            clock=clock,
-        ),
-        executor=executor,
-        risk=RiskManager(
-            RiskLimits(
-                max_hedge_notional_usd=config.risk.max_hedge_notional_usd,
-                max_exchange_notional_usd=config.risk.max_exchange_notional_usd,
-                max_total_notional_usd=config.risk.max_total_notional_usd,
-                max_hedges=config.risk.max_hedges,
-                max_leverage=config.risk.max_leverage,
-                min_liquidation_distance=config.risk.min_liquidation_distance,
-                max_mark_divergence_bps=config.risk.max_mark_divergence_bps,
-            )
-        ),
-        money=money,
-        collect_every_ns=config.run.collect_every,
-        sample_every_ns=config.run.sample_every,
-        instruments_every_ns=HOUR_NS,
-        max_price_age_ns=config.run.max_price_age,
-        answer_timeout_ns=answer_timeout,
-    )

@@ -1,0 +1,101 @@
+"""Reading what the venues list and pay, and saying once when one cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from arb.api import Clock, Exchange, ExchangeError
+from arb.execution import Recorder, ask, listed
+from arb.funding import CollectionReport, FundingCollector
+from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Severity
+
+
+class Collecting:
+    """Keeps instruments and funding rates up to date and in the journal.
+
+    `instruments` is shared with everyone who trades and changed in place.
+    """
+
+    def __init__(
+        self,
+        *,
+        exchanges: Mapping[ExchangeName, Exchange],
+        instruments: dict[InstrumentId, Instrument],
+        collector: FundingCollector,
+        recorder: Recorder,
+        clock: Clock,
+        timeout_ns: int,
+    ) -> None:
+        self._exchanges = exchanges
+        self._instruments = instruments
+        self._collector = collector
+        self._recorder = recorder
+        self._clock = clock
+        self._timeout_ns = timeout_ns
+        self._failed_collections: dict[tuple[ExchangeName, str], str] = {}
+        self._failed_listings: set[ExchangeName] = set()
+
+    async def load_instruments(self) -> None:
+        """Read what is listed; an exchange that cannot be read keeps what it had."""
+        found = await asyncio.gather(*(self._listing(name) for name in self._exchanges))
+        changed = [one for listing in found for one in listing if self._instruments.get(one.id) != one]
+        self._instruments.update({one.id: one for one in changed})
+        if changed:
+            async with self._recorder.transaction() as tx:
+                await tx.put_instruments(changed, self._clock.now_ns())
+
+    async def _listing(self, name: ExchangeName) -> Sequence[Instrument]:
+        market = self._exchanges[name].market
+
+        async def read() -> Sequence[Instrument]:
+            rows = listed(await market.fetch_instruments(), Instrument)
+            foreign = [one.id for one in rows if one.exchange != name]
+            if foreign:
+                raise ValueError(f"it lists {foreign[0]}, which is not its own")
+            return rows
+
+        try:
+            rows = await ask(self._clock, self._timeout_ns, name, "instruments", read)
+        except ExchangeError as error:
+            if name not in self._failed_listings:
+                self._failed_listings.add(name)
+                await self._recorder.event(EventKind.EXCHANGE_FAILED, name, str(error), Severity.WARNING)
+            return ()
+        if name in self._failed_listings:
+            self._failed_listings.remove(name)
+            await self._recorder.event(EventKind.EXCHANGE_RECOVERED, name, "instruments can be read again")
+        return rows
+
+    async def collect(self) -> None:
+        """Read and store funding rates; a venue that fails keeps its old ones, which age."""
+        report = await self._collector.collect(self._clock.now_ns())
+        async with self._recorder.transaction() as tx:
+            await tx.add_funding_rates([*report.settled, *report.predicted])
+        await self._recorder.events([*report.events, *self._collection_events(report)])
+
+    def _collection_events(self, report: CollectionReport) -> list[Event]:
+        failed = {(failure.exchange, failure.what): failure.reason for failure in report.failures}
+        news = [
+            Event(
+                ts_ns=report.ts_ns,
+                kind=EventKind.EXCHANGE_FAILED,
+                severity=Severity.WARNING,
+                subject=exchange,
+                message=f"{what}: {reason}",
+            )
+            for (exchange, what), reason in failed.items()
+            if self._failed_collections.get((exchange, what)) != reason
+        ]
+        news += [
+            Event(
+                ts_ns=report.ts_ns,
+                kind=EventKind.EXCHANGE_RECOVERED,
+                subject=exchange,
+                message=f"{what} can be read again",
+            )
+            for exchange, what in self._failed_collections
+            if (exchange, what) not in failed
+        ]
+        self._failed_collections = failed
+        return news

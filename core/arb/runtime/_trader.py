@@ -1,0 +1,126 @@
+"""From a strategy's intent through the risk gate to execution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from arb.api import ArbError, ExchangeError, InvariantBroken, StorageError, Strategy
+from arb.execution import AtomicMultiOrderExecutor, Recorder
+from arb.marketdata import PriceProvider
+from arb.model import (
+    CloseHedge,
+    EventKind,
+    Fresh,
+    HedgePlan,
+    HedgeStatus,
+    Instrument,
+    InstrumentId,
+    Intent,
+    OpenHedge,
+    PositionSide,
+    Reading,
+    Severity,
+    Unknown,
+    exchange_of,
+)
+from arb.risk import ApprovedPlan, PricedLeg, RiskManager
+
+from ._accounts import Accounts
+from ._intents import opposing
+from ._keeper import Keeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningStrategy:
+    """A strategy and the exchanges it may use."""
+
+    name: str
+    strategy: Strategy
+    exchanges: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trader:
+    """Carries out one intent at a time. What is refused is said in an event, with the reason."""
+
+    instruments: Mapping[InstrumentId, Instrument]
+    accounts: Accounts
+    keeper: Keeper
+    prices: PriceProvider
+    risk: RiskManager
+    executor: AtomicMultiOrderExecutor
+    recorder: Recorder
+    max_price_age_ns: int
+
+    async def carry_out(self, running: RunningStrategy, intent: Intent) -> None:
+        """Open or close; raises StorageError and InvariantBroken, after which nothing may be traded."""
+        try:
+            if isinstance(intent, CloseHedge):
+                await self._close(running, intent)
+            else:
+                await self._open(running, intent)
+        except (StorageError, InvariantBroken):
+            raise
+        except ExchangeError as error:
+            subject = error.exchange or running.name
+            await self.recorder.event(EventKind.EXCHANGE_FAILED, subject, str(error), Severity.WARNING)
+        except ArbError as error:
+            await self._refuse(running.name, str(error))
+
+    async def _close(self, running: RunningStrategy, intent: CloseHedge) -> None:
+        owned = {hedge.id: hedge for hedge in self.keeper.hedges if hedge.strategy == running.name}
+        hedge = owned.get(intent.hedge_id)
+        if hedge is None:
+            await self._refuse(running.name, f"hedge {intent.hedge_id} is not a live hedge of {running.name}")
+            return
+        if hedge.status is not HedgeStatus.OPEN:
+            await self._refuse(running.name, f"hedge {hedge.id} is {hedge.status}, so it cannot be closed now")
+            return
+        await self.executor.close(intent)
+
+    async def _open(self, running: RunningStrategy, intent: OpenHedge) -> None:
+        plan = intent.plan
+        objection = self._objection(running, plan)
+        if objection is not None:
+            await self._refuse(plan.base, objection)
+            return
+        legs = [await self._price(leg.instrument, leg.side, leg.quantity) for leg in plan.legs]
+        risks = self.accounts.risks({one.id: one.quote for one in self.instruments.values()})
+        approved = self.risk.approve(plan, legs, risks, open_hedges=len(self.keeper.hedges))
+        if not isinstance(approved, ApprovedPlan):
+            await self._refuse(plan.base, "; ".join(str(refusal) for refusal in approved))
+            return
+        await self.executor.open(approved, strategy=running.name)
+
+    def _objection(self, running: RunningStrategy, plan: HedgePlan) -> str | None:
+        """Return why a plan is not even priced, or None."""
+        if self.keeper.differences:
+            return "our books and the venues' differ: " + "; ".join(self.keeper.differences.values())
+        if any(leg.instrument not in self.instruments for leg in plan.legs):
+            return "the plan names an instrument that is not listed"
+        if any(exchange_of(leg.instrument) not in running.exchanges for leg in plan.legs):
+            return f"the plan names an exchange that {running.name} may not use"
+        return opposing(plan, self.keeper.hedges)
+
+    async def _price(self, instrument_id: InstrumentId, side: PositionSide, quantity: Decimal) -> PricedLeg:
+        instrument = self.instruments[instrument_id]
+        return PricedLeg(
+            instrument=instrument,
+            base_quantity=quantity * instrument.multiplier * side.sign,
+            quantity=quantity,
+            mid_usd=await self._mid_usd(instrument),
+        )
+
+    async def _mid_usd(self, instrument: Instrument) -> Reading[Decimal]:
+        reading = await self.prices.read_bbo(instrument.id, self.max_price_age_ns)
+        rate = self.accounts.usd_rate(instrument.quote)
+        if rate is None:
+            return Unknown(f"what a {instrument.quote} is worth in dollars is not known")
+        if not isinstance(reading, Fresh):
+            return reading if isinstance(reading, Unknown) else Unknown("the last price is too old")
+        return Fresh(reading.value.mid_price * rate, reading.source, reading.observed_ns)
+
+    async def _refuse(self, subject: str, why: str) -> None:
+        await self.recorder.event(EventKind.ORDER_VETOED, subject, f"not carried out: {why}", Severity.WARNING)
