@@ -138,6 +138,8 @@ def test_init_writes_a_file_that_is_well_formed_and_never_overwrites(arb: Arb) -
 
     assert first.exit_code == 0
     assert {use.plugin for use in config.exchanges.values()} == {"simulated"}
+    assert config.run.start_ns is not None  # else it would go at the speed of the world, for ever
+    assert config.run.until_ns is not None
     assert second.exit_code == 2
     assert "is already there" in second.output
 
@@ -146,3 +148,11 @@ def test_init_where_nothing_can_be_written(arb: Arb) -> None:
     result = arb("config", "init", "none/arb.toml")
     assert result.exit_code == 2
     assert "cannot be written: No such file or directory" in result.output
+
+
+@pytest.mark.parametrize("name", ["arb.yaml", "arb.YML"])
+def test_init_writes_no_toml_into_a_file_that_is_read_as_yaml(arb: Arb, name: str) -> None:
+    result = arb("config", "init", name)
+    assert result.exit_code == 2
+    assert "what is written is TOML: name it arb.toml" in result.output
+    assert not Path(name).exists()

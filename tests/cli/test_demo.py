@@ -100,3 +100,13 @@ def test_the_text_of_the_configuration_is_toml() -> None:
     text = resources.files("arb.cli").joinpath(CONFIGURATION).read_text(encoding="utf-8")
     config = parse_config(tomllib.loads(text, parse_float=Decimal), CONFIGURATION)
     assert config.storages["main"].settings == {"path": ":memory:"}
+
+
+def test_an_empty_folder_name_is_not_this_folder(arb: Arb) -> None:
+    result = arb("demo", "--data", "")
+    assert result.exit_code == 2
+    assert "Invalid value for '--data': '' is not a folder" in result.output
+
+
+def test_a_device_is_no_folder(arb: Arb) -> None:
+    assert "'/dev/null' is not a folder" in arb("demo", "--data", "/dev/null").output

@@ -170,3 +170,46 @@ def test_a_reader_that_goes_away_is_no_error(command: str) -> None:
     process.stderr.close()
     assert process.wait(60) == 141
     assert errors == b""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_finds_the_disk_full_is_one_message_and_code_4(unbuffered: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from arb.cli import main; main(['--help'])"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (4, "Error: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("arguments", "code"), [("plugins list", 0), ("--help", 0), ("config check none.toml", 2)])
+def test_streams_that_the_parent_closed_are_nothing(closed: str, arguments: str, code: int) -> None:
+    shell = f'exec "$0" -c "from arb.cli import main; main()" {arguments} {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", shell, sys.executable], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert "unexpected" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "styled"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_a_terminal_gets_no_escape_codes_it_does_not_want(environ: dict[str, str], styled: bool) -> None:
+    reader, writer = os.openpty()
+    inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    launch = "from arb.cli import main; main(['--no-plugins', 'plugins', 'list'])"
+    subprocess.run([sys.executable, "-c", launch], stdout=writer, env=inherited | environ, timeout=60, check=True)
+    os.close(writer)
+    text = os.read(reader, 65_536)
+    os.close(reader)
+    assert b"FAMILY" in text
+    assert (b"\x1b[" in text) == styled

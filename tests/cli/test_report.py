@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import re
+import struct
+import sys
+import termios
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -220,6 +226,22 @@ def test_a_run_without_a_sample_is_reported_as_such(capsys: pytest.CaptureFixtur
     assert "no equity sample yet" in captured.out
     assert "no plot" in captured.err
     assert not Path("never.svg").exists()
+    written = document(empty)
+    assert written["equity_start_usd"] is written["equity_end_usd"] is None
+
+
+def test_eighty_columns_of_a_terminal_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with os.fdopen(writer, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        publish(report(hedges=(hedge(HedgeStatus.CLOSED), hedge(HedgeStatus.HALTED))), as_json=False)
+        monkeypatch.undo()
+        text = re.sub(r"\x1b\[\d*m", "", os.read(reader, 65_536).decode())
+    os.close(reader)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "PRICE+FX" in text
+    assert "halted" in text
 
 
 def test_the_equity_curve_has_one_point_for_each_round_of_samples() -> None:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import Result
 
 Arb = Callable[..., Result]
+ArbProcess = Callable[..., "subprocess.CompletedProcess[str]"]
 
 pytestmark = pytest.mark.usefixtures("trading")
 
@@ -95,6 +96,8 @@ def test_until_is_a_time_or_a_duration_from_the_start(arb: Arb, end: str, hours:
     ("arguments", "message"),
     [
         (("--until", "soon"), "neither a UTC time"),
+        (("--until", "9999-12-31"), "is not within the years 1970 to 2262"),
+        (("--until", "99999999999999999999d"), "is not within the years 1970 to 2262"),
         (("--until", "2025-01-01"), "2025-01-01"),
         (("--speed", "0"), "neither a number above zero"),
         (("--speed", "fast"), "neither a number above zero"),
@@ -192,3 +195,16 @@ def test_help_has_an_example_and_needs_no_configuration(arb: Arb) -> None:
     result = arb("run", "--help")
     assert result.exit_code == 0
     assert "arb run -c carry.toml --until 30d --speed max" in result.output
+
+
+def test_a_dumb_terminal_gets_lines(arb_process: ArbProcess) -> None:
+    launch = (
+        "import os, sys, arb.cli\n"
+        "reader, writer = os.openpty()\n"
+        "sys.stderr = os.fdopen(writer, 'w')\n"
+        "try:\n    arb.cli.main()\n"
+        "finally:\n    sys.stderr.flush(); sys.stdout.write(os.read(reader, 65536).decode())\n"
+    )
+    shown = arb_process("run", "-c", str(Path("run.toml").resolve()), launch=launch, TERM="dumb").stdout
+    assert "run.started" in shown
+    assert "\x1b" not in shown

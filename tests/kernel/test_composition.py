@@ -126,6 +126,31 @@ def test_a_settings_model_that_breaks_is_a_broken_plugin_and_keeps_its_secret(
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("number", ["1e99999999", "-1e-99999999"])
+def test_a_number_that_cannot_be_money_is_refused_also_as_text(install: Install, code_of: CodeOf, number: str) -> None:
+    extra = "from decimal import Decimal\nclass Inner(Settings):\n    sizes: tuple[Decimal, ...] = ()\n"
+    install("arb-size", "sized", code_of("exchanges", "sized", extra=extra, settings="inner: Inner = Inner()"))
+    uses = {"a": {"plugin": "sized", "settings": {"inner": {"sizes": ["1", number]}}}}
+    with pytest.raises(ConfigError, match=r"^f.toml: \[exchanges.a.settings.inner.sizes\] 1: out of range"):
+        compose(config(exchanges=uses), "f.toml")
+
+
+def test_a_settings_model_that_overflows_on_such_a_number_is_not_to_blame(install: Install, code_of: CodeOf) -> None:
+    extra = (
+        "from decimal import Decimal\n"
+        "from pydantic import model_validator\n"
+        "class Squaring(Settings):\n"
+        "    size: Decimal\n"
+        "    @model_validator(mode='after')\n"
+        "    def check(self): return self if self.size * self.size else self\n"
+    )
+    code = code_of("exchanges", "square", extra=extra).replace("settings=PluginSettings", "settings=Squaring")
+    install("arb-square", "square", code)
+    uses = {"a": {"plugin": "square", "settings": {"size": "1e999999"}}}
+    with pytest.raises(ConfigError, match=r"^f.toml: \[exchanges.a.settings\] size: out of range"):
+        compose(config(exchanges=uses), "f.toml")
+
+
 def test_nested_tables_are_named_in_full(install: Install, code_of: CodeOf) -> None:
     extra = "class Inner(Settings):\n    size: int = 1\n"
     install("arb-nest", "nest", code_of("exchanges", "nest", extra=extra, settings="inner: Inner = Inner()"))

@@ -138,3 +138,15 @@ def test_digits_of_toml_are_kept(tmp_path: Path) -> None:
 def test_a_document_from_elsewhere_is_checked_alike() -> None:
     with pytest.raises(ConfigError, match=r"built-in: \[storages\] is missing"):
         parse_config({"exchanges": {"a": {"plugin": "x"}}}, "built-in")
+
+
+@pytest.mark.parametrize("name", ["file.toml", "file.yaml"])
+def test_a_file_too_large_for_a_configuration_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    assert failure(tmp_path, LEAST + "# " + "x" * (1 << 20), name) == [
+        f"{name}: is larger than 1 MiB: is it a configuration?"
+    ]
+
+
+def test_a_device_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero: is larger than 1 MiB"):
+        read_config(Path("/dev/zero"))

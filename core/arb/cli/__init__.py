@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import click
 
 from arb._version import __version__
 
-from ._errors import broken_pipes_kept, run_command
+from ._errors import broken_pipes_kept, open_standard_streams, run_command
 from ._lazy import LazyGroup
 
 __all__ = ["main"]
@@ -48,6 +49,7 @@ class _Root(LazyGroup):
 
         if not standalone_mode:
             return work()
+        open_standard_streams()
         sys.exit(run_command(work))
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
@@ -70,5 +72,8 @@ class _Root(LazyGroup):
 )
 @click.version_option(__version__, prog_name="arb")
 @click.option("--no-plugins", is_flag=True, help="Use no plugin at all; ARB_DISABLE_PLUGINS=NAME,... leaves out some.")
-def main(no_plugins: bool) -> None:
+@click.pass_context
+def main(ctx: click.Context, no_plugins: bool) -> None:
     """Delta-neutral funding-rate arbitrage on perpetual futures."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Final
 import click
 
 TRACEBACK_VARIABLE: Final = "ARB_TRACEBACK"
+_CANNOT_WRITE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class ExitCode(IntEnum):
@@ -83,6 +85,10 @@ def run_command(work: Callable[[], object]) -> int:
     except PipeBroken as error:
         return _broken_pipe(error.error)
     except Exception as error:
+        # Whoever opens a file says so in an error of arb; what is left is the output.
+        if isinstance(error, OSError) and error.errno in _CANNOT_WRITE and error.filename is None:
+            _silence_stdout()
+            return _fail(f"the output cannot be written: {error.strerror}", ExitCode.STORAGE)
         return report(error)
     # click returns the code of `ctx.exit(code)`.
     return int(result) if isinstance(result, int) else ExitCode.OK
@@ -170,6 +176,17 @@ def _stdout_is_closed() -> bool:
     except (OSError, ValueError):
         return False
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def open_standard_streams() -> None:
+    """Open on nothing what the parent has closed: a database could get the number of a closed one."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _silence_stdout() -> None:

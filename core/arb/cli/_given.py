@@ -68,15 +68,32 @@ def until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Un
     from arb.model import parse_utc
 
     try:
-        return Until(after_ns=parse_duration(value))
+        return Until(after_ns=_possible(parse_duration(value), value))
     except ValueError:
         pass
     try:
-        return Until(at_ns=parse_utc(value))
+        return Until(at_ns=_possible(parse_utc(value), value))
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{value!r} is neither a UTC time (2026-03-01T00:00:00Z) nor a duration (30d, 12h)"
         ) from None
+
+
+def _possible(time_ns: int, value: str) -> int:
+    """Return a time or a length that a signed 64-bit integer holds: storages keep no other."""
+    if not 0 <= time_ns < 1 << 63:
+        raise click.BadParameter(f"{value!r} is not within the years 1970 to 2262")
+    return time_ns
+
+
+def folder(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
+    """Check a folder that may have to be made; an empty text, such as an unset variable, is none."""
+    if value is None:
+        return None
+    path = Path(value)
+    if not value or (path.exists() and not path.is_dir()):
+        raise click.BadParameter(f"{value!r} is not a folder")
+    return path
 
 
 def config_option(command: Command) -> Command:

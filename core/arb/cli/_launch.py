@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,8 @@ def _view(composition: Composition, wanted: Wanted, options: RunOptions) -> View
     mode, source = mode_name(composition, options.mode), str(wanted.file)
     pace = "max" if options.speed == math.inf else f"{options.speed:g}"
     seed = composition.config.run.seed if options.seed is None else options.seed
-    if not sys.stderr.isatty():
+    # A dumb terminal cannot draw over what it shows.
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return LineView(f"{mode} run of {source}, speed {pace}, seed {seed}")
     # Imported here: only a terminal needs them.
     from rich.console import Console

@@ -53,18 +53,23 @@ def clean(value: object) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def terminal_width() -> int:
+    """Return the columns of the terminal that stdout is; 0 where it is none, or does not know."""
+    if not sys.stdout.isatty():
+        return 0
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        return 0
+
+
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _room(used: int) -> int:
     """Return the width left for the last column; 0 for as much as it needs."""
-    if not sys.stdout.isatty():
-        return 0
-    try:
-        columns = os.get_terminal_size(sys.stdout.fileno()).columns
-    except OSError:  # a terminal that does not know its size
-        return 0
+    columns = terminal_width()
     return max(_NARROWEST, columns - used) if columns else 0
 
 

@@ -59,6 +59,9 @@ def document(report: Report) -> dict[str, Any]:
     account = report.account
     books = account.to_json()
     parts = books.pop("parts")
+    if account.start_ns is None:
+        # Never sampled: unknown, which is not zero.
+        books |= {"equity_start_usd": None, "equity_end_usd": None}
     return {
         "equity_change": books.pop("equity_change"),
         "parts": parts,

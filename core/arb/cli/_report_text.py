@@ -8,16 +8,17 @@ from typing import Final
 
 import click
 
-from arb.model import PositionSide
+from arb.model import HedgeStatus, PositionSide
 from arb.storage import HedgeAccount, Parts, RunAccount
 
 from ._errors import ExitCode
 from ._money import NOTHING, duration, exact, minute, second, signed, usd
-from ._output import clean, print_table
+from ._output import clean, print_table, terminal_width
 from ._report import Report
 from ._report_details import print_hedge
 
 _PARTS: Final = ("price", "funding", "fees", "slippage", "fx")
+_GAP: Final = 2
 
 
 def print_report(report: Report, *, details: bool) -> None:
@@ -62,7 +63,45 @@ def _print_hedges(account: RunAccount) -> None:
     if any(getattr(account.unattributed.parts, part) for part in _PARTS):
         rows.append(_sum_row("other", account.unattributed.parts))
     rows.append(_sum_row("sum", account.parts))
+    width = sum(max(map(len, column)) + _GAP for column in zip(head, *rows, strict=True)) - _GAP
+    if 0 < terminal_width() < width:
+        _print_narrow(account)
+        return
     _print_aligned(head, rows, first_number=7)
+
+
+def _print_narrow(account: RunAccount) -> None:
+    """Print what fits into 80 columns; the amounts of a row are still all of its total."""
+    head = ("#", "base", "long", "short", "entry", "held", "price+fx", "funding", "costs", "total")
+    rows = [
+        [
+            str(number),
+            hedge.base,
+            _exchanges(hedge, PositionSide.LONG),
+            _exchanges(hedge, PositionSide.SHORT),
+            minute(hedge.entry_ns)[:5],
+            _held(hedge),
+            *_summed(hedge.parts),
+        ]
+        for number, hedge in enumerate(account.hedges, 1)
+    ]
+    if any(getattr(account.unattributed.parts, part) for part in _PARTS):
+        rows.append(["", "other", "", "", "", "", *_summed(account.unattributed.parts)])
+    rows.append(["", "sum", "", "", "", "", *_summed(account.parts)])
+    _print_aligned(head, rows, first_number=6)
+    click.echo("costs: fees and slippage. A wider terminal shows every column.")
+
+
+def _held(hedge: HedgeAccount) -> str:
+    """Return how long it was held; its status where it is not closed."""
+    if hedge.status is not HedgeStatus.CLOSED or hedge.entry_ns is None or hedge.exit_ns is None:
+        return hedge.status
+    return duration(hedge.exit_ns - hedge.entry_ns)
+
+
+def _summed(parts: Parts) -> list[str]:
+    sums = (parts.price + parts.fx, parts.funding, parts.fees + parts.slippage, parts.total)
+    return [signed(amount) for amount in sums]
 
 
 def _hedge_row(number: int, hedge: HedgeAccount) -> list[str]:

@@ -7,12 +7,15 @@ from typing import Final
 STARTER: Final = """\
 # A configuration of arb: two simulated exchanges, no account, no key, no real money.
 #   arb config check arb.toml    is everything as it should be?
-#   arb run -c arb.toml          trade on paper
+#   arb run -c arb.toml          trade two simulated weeks in seconds, and report
 # Durations are a number and a unit (ms, s, m, h, d). Secrets are references: "env:NAME" or "file:PATH".
 
 [run]
 seed = 1                    # the same seed gives the same simulated run
 collect_every = "15m"       # how often funding rates are collected
+# Simulated time. Without `start` and `until` it goes at the speed of the world, until Ctrl-C.
+start = "2026-01-01T00:00:00Z"
+until = "2026-01-15T00:00:00Z"
 
 [risk]
 max_hedge_notional_usd = 2000
@@ -28,11 +31,11 @@ settings = { path = "arb.sqlite3" }
 # Each exchange has a name of your choice; `arb plugins info simulated` shows its settings.
 [exchanges.sim-a]
 plugin = "simulated"
-settings = { profile = "binance-like" }
+settings = { profile = "lighter-like", deposit = 10000 }
 
 [exchanges.sim-b]
 plugin = "simulated"
-settings = { profile = "hyperliquid-like" }
+settings = { profile = "hyperliquid-like", deposit = 10000 }
 
 # A real exchange would look like this. It trades only with `--live` and `armed = true`.
 # [exchanges.hl-main]
@@ -43,4 +46,11 @@ settings = { profile = "hyperliquid-like" }
 [strategies.carry]
 plugin = "funding_arbitrage"
 exchanges = ["sim-a", "sim-b"]
+
+# Eager, so that two weeks show something: `arb plugins info funding_arbitrage` has the more careful defaults.
+[strategies.carry.settings]
+notional_usd = 2000
+horizon = "5d"
+safety_factor = 0
+cycle = "15m"
 """

@@ -84,6 +84,9 @@ def init(path: Path) -> None:
 
     It trades on simulated exchanges. PATH is arb.toml when left out; nothing is overwritten.
     """
+    if path.suffix.lower() in (".yaml", ".yml"):
+        # A file is read by its suffix, so this one would not be.
+        raise ConfigError(f"{path}: what is written is TOML: name it {path.with_suffix('.toml')}")
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(STARTER)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._given import details_option, json_option, plot_option
+from ._given import details_option, folder, json_option, plot_option
 from ._options import disabled_plugins
 
 _EPILOG = """\b
@@ -21,7 +21,7 @@ Examples: arb demo
 @click.option("--days", type=click.IntRange(1, 3650), help="Simulated days; 30 when left out.")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    callback=folder,
     metavar="DIR",
     help="Keep configuration and database in DIR; started again after any interruption it goes on to the same end.",
 )

@@ -15,6 +15,7 @@ from ._catalog import Family, PluginRef, Status, installed_plugins
 from ._config import Config, PluginUse
 from ._guard import LOAD_TIMEOUT_S, describe
 from ._loader import PluginFailure, load_plugin
+from ._numbers import OUT_OF_RANGE, extremes
 from ._problems import did_you_mean, line, problems
 from ._registry import Registry
 
@@ -150,10 +151,17 @@ def _find(refs: Iterable[PluginRef], family: Family, name: str) -> PluginRef | N
 
 def _validated(spec: Spec[Any], settings: Mapping[str, Any], source: str, location: tuple[str, ...]) -> BaseModel:
     try:
-        return spec.settings.model_validate(settings)
+        made: BaseModel = spec.settings.model_validate(settings)
     except ValidationError as error:
-        lines = [line(source, (*location, *where), what) for where, what in problems(error, spec.settings)]
-        raise ConfigError("\n".join(lines)) from None
+        found = list(problems(error, spec.settings))
     except Exception as error:
-        # Only the type: the text may hold what was being validated.
-        raise PluginLoadError(f"its settings model failed: {describe(type(error)())}") from None
+        # Its arithmetic may have failed on such a number; else the model itself is wrong.
+        found = [(where, OUT_OF_RANGE) for where in extremes(settings, texts=True)]
+        if not (found and isinstance(error, ArithmeticError)):
+            # Only the type: the text may hold what was being validated.
+            raise PluginLoadError(f"its settings model failed: {describe(type(error)())}") from None
+    else:
+        found = [(where, OUT_OF_RANGE) for where in extremes(made)]
+        if not found:
+            return made
+    raise ConfigError("\n".join(line(source, (*location, *where), what) for where, what in found)) from None

@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from arb.api import Duration, Settings
-from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, parse_utc
+from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, parse_utc
 
 from ._catalog import NAME_PATTERN, Family
+
+# Storages keep times as signed 64-bit integers.
+_END_OF_TIME_NS: Final = 1 << 63
+_LONGEST_NS: Final = 3_650 * DAY_NS
 
 
 def _name(text: str) -> str:
@@ -24,7 +28,6 @@ def _name(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME_PATTERN}$"})]
 Positive = Annotated[Decimal, Field(gt=0)]
-PositiveDuration = Annotated[Duration, Field(gt=0)]
 
 
 def _as_text(value: Any) -> Any:
@@ -34,10 +37,21 @@ def _as_text(value: Any) -> Any:
 
 def _utc(text: str) -> str:
     try:
-        parse_utc(text)
+        ts_ns = parse_utc(text)
     except ValueError:
         raise ValueError("write a UTC time such as '2026-01-24T00:00:00Z'") from None
+    if not 0 <= ts_ns < _END_OF_TIME_NS:
+        raise ValueError("must be a time from 1970 to 2262")
     return text
+
+
+def _bounded(duration_ns: int) -> int:
+    if duration_ns > _LONGEST_NS:
+        raise ValueError(f"must be {_LONGEST_NS // DAY_NS}d at most")
+    return duration_ns
+
+
+PositiveDuration = Annotated[Duration, Field(gt=0), AfterValidator(_bounded)]
 
 
 def _rates(rates: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from arb.api import ConfigError
 
 from ._config import Config, contradictions
-from ._numbers import exact_number
+from ._numbers import OUT_OF_RANGE, exact_number, extremes
 from ._problems import Location, did_you_mean, line, problems
 
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
+_LARGEST: Final = 1 << 20
 
 
 def read_config(path: Path) -> Config:
@@ -49,6 +50,7 @@ def parse_config(document: Mapping[str, Any], source: str) -> Config:
         found += problems(error, Config)
         found += _contradictions_elsewhere(document, {location[0] for location, _ in found if location})
     else:
+        found += [(where, OUT_OF_RANGE) for where in extremes(config)]
         found += contradictions(config)
     found += _unknown_exchanges(document)
     if found or config is None:
@@ -81,7 +83,11 @@ def _unknown_exchanges(document: Mapping[str, Any]) -> list[tuple[Location, str]
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)  # a device may have no end
+        if len(content) > _LARGEST:
+            raise ConfigError(f"{path}: is larger than 1 MiB: is it a configuration?")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `arb config init` writes one to start from") from None
     except IsADirectoryError:
