@@ -208,3 +208,10 @@ def test_a_dumb_terminal_gets_lines(arb_process: ArbProcess) -> None:
     shown = arb_process("run", "-c", str(Path("run.toml").resolve()), launch=launch, TERM="dumb").stdout
     assert "run.started" in shown
     assert "\x1b" not in shown
+
+
+def test_paper_and_live_exclude_each_other(arb: Arb) -> None:
+    for flags in (["--paper", "--live"], ["--live", "--paper"]):
+        result = arb("run", "-c", "run.toml", *flags)
+        assert result.exit_code == 2
+        assert "exclude each other" in result.output

@@ -16,7 +16,7 @@ from arb.model import DAY_NS, format_utc
 from arb.runtime import MAX_SPEED, RunOptions
 
 from ._progress import progress_view
-from ._reading import reached_ns, read_report
+from ._reading import ended_ns, read_report
 from ._report import Report
 from ._session import run_and_watch
 
@@ -51,7 +51,7 @@ def run_demo(wanted: Wanted, disabled: frozenset[str]) -> Report:
 
 def _is_over(config: Config, file: Path) -> bool:
     try:
-        stored_ns = reached_ns(file)
+        stored_ns = ended_ns(file)
     except StorageError:
         # Killed before its first step, or something is wrong: the run, which may write, goes on or tells.
         return False

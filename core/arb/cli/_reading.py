@@ -21,18 +21,18 @@ def read_report(file: Path) -> Report:
     return asyncio.run(_read(file))
 
 
-def reached_ns(file: Path) -> int | None:
-    """Return the time that the stored run has reached; None before its first step.
+def ended_ns(file: Path) -> int | None:
+    """Return the time at which the stored run came to rest; None when it was killed or has not begun.
 
     Raises:
         ArbError: the file or the storage cannot be read.
     """
-    return asyncio.run(_reached(file))
+    return asyncio.run(_ended(file))
 
 
-async def _reached(file: Path) -> int | None:
+async def _ended(file: Path) -> int | None:
     async with stored_run(file) as run:
-        return await run.journal.clock()
+        return await run.journal.clock() if await _how_it_ended(run) else None
 
 
 async def _read(file: Path) -> Report:

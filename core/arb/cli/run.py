@@ -18,7 +18,8 @@ Examples: arb run
 
 @click.command(name="run", epilog=_EPILOG)
 @config_option
-@click.option("--paper/--live", "paper", default=True, help="Simulated orders (the default), or real ones.")
+@click.option("--paper", is_flag=True, help="Simulated orders: the default.")
+@click.option("--live", is_flag=True, help="Real orders; asks for the configuration's name first.")
 @click.option(
     "--yes-live",
     metavar="NAME",
@@ -50,6 +51,7 @@ def command(
     ctx: click.Context,
     file: Path | None,
     paper: bool,
+    live: bool,
     yes_live: str | None,
     end: Until | None,
     pace: float | None,
@@ -64,12 +66,14 @@ def command(
     A run that is stopped, by Ctrl-C or by force, continues from its storage when it is started again. The view goes
     to the error output; the report at the end, or one JSON document, to the standard output.
     """
-    if yes_live is not None and paper:
+    if paper and live:
+        raise click.UsageError("--paper and --live exclude each other")
+    if yes_live is not None and not live:
         raise click.UsageError("--yes-live goes with --live only")
     chosen = chosen_config(file)
     # Imported here: the help of this command needs none of the runtime.
     from ._launch import Wanted, launch
     from ._session import publish
 
-    wanted = Wanted(file=chosen, live=not paper, yes_live=yes_live, end=end, speed=pace, seed=seed, quiet=quiet)
+    wanted = Wanted(file=chosen, live=live, yes_live=yes_live, end=end, speed=pace, seed=seed, quiet=quiet)
     ctx.exit(publish(launch(wanted, disabled_plugins()), as_json=as_json, details=details, plot=plot))

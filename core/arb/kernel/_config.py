@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from arb.api import Duration, Settings
-from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, parse_utc
+from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, parse_utc
 
 from ._catalog import NAME_PATTERN, Family
 
@@ -76,7 +76,7 @@ class RunConfig(Settings):
     sample_every: PositiveDuration = Field(default=HOUR_NS, description="Time between two samples of equity.")
     max_price_age: PositiveDuration = Field(default=5 * SECOND_NS, description="Oldest price that may open risk.")
     order_timeout: PositiveDuration = Field(
-        default=10 * SECOND_NS, description="After this an order without answer is doubted."
+        default=10 * SECOND_NS, ge=100 * MILLISECOND_NS, description="After this an order without answer is doubted."
     )
     close_timeout: PositiveDuration = Field(default=10 * SECOND_NS, description="Longest wait for one plugin to close.")
     fx: Annotated[dict[str, Positive], AfterValidator(_rates)] = Field(
