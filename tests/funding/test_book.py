@@ -92,6 +92,37 @@ def test_what_is_no_number_is_refused(raw: str) -> None:
     assert book.settled(BTC.id) == ()
 
 
+@pytest.mark.parametrize(("raw", "believed"), [("0.05", True), ("-0.05", True), ("0.0501", False), ("-1", False)])
+def test_a_prediction_beyond_every_cap_is_a_wrong_unit_and_not_an_opportunity(raw: str, believed: bool) -> None:
+    book = FundingBook()
+    book.observe(predicted(), START_NS)
+    if believed:
+        book.observe(predicted(raw), START_NS + 1)
+    else:
+        with pytest.raises(ValueError, match="is the unit of the rate right"):
+            book.observe(predicted(raw), START_NS + 1)
+    held = book.predicted(BTC.id, START_NS + 1)
+    assert isinstance(held, Fresh)
+    assert held.value.raw == Decimal(raw if believed else "0.0001")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"next_funding_ns": START_NS * 1000},
+        {"next_funding_ns": START_NS // 1_000_000},
+        {"ts_event_ns": START_NS * 1_000_000},
+        {"interval_ns": 32 * 24 * HOUR_NS},
+        {"interval_ns": 2**70},
+    ],
+)
+def test_a_time_in_another_unit_is_refused(wrong: dict[str, int]) -> None:
+    book = FundingBook()
+    with pytest.raises(ValueError, match=r"is the unit of the time right|unusable"):
+        book.observe(replace(predicted(), **wrong), START_NS)  # type: ignore[arg-type]
+    assert isinstance(book.predicted(BTC.id, START_NS), Unknown)
+
+
 def test_predicted_and_settled_are_never_mixed() -> None:
     book = FundingBook()
     with pytest.raises(ValueError, match="not a prediction"):

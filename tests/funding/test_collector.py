@@ -110,6 +110,23 @@ def test_an_exchange_that_fails_keeps_its_rate_which_ages_and_is_never_zero() ->
     run(test())
 
 
+def test_a_currency_that_nobody_prices_is_named_while_it_lasts() -> None:
+    async def test() -> None:
+        bench = Bench()
+        for exchange in bench.exchanges.values():
+            exchange.set_fx("USDC", None)
+        report = await bench.collect()
+        assert [(failure.exchange, failure.what) for failure in report.failures] == [
+            ("a", "the value of USDC"),
+            ("b", "the value of USDC"),
+        ]
+        assert (await bench.collect()).failures == report.failures
+        bench.exchanges["b"].set_fx("USDC", 1)
+        assert (await bench.collect()).failures == ()
+
+    run(test())
+
+
 def test_one_failing_read_does_not_stop_the_others_of_the_same_exchange() -> None:
     async def test() -> None:
         bench = Bench(("a",))
@@ -142,6 +159,17 @@ def test_an_exchange_that_hangs_is_left_after_the_timeout_and_what_came_before_c
         assert [(failure.exchange, failure.what) for failure in report.failures] == [("a", "exchange")]
         assert "0.05 s" in report.failures[0].reason
         assert {rate.instrument for rate in report.predicted} == set(bench.instruments)
+
+    run(test())
+
+
+def test_an_exchange_that_hangs_does_not_make_the_currencies_of_others_worthless() -> None:
+    async def test() -> None:
+        bench = Bench()
+        bench.exchanges["b"].faults.always("fetch_funding_rates", Fault(delay_ns=HOUR_NS))
+        collecting = asyncio.create_task(bench.collect())
+        await bench.clock.run_for(HOUR_NS + MINUTE_NS)
+        assert (await collecting).failures == ()
 
     run(test())
 

@@ -21,6 +21,7 @@ from arb.model import (
     BPS,
     HOUR_NS,
     MINUTE_NS,
+    SECOND_NS,
     BookLevel,
     FeeSchedule,
     Fresh,
@@ -274,6 +275,17 @@ def test_no_entry_near_a_settlement(until: int, value: int, limit: int) -> None:
 @pytest.mark.parametrize("until", [15, 30, 55])
 def test_entry_away_from_a_settlement(until: int) -> None:
     assert len(due_in(until).rows) == 1
+
+
+def test_an_instrument_that_settles_each_minute_can_be_entered_between_settlements() -> None:
+    def found(seconds: int) -> OpportunityScan:
+        desk = rich_pair()
+        for name, bps in zip(desk.instruments, ("0.1", "0.5"), strict=True):
+            rate = replace(desk.rate(name, bps, 1, FundingKind.PREDICTED), interval_ns=MINUTE_NS)
+            desk.funding.observe(replace(rate, next_funding_ns=NOW + seconds * SECOND_NS), NOW)
+        return desk.scan()
+
+    assert [len(found(seconds).rows) for seconds in (1, 14, 15, 30, 55, 56, 60)] == [0, 0, 1, 1, 1, 0, 0]
 
 
 def test_activity_of_the_thinner_leg_and_unknown_activity() -> None:

@@ -340,3 +340,14 @@ def test_a_hedge_of_other_than_two_legs_is_not_forecast() -> None:
     outlook = Desk().outlook(hedge=replace(HEDGE, legs=HEDGE.legs[:1]))
     assert outlook.carry_bps_hour is None
     assert any("one long and one short" in text for text in outlook.stale)
+
+
+def test_a_price_that_cannot_be_true_is_no_loss_to_act_on() -> None:
+    for wrong in ("10000", "1"):
+        desk = Desk()
+        bid, ask = Decimal(wrong) * Decimal("0.99"), Decimal(wrong) * Decimal("1.01")
+        desk.books[SHORT.id] = book(SHORT, str(bid), str(ask))
+        outlook = desk.outlook()
+        assert (outlook.price_pnl, outlook.notional_usd, outlook.exit_cost_bps) == (None, None, None)
+        assert any("cannot both be true" in text for text in outlook.stale)
+        assert outlook.carry_bps_hour == Decimal("0.3")

@@ -365,18 +365,40 @@ def test_what_cannot_be_sent_is_certainly_not_sent(request_: HttpRequest) -> Non
     asyncio.run(run())
 
 
-def test_errors_do_not_show_the_query() -> None:
+def test_errors_do_not_show_what_may_be_a_key() -> None:
     port = free_port()
+    token = "bot123456:AAhush-Z_9xyz"
 
     async def run() -> None:
         http = AiohttpTransport()
-        for url in (f"http://127.0.0.1:{port}/o?key=hush", "ftp://x/o?key=hush"):
+        for url in (
+            f"http://127.0.0.1:{port}/o?key=hush",
+            "ftp://x/o?key=hush",
+            f"http://127.0.0.1:{port}/{token}/send",
+            f"ftp://x/{token}/send",
+            f"http://hush:hush@127.0.0.1:{port}/o",
+            f"http://127.0.0.1:{port}/{token}\x00",
+        ):
             with pytest.raises(ConnectFailed) as caught:
                 await http.send(get(url))
             error: BaseException | None = caught.value
             while error is not None:
                 assert "hush" not in str(error)
                 error = error.__cause__
+        await http.close()
+
+    asyncio.run(run())
+
+
+def test_errors_show_paths_that_are_no_keys() -> None:
+    port = free_port()
+    path = "/fapi/v1/order/hp0z78mjsz23zj-1-0/1000shibusdt@depth20@100ms/a-long-name-without-any-digit"
+
+    async def run() -> None:
+        http = AiohttpTransport()
+        with pytest.raises(ConnectFailed) as caught:
+            await http.send(get(f"http://127.0.0.1:{port}{path}"))
+        assert f"GET 127.0.0.1{path}: " in str(caught.value)
         await http.close()
 
     asyncio.run(run())

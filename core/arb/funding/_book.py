@@ -27,7 +27,7 @@ from arb.model import (
 
 from ._calendar import Schedule
 from ._interval import MIN_SETTLEMENTS, infer_interval_ns
-from ._rates import clamp_native, is_usable
+from ._rates import clamp_native, is_usable, prediction_problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +99,15 @@ class FundingBook:
         """Take a predicted rate read at `observed_ns`; an older reading than the one held is dropped.
 
         Raises:
-            ValueError: it is a settled rate, or its numbers are not numbers.
+            ValueError: it is a settled rate, its numbers are not numbers, or they cannot be true.
         """
         if rate.kind is not FundingKind.PREDICTED:
             raise ValueError(f"{rate.instrument}: a {rate.kind} rate is not a prediction")
         if not is_usable(rate):
             raise ValueError(f"{rate.instrument}: unusable funding rate {rate.raw} for {rate.unit.period_ns} ns")
+        problem = prediction_problem(rate, observed_ns)
+        if problem is not None:
+            raise ValueError(f"{rate.instrument}: {problem}")
         held = self._predicted.get(rate.instrument)
         if held is not None and held.observed_ns > observed_ns:
             return None

@@ -127,7 +127,9 @@ class CandidateCheck:
         if distance is None:
             return None
         since_ns, until_ns = distance
-        before_ns, after_ns = self._settings.quarantine_before_ns, self._settings.quarantine_after_ns
+        # At most a third of an interval in all: else one of twenty minutes would never be entered.
+        before_ns = min(self._settings.quarantine_before_ns, schedule.interval_ns // 4)
+        after_ns = min(self._settings.quarantine_after_ns, schedule.interval_ns // 12)
         if until_ns < before_ns:
             return Decimal(until_ns) / MINUTE_NS, Decimal(before_ns) / MINUTE_NS
         if since_ns < after_ns:

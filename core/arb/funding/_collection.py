@@ -28,7 +28,7 @@ class CollectionFailure:
     """Something an exchange did not deliver; what was known of it is kept and ages.
 
     Attributes:
-        what: `funding_rates`, `stats`, `fx_rates`, `funding_history` or an instrument.
+        what: `funding_rates`, `stats`, `fx_rates`, `funding_history`, a currency's value or an instrument.
         reason: For people.
     """
 

@@ -10,9 +10,11 @@ from arb.api import ArbError, Capability, Clock, Exchange
 from arb.model import (
     SECOND_NS,
     Event,
+    Fresh,
     FundingRate,
     Instrument,
     InstrumentId,
+    InstrumentStatus,
     exchange_of,
 )
 
@@ -31,6 +33,7 @@ class _Yield:
     settled: list[FundingRate] = field(default_factory=list)
     failures: list[CollectionFailure] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    priced_ns: int | None = None
 
     def fail(self, what: str, reason: str) -> None:
         self.failures.append(CollectionFailure(exchange=self.exchange.name, what=what, reason=reason))
@@ -73,6 +76,9 @@ class FundingCollector:
             brought = await asyncio.gather(
                 *(self._collect_one(exchange, listed.get(exchange.name, ()), now_ns) for exchange in self._exchanges)
             )
+            priced_ns = max((one.priced_ns for one in brought if one.priced_ns is not None), default=now_ns)
+            for one in brought:
+                self._name_unpriced(one, listed.get(one.exchange.name, ()), priced_ns)
         return CollectionReport(
             ts_ns=now_ns,
             predicted=tuple(rate for one in brought for rate in one.predicted),
@@ -138,8 +144,26 @@ class FundingCollector:
             observed_ns = self._clock.now_ns()
             rates = await brought.exchange.market.fetch_fx_rates()
             self._fx.observe(rates, brought.exchange.name, observed_ns)
+            brought.priced_ns = observed_ns
 
         await _guarded(brought, "fx_rates", read)
+
+    def _name_unpriced(self, brought: _Yield, instruments: Iterable[Instrument], priced_ns: int) -> None:
+        """Name currencies without a dollar value: nothing quoted in them is opened, and no account in them counts.
+
+        Asked when every exchange has been read, since one may price what another does not, and as of the last
+        of these reads: an exchange that hangs makes the collection old, not the rates.
+        """
+        if brought.priced_ns is None:
+            return
+        quotes = {each.quote for each in instruments if each.status is InstrumentStatus.TRADING}
+        for currency in sorted(quotes):
+            if not isinstance(self._fx.usd_rate(currency, priced_ns), Fresh):
+                brought.fail(
+                    f"the value of {currency}",
+                    f"nobody says how many US dollars a {currency} is worth now, so nothing quoted in it "
+                    "is opened; [run] fx can assume it",
+                )
 
     async def _read_history(self, brought: _Yield, instruments: Iterable[Instrument], now_ns: int) -> None:
         if Capability.FUNDING_HISTORY not in brought.exchange.capabilities:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 from arb.api import ExchangeError, StaleData
 from arb.model import (
@@ -31,6 +32,9 @@ from ._forecast import PairForecaster
 from ._leg_risk import leg_distance
 from ._observed import FxBook
 from ._settings import BookSource, HedgeAccount
+
+_IMPOSSIBLE_RATIO: Final = 2
+"""Two prices of one asset so many times apart are an error of a venue, not a basis to act on."""
 
 
 @dataclass(slots=True)
@@ -131,12 +135,16 @@ class OutlookMaker:
         costs = [fill for fill in exits if fill is not None]
         if len(costs) < len(held):
             return
-        figures.exit_cost_bps = sum((fill.total_bps for fill in costs), ZERO)
         prices = {leg.instrument: fill.vwap for leg, fill in zip(held, costs, strict=True)}
         usd = {instrument: rate for instrument, rate in rates.items() if rate is not None}
         if len(usd) == len(rates):
+            in_usd = [prices[leg.instrument] / leg.multiplier * usd[leg.instrument] for leg in held]
+            if max(in_usd) > min(in_usd) * _IMPOSSIBLE_RATIO:
+                figures.stale.append(f"the legs' prices, {' and '.join(map(str, in_usd))} USD, cannot both be true")
+                return
             figures.notional = _mean(leg.open_quantity * prices[leg.instrument] * usd[leg.instrument] for leg in held)
             figures.price_pnl = _price_pnl(hedge.legs, prices, usd)
+        figures.exit_cost_bps = sum((fill.total_bps for fill in costs), ZERO)
 
     async def _book(self, instrument: InstrumentId, figures: _Figures) -> OrderBook | None:
         try:

@@ -42,8 +42,8 @@ class FinderSettings:
     Attributes:
         max_price_age_ns: Books older than this are not used.
         quarantine_before_ns: No entry this long before a settlement of either leg: books thin out
-            and it is undetermined who takes part (handbook C2, C10).
-        quarantine_after_ns: No entry this long after one.
+            and it is undetermined who takes part (handbook C2, C10). At most a quarter of the interval.
+        quarantine_after_ns: No entry this long after one. At most a twelfth of the interval.
         default_half_life_hours: Of a spread whose own history is too short.
         max_leverage: Highest leverage of a leg; the venue's own limit counts where it is lower.
         margin_buffer: Share of the margin held beside it.

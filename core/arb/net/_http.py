@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from arb.api import ConnectFailed, HttpRequest, HttpResponse, OutcomeUnknown
 from arb.model import SECOND_NS
 
+from ._redact import explained, shown
+
 if TYPE_CHECKING:
     import aiohttp
 
@@ -144,23 +146,14 @@ def _middlewares(request: HttpRequest) -> Sequence[aiohttp.ClientMiddlewareType]
 
 
 def _target(request: HttpRequest) -> str:
-    """Return method, host and path. The query stays out: it may hold a key or a signature."""
-    try:
-        parts = urlsplit(request.url)
-    except ValueError:
-        return request.method
-    return f"{request.method} {parts.hostname or ''}{parts.path}"
+    return f"{request.method} {shown(request.url)}".strip()
 
 
 def _explain(request: HttpRequest, error: Exception) -> tuple[str, Exception | None]:
-    """Return the reason, and the cause unless its text would show the query."""
+    """Return the reason, and the cause unless its text would show a key."""
     if isinstance(error, TimeoutError):
         return f"not within {request.timeout_ns / SECOND_NS:g} s", None
-    text = str(error) or type(error).__name__
-    query = urlsplit(request.url).query
-    if query and query in text:
-        return type(error).__name__, None
-    return text, error
+    return explained(request.url, error)
 
 
 def _problem(request: HttpRequest) -> str | None:

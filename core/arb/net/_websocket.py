@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from arb.api import ConnectFailed, OutcomeUnknown, WebSocket
 
+from ._redact import explained, shown
+
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
@@ -49,8 +51,8 @@ class WebsocketsTransport:
         try:
             connection = await self._open(url, headers)
         except Exception as error:  # nothing of ours was sent yet, whatever went wrong
-            why = str(error) or type(error).__name__
-            raise ConnectFailed(f"{_target(url)}: no WebSocket: {why}", code="no_connection") from error
+            why, cause = explained(url, error)
+            raise ConnectFailed(f"{_target(url)}: no WebSocket: {why}", code="no_connection") from cause
         try:
             yield _Socket(connection, _target(url))
         finally:
@@ -121,9 +123,4 @@ def _is_address(url: str) -> bool:
 
 
 def _target(url: str) -> str:
-    """Return host and path. The query stays out: it may hold a token."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "WebSocket"
-    return f"{parts.hostname or ''}{parts.path}"
+    return shown(url) or "WebSocket"

@@ -26,6 +26,7 @@ from ._exchange_streams import SimulatedStreams
 from ._exchange_trading import SimulatedTrading
 from ._latency import Latency
 from ._paper_feed import PaperFeed, PaperMarketData
+from ._paper_listing import PaperListing
 from ._paper_market import LiveMarket
 from ._rules import VenueRules
 from ._venue import SimulatedVenue
@@ -135,26 +136,32 @@ async def open_paper_exchange(
     deposits: Mapping[str, Decimal],
     rules: VenueRules = PAPER_RULES,
     latency: Latency | None = None,
+    read_timeout_ns: int = 5 * SECOND_NS,
 ) -> AsyncIterator[PaperExchange]:
     """Open paper trading on `inner`, with the account kept in `context.state`.
 
     Args:
         deposits: Cash by currency of a new account.
+        read_timeout_ns: How long a call of the account may wait for the public data it needs.
 
     Raises:
         ExchangeError: the instruments cannot be read.
         ConfigError: the stored account is no paper account.
         StorageError: the stored account cannot be read.
     """
-    live = LiveMarket(await inner.market.fetch_instruments())
+    listing = PaperListing(context.state, inner.name)
+    await listing.load()
+    live = LiveMarket(listing.with_kept(await inner.market.fetch_instruments()))
     start_ns = context.clock.now_ns()
     venue = SimulatedVenue(live, rules, name=inner.name, deposits=deposits, start_ns=start_ns)
-    feed = PaperFeed(inner, live, venue, context.clock, context.log)
+    feed = PaperFeed(inner, live, venue, listing, context.clock, context.log, timeout_ns=read_timeout_ns)
     desk = Desk(venue, context, latency=latency, faults=feed)
     if await desk.open("paper"):
         for instrument in sorted(venue.involved()):
             # Settlements before the stop too: their rate may have been unknown until then.
             live.watch(instrument, venue.now_ns - _LATE_FUNDING_NS)
+        for position in venue.positions():
+            live.add_entry(position.instrument, position.entry_price, start_ns)
     try:
         yield PaperExchange(feed, desk)
     finally:

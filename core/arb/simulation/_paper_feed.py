@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from arb.api import Capability, Clock, Exchange, ExchangeError, NotSent, Rejected
+from arb.api import BadResponse, Capability, Clock, Exchange, ExchangeError, NotSent, Rejected
 from arb.model import (
     DAY_NS,
     MINUTE_NS,
@@ -21,6 +22,7 @@ from arb.model import (
     OrderRequest,
 )
 
+from ._paper_listing import PaperListing
 from ._paper_market import LiveMarket
 from ._venue import SimulatedVenue
 
@@ -28,6 +30,9 @@ _STATS_AGE_NS: Final = 10 * SECOND_NS
 _BOOK_AGE_NS: Final = 2 * SECOND_NS
 _RATES_RETRY_NS: Final = 5 * SECOND_NS
 _HISTORY_RETRY_NS: Final = 30 * SECOND_NS
+_SLOW_NS: Final = SECOND_NS
+_FAILED_NS: Final = 2 * SECOND_NS
+"""How long a read that took a second or more to fail is not tried again for the other calls of an account."""
 _LAG_NS: Final = 10 * MINUTE_NS
 """How long after a settlement a venue may take to announce the next one."""
 _DEPTH: Final = 100
@@ -42,13 +47,24 @@ class PaperFeed:
     """
 
     def __init__(
-        self, inner: Exchange, live: LiveMarket, venue: SimulatedVenue, clock: Clock, log: logging.Logger
+        self,
+        inner: Exchange,
+        live: LiveMarket,
+        venue: SimulatedVenue,
+        listing: PaperListing,
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        timeout_ns: int,
     ) -> None:
         self.inner = inner
         self.live = live
         self.clock = clock
         self._venue = venue
+        self._listing = listing
         self._log = log
+        self._timeout_s = timeout_ns / SECOND_NS
+        self._failed: tuple[int, NotSent] | None = None
         self._stats_ns: int | None = None
         self._rates_ns: int | None = None
         self._history_ns: dict[InstrumentId, int] = {}
@@ -65,22 +81,50 @@ class PaperFeed:
             self.live.watch(request.instrument, self.clock.now_ns())
             # What was read before was not remembered for it.
             self._stats_ns = self._rates_ns = None
+        if request is None and operation not in _BLIND:
+            self._fail_again()
+        began_ns = self.clock.now_ns()
         try:
-            await self._read_schedule()
-            if operation not in _BLIND:
-                await self._read_stats()
-                await self._read_books(request)
-        except ExchangeError as error:
-            text = f"{operation}: the market could not be read, so the paper account did nothing ({error})"
-            raise NotSent(
-                text, exchange=self.inner.name, code="no_market_data", retry_after_ns=error.retry_after_ns
-            ) from error
+            async with asyncio.timeout(self._timeout_s):
+                await self._read_schedule()
+                if operation not in _BLIND:
+                    await self._read_stats()
+                    await self._read_books(request)
+                    self._require_belief(request)
+        except Exception as error:  # a plugin that breaks while it reads has done nothing either
+            failure = self._not_sent(operation, error)
+            ended_ns = self.clock.now_ns()
+            if request is None and (isinstance(error, TimeoutError) or ended_ns - began_ns >= _SLOW_NS):
+                self._failed = (ended_ns, failure)
+            raise failure from error
         await self._read_history()
         if request is not None and not request.reduce_only:
             self._require_schedule(request)
+            if request.instrument in self._venue.instruments:
+                await self._listing.keep(self._venue.instruments[request.instrument])
 
     async def after(self, operation: str, subject: object = None) -> None:
         """Let every answer through."""
+
+    def _not_sent(self, operation: str, error: Exception) -> NotSent:
+        return NotSent(
+            f"{operation}: the market could not be read, so the paper account did nothing ({self._why(error)})",
+            exchange=self.inner.name,
+            code="no_market_data",
+            retry_after_ns=error.retry_after_ns if isinstance(error, ExchangeError) else None,
+        )
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, ExchangeError):
+            return str(error)
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._timeout_s:g} s"
+        return f"{type(error).__name__}: {error}"
+
+    def _fail_again(self) -> None:
+        """Raise what failed slowly a moment ago: an account is read by several calls, and each would wait as long."""
+        if self._failed is not None and self.clock.now_ns() - self._failed[0] < _FAILED_NS:
+            raise self._failed[1]
 
     async def stats(self) -> Sequence[MarketStats]:
         """Read and remember prices."""
@@ -103,7 +147,7 @@ class PaperFeed:
         return rates
 
     async def order_book(self, instrument: InstrumentId, depth: int) -> OrderBook:
-        """Read and remember a book."""
+        """Read a book, and remember it when it can be believed."""
         book = await self.inner.market.fetch_order_book(instrument, depth)
         self.live.add_book(book, self.clock.now_ns())
         return book
@@ -125,11 +169,26 @@ class PaperFeed:
     async def _read_books(self, request: OrderRequest | None) -> None:
         """Read the book an order will meet, and those that resting orders wait for."""
         if request is not None:
-            await self.order_book(request.instrument, _DEPTH)
+            await self._read_book_to_meet(request.instrument)
         for instrument in sorted({order.request.instrument for order in self._venue.open_orders()}):
             age_ns = self.live.book_age_ns(instrument, self.clock.now_ns())
             if age_ns is None or age_ns >= _BOOK_AGE_NS:
                 await self.order_book(instrument, _DEPTH)
+
+    async def _read_book_to_meet(self, instrument: InstrumentId) -> None:
+        book = await self.inner.market.fetch_order_book(instrument, _DEPTH)
+        if book.instrument != instrument:
+            raise BadResponse(f"asked for the book of {instrument}, got that of {book.instrument}")
+        problem = self.live.add_book(book, self.clock.now_ns())
+        if problem is not None:
+            raise BadResponse(f"{instrument} is not believed: {problem}")
+
+    def _require_belief(self, request: OrderRequest | None) -> None:
+        """Let nothing happen to the account while a price it depends on is taken for an error."""
+        concerned = self._venue.involved() | ({request.instrument} if request is not None else set())
+        doubts = [f"{each} is not believed: {why}" for each in sorted(concerned) if (why := self.live.doubt(each))]
+        if doubts:
+            raise BadResponse("; ".join(doubts))
 
     async def _read_history(self) -> None:
         """Look for rates of past settlements; what does not show stays unknown."""
@@ -147,9 +206,11 @@ class PaperFeed:
                 continue
             self._history_ns[instrument] = now_ns
             try:
-                await self.funding_history(instrument, missing[0] - MINUTE_NS, now_ns + 1)
-            except ExchangeError as error:
-                self._log.warning("settled funding of %s could not be read, it stays unknown: %s", instrument, error)
+                async with asyncio.timeout(self._timeout_s):
+                    await self.funding_history(instrument, missing[0] - MINUTE_NS, now_ns + 1)
+            except Exception as error:  # whatever broke, the account goes on without the rate
+                text = "settled funding of %s could not be read, it stays unknown: %s"
+                self._log.warning(text, instrument, self._why(error))
 
     def _require_schedule(self, request: OrderRequest) -> None:
         announced_ns = self.live.announced_ns(request.instrument)

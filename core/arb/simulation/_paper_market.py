@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from arb.model import (
+    DAY_NS,
     MINUTE_NS,
     SECOND_NS,
     FundingKind,
@@ -21,10 +22,16 @@ from arb.model import (
     Trade,
 )
 
+from ._paper_belief import Belief, book_problem, stats_problem
+
 BOOK_LIFE_NS: Final = 5 * SECOND_NS
 """How long an observed book stands for the market."""
 STATS_LIFE_NS: Final = 10 * MINUTE_NS
 """How long an observed mark price stands for the market."""
+SOONEST_NS: Final = MINUTE_NS
+"""The shortest time between two settlements that is believed; their times are kept to the minute."""
+LATEST_NS: Final = 31 * DAY_NS
+"""No venue announces a settlement so far ahead; a time in another unit is far beyond it."""
 _BOOKS_KEPT: Final = 32
 _STATS_KEPT: Final = 2000
 
@@ -39,6 +46,8 @@ class _Seen:
     settlements: list[int] = field(default_factory=list)
     rates: dict[int, Decimal] = field(default_factory=dict)
     predicted: FundingRate | None = None
+    entry: tuple[int, Decimal] | None = None
+    doubt: str | None = None
 
 
 class LiveMarket:
@@ -67,16 +76,36 @@ class LiveMarket:
         """Take the instruments as listed now."""
         self._instruments = instruments
 
-    def add_book(self, book: OrderBook, observed_ns: int) -> None:
-        """Take a book."""
-        if book.instrument in self._seen:
-            self._seen[book.instrument].books.append((observed_ns, book))
+    def add_book(self, book: OrderBook, observed_ns: int) -> str | None:
+        """Take a book; return why it is not believed, and then it is not taken."""
+        seen = self._seen.get(book.instrument)
+        if seen is None:
+            return None
+        problem = book_problem(book, _believed(seen, observed_ns))
+        if problem is None:
+            seen.books.append((observed_ns, book))
+        return problem
 
     def add_stats(self, rows: Sequence[MarketStats], observed_ns: int) -> None:
-        """Take mark prices."""
+        """Take mark prices; one that is not believed is a doubt until one is again, for ten minutes at most."""
         for row in rows:
-            if row.instrument in self._seen:
-                self._seen[row.instrument].stats.append((observed_ns, row))
+            seen = self._seen.get(row.instrument)
+            if seen is None:
+                continue
+            problem = stats_problem(row, _believed(seen, observed_ns))
+            if problem is None:
+                seen.stats.append((observed_ns, row))
+            # The first reason stands while it lasts, so that it is told once.
+            seen.doubt = problem and (seen.doubt or problem)
+
+    def add_entry(self, instrument: InstrumentId, price: Decimal, restored_ns: int) -> None:
+        """Take the entry price of a restored position: all that is known until its first mark price."""
+        self._seen[instrument].entry = (restored_ns, price)
+
+    def doubt(self, instrument: InstrumentId) -> str | None:
+        """Return why the last prices of an instrument were not believed; None when they were."""
+        seen = self._seen.get(instrument)
+        return seen.doubt if seen else None
 
     def add_fx_rates(self, rates: Mapping[str, Decimal]) -> None:
         """Take US dollars per unit of each currency."""
@@ -96,7 +125,11 @@ class LiveMarket:
                 moment = _minute(rate.ts_event_ns)
                 seen.rates[moment] = rate.rate
                 _add(seen, moment)
-            elif rate.next_funding_ns is not None and rate.interval_ns > 0:
+            elif (
+                rate.next_funding_ns is not None
+                and rate.interval_ns >= SOONEST_NS
+                and abs(rate.next_funding_ns - observed_ns) <= LATEST_NS
+            ):
                 self._announce(seen, rate, _minute(rate.next_funding_ns), observed_ns)
 
     @staticmethod
@@ -104,7 +137,9 @@ class LiveMarket:
         # A settlement announced before and still to come may have been moved.
         seen.settlements = [known for known in seen.settlements if known <= observed_ns or known in seen.rates]
         _add(seen, moment)
-        earlier = moment - rate.interval_ns
+        # It is the next one: what lies between now and it is no settlement, whatever the interval.
+        ahead = max(1, -(-(moment - observed_ns) // rate.interval_ns))
+        earlier = moment - ahead * rate.interval_ns
         while earlier > seen.since_ns:
             _add(seen, _minute(earlier))
             earlier -= rate.interval_ns
@@ -179,6 +214,15 @@ class LiveMarket:
         if rate is None or rate.next_funding_ns is None or rate.next_funding_ns <= ts_ns:
             return None
         return rate.rate
+
+
+def _believed(seen: _Seen, now_ns: int) -> Belief | None:
+    """Return what is known of the price; after ten minutes of another one, that must be believed."""
+    if seen.stats and seen.stats[-1][1].mark_price is not None and now_ns - seen.stats[-1][0] <= STATS_LIFE_NS:
+        return Belief.of_mark(seen.stats[-1][1].mark_price)
+    if not seen.stats and seen.entry is not None and now_ns - seen.entry[0] <= STATS_LIFE_NS:
+        return Belief.of_entry(seen.entry[1])
+    return None
 
 
 def _add(seen: _Seen, moment: int) -> None:
