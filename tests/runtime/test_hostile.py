@@ -22,6 +22,7 @@ from arb.api import (
     Context,
     Exchange,
     ExchangeSpec,
+    PluginError,
     PriceSourceSpec,
     Settings,
     Spec,
@@ -151,7 +152,7 @@ class Stage:
             yield Scripted(stage)
 
         venue_spec = ExchangeSpec(
-            name="test", settings=Settings, open=exchange, capabilities=frozenset({Capability.SIMULATED})
+            name="test", settings=Settings, open=exchange, capabilities=MemoryExchange().capabilities
         )
         return Composition(
             config=config,
@@ -439,3 +440,14 @@ def test_a_signal_while_the_plugins_open_ends_the_run_at_once() -> None:
     with pytest.raises(asyncio.CancelledError):
         stage.run()
     assert stage.decisions == 0
+
+
+def test_an_exchange_that_opens_as_more_than_it_declared_is_refused_before_it_is_used() -> None:
+    def pretend(venue: MemoryExchange) -> None:
+        # Declared as simulated, opened as one where real money moves.
+        venue.capabilities = venue.capabilities - {Capability.SIMULATED}
+
+    stage = Stage(open_once, on_open=pretend)
+    with pytest.raises(PluginError, match="simulated is an error of test"):
+        stage.run()
+    assert all(not venue.faults.calls for venue in stage.venues.values())

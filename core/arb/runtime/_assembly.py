@@ -16,7 +16,9 @@ from arb.api import (
     ConfigError,
     Context,
     Exchange,
+    ExchangeSpec,
     Extension,
+    PluginError,
     PriceSource,
     StateStore,
     Storage,
@@ -137,6 +139,7 @@ class _Opening:
 
 async def _open_exchanges(opening: _Opening, journal: Journal, options: RunOptions) -> dict[ExchangeName, Exchange]:
     opened = cast("dict[ExchangeName, Exchange]", await opening.family(Family.EXCHANGES, journal))
+    _check_capabilities(opening.composition, opened)
     if options.mode is Mode.LIVE or all(Capability.SIMULATED in one.capabilities for one in opened.values()):
         return opened
     # Imported here: a live run has no simulation in it.
@@ -154,6 +157,29 @@ async def _open_exchanges(opening: _Opening, journal: Journal, options: RunOptio
         deposits = {await _main_currency(inner, opening.ports.clock): amount}
         paper[name] = await opening.stack.enter_async_context(open_paper_exchange(inner, context, deposits=deposits))
     return paper
+
+
+def _check_capabilities(composition: Composition, opened: Mapping[ExchangeName, Exchange]) -> None:
+    """Refuse an exchange that is not what its plugin declared.
+
+    Whether real money can move was decided by the declaration, before anything was opened.
+
+    Raises:
+        PluginError: it can more than declared, or only one of the two says it is simulated.
+    """
+    for name, part in composition.parts[Family.EXCHANGES].items():
+        declared = part.spec.capabilities if isinstance(part.spec, ExchangeSpec) else frozenset()
+        found = opened[ExchangeName(name)].capabilities
+        extra = (found - declared) | ({Capability.SIMULATED} & (found ^ declared))
+        if extra:
+            raise PluginError(
+                f"[exchanges.{name}]: the plugin declares {_names(declared)}, but what it opened has {_names(found)}; "
+                f"the difference in {_names(extra)} is an error of {part.ref.dist_name}"
+            )
+
+
+def _names(capabilities: frozenset[Capability]) -> str:
+    return ", ".join(sorted(capabilities)) or "nothing"
 
 
 async def _main_currency(exchange: Exchange, clock: Clock) -> str:

@@ -10,6 +10,8 @@ from arb.execution import Recorder, ask, listed
 from arb.funding import CollectionReport, FundingCollector
 from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Severity
 
+from ._listing import compared
+
 
 class Collecting:
     """Keeps instruments and funding rates up to date and in the journal.
@@ -33,19 +35,28 @@ class Collecting:
         self._recorder = recorder
         self._clock = clock
         self._timeout_ns = timeout_ns
-        self._failed_collections: dict[tuple[ExchangeName, str], str] = {}
+        self._failed_collections: frozenset[tuple[ExchangeName, str]] = frozenset()
         self._failed_listings: set[ExchangeName] = set()
 
     async def load_instruments(self) -> None:
         """Read what is listed; an exchange that cannot be read keeps what it had."""
-        found = await asyncio.gather(*(self._listing(name) for name in self._exchanges))
-        changed = [one for listing in found for one in listing if self._instruments.get(one.id) != one]
+        names = list(self._exchanges)
+        found = await asyncio.gather(*(self._listing(name) for name in names))
+        changed: list[Instrument] = []
+        for name, listing in zip(names, found, strict=True):
+            if listing is None:
+                continue
+            changes = compared(self._instruments, name, listing)
+            changed += changes.changed
+            for warning in changes.warnings:
+                await self._recorder.event(EventKind.EXCHANGE_FAILED, name, warning, Severity.WARNING)
         self._instruments.update({one.id: one for one in changed})
         if changed:
             async with self._recorder.transaction() as tx:
                 await tx.put_instruments(changed, self._clock.now_ns())
 
-    async def _listing(self, name: ExchangeName) -> Sequence[Instrument]:
+    async def _listing(self, name: ExchangeName) -> Sequence[Instrument] | None:
+        """Return everything an exchange lists; None when it cannot be read."""
         market = self._exchanges[name].market
 
         async def read() -> Sequence[Instrument]:
@@ -61,10 +72,10 @@ class Collecting:
             if name not in self._failed_listings:
                 self._failed_listings.add(name)
                 await self._recorder.event(EventKind.EXCHANGE_FAILED, name, str(error), Severity.WARNING)
-            return ()
+            return None
         if name in self._failed_listings:
             self._failed_listings.remove(name)
-            await self._recorder.event(EventKind.EXCHANGE_RECOVERED, name, "instruments can be read again")
+            await self._recorder.event(EventKind.EXCHANGE_RECOVERED, name, f"{name}: instruments can be read again")
         return rows
 
     async def collect(self) -> None:
@@ -82,20 +93,20 @@ class Collecting:
                 kind=EventKind.EXCHANGE_FAILED,
                 severity=Severity.WARNING,
                 subject=exchange,
-                message=f"{what}: {reason}",
+                message=f"{exchange}, {what}: {reason}",
             )
             for (exchange, what), reason in failed.items()
-            if self._failed_collections.get((exchange, what)) != reason
+            if (exchange, what) not in self._failed_collections
         ]
         news += [
             Event(
                 ts_ns=report.ts_ns,
                 kind=EventKind.EXCHANGE_RECOVERED,
                 subject=exchange,
-                message=f"{what} can be read again",
+                message=f"{exchange}: {what} can be read again",
             )
-            for exchange, what in self._failed_collections
+            for exchange, what in sorted(self._failed_collections)
             if (exchange, what) not in failed
         ]
-        self._failed_collections = failed
+        self._failed_collections = frozenset(failed)
         return news
