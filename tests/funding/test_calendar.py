@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arb.funding import Schedule, union_of_settlements
+from arb.funding import Schedule
 from arb.model import HOUR_NS
 
 MIDNIGHT = 1_767_225_600_000_000_000
@@ -32,11 +32,6 @@ def test_leaving_ten_minutes_before_the_eight_hour_settlement_collects_only_the_
     until = MIDNIGHT + 8 * HOUR_NS - 600_000_000_000
     assert len(hourly.between(MIDNIGHT, until)) == 7
     assert not eight.between(MIDNIGHT, until)
-
-
-def test_the_union_holds_a_common_settlement_once() -> None:
-    both = union_of_settlements(hourly, eight, MIDNIGHT, MIDNIGHT + 8 * HOUR_NS)
-    assert both == tuple(MIDNIGHT + n * HOUR_NS for n in range(1, 9))
 
 
 def test_distance_counts_the_settlement_just_past() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arb.funding import LegForecast, PairForecast, Schedule, capture_capacity, decay_factor, decaying_capture
+from arb.funding import LegForecast, PairForecast, Schedule, capture_capacity, decay_factor
 from arb.model import HOUR_NS
 
 MIDNIGHT = 1_767_225_600_000_000_000
@@ -125,13 +125,13 @@ def test_a_continuous_pair_follows_the_handbooks_formula() -> None:
         long=continuous("0"), short=continuous("0.000035"), from_ns=MIDNIGHT, half_life_hours=Decimal(20)
     )
     earned = pair.capture(MIDNIGHT, MIDNIGHT + 30 * HOUR_NS)
-    assert abs(earned - decaying_capture(Decimal("0.000035"), Decimal(20), Decimal(30))) < TINY
+    left = Decimal(2) ** (Decimal(-30) / 20)
+    assert abs(earned - capture_capacity(Decimal("0.000035"), Decimal(20)) * (1 - left)) < TINY
 
 
-def test_a_decaying_carry_never_brings_more_than_its_capacity() -> None:
+def test_the_capacity_of_the_handbooks_pair() -> None:
     capacity = capture_capacity(Decimal("0.35"), Decimal(20))
     assert round(capacity, 2) == Decimal("10.10")
-    assert decaying_capture(Decimal("0.35"), Decimal(20), Decimal(10_000)) <= capacity
 
 
 def test_a_half_life_of_nothing_is_refused() -> None:

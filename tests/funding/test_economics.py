@@ -2,13 +2,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from arb.funding import basis_bps, break_even_apr, break_even_hours, capital_usd, margin_usd, score
+from arb.funding import basis_bps, break_even_hours, capital_usd, margin_usd, score
 from arb.model import MarginTier
 from arb.testing import sample_instrument
-
-
-def test_the_handbooks_pair_needs_134_percent_a_year_at_an_8_hour_hold() -> None:
-    assert round(break_even_apr(Decimal("12.2"), Decimal(8)), 2) == Decimal("1.34")
 
 
 def test_the_cost_is_charged_once_and_not_in_each_interval() -> None:

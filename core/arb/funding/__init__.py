@@ -1,12 +1,12 @@
 """Funding: what is known of it, what a pair is expected to earn and to cost, which pairs are worth it."""
 
 from ._book import FundingBook, IntervalChange
-from ._calendar import Schedule, union_of_settlements
-from ._capture import LegForecast, PairForecast, capture_capacity, decay_factor, decaying_capture
+from ._calendar import Schedule
+from ._capture import LegForecast, PairForecast, capture_capacity, decay_factor
 from ._collection import CollectionFailure, CollectionReport, CollectorSettings
 from ._collector import FundingCollector
 from ._cost import FillCost, LegMarket, exit_cost, fill_cost, round_trip_cost
-from ._economics import basis_bps, break_even_apr, break_even_hours, capital_usd, margin_usd, score
+from ._economics import basis_bps, break_even_hours, capital_usd, margin_usd, score
 from ._finder import OpportunityFinder
 from ._forecast import PairForecaster
 from ._history import PairHistory, pair_history
@@ -41,14 +41,12 @@ __all__ = [
     "SkipReason",
     "StatsBook",
     "basis_bps",
-    "break_even_apr",
     "break_even_hours",
     "capital_usd",
     "capture_capacity",
     "clamp_native",
     "common_quantum",
     "decay_factor",
-    "decaying_capture",
     "exit_cost",
     "fill_cost",
     "infer_interval_ns",
@@ -60,5 +58,4 @@ __all__ = [
     "pair_size",
     "round_trip_cost",
     "score",
-    "union_of_settlements",
 ]

@@ -59,8 +59,3 @@ class Schedule:
             return None
         coming = self.first_after(ts_ns)
         return max(0, ts_ns - (coming - self.interval_ns)), coming - ts_ns
-
-
-def union_of_settlements(first: Schedule, second: Schedule, after_ns: int, until_ns: int) -> tuple[int, ...]:
-    """Return the settlements of both calendars in (after, until], oldest first, each once."""
-    return tuple(sorted({*first.between(after_ns, until_ns), *second.between(after_ns, until_ns)}))

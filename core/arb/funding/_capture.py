@@ -103,12 +103,6 @@ def decay_factor(age_ns: int, half_life_hours: Decimal | None) -> Decimal:
     return (-LN2 * age_ns / (half_life_hours * HOUR_NS)).exp()
 
 
-def decaying_capture(carry_hour: Decimal, half_life_hours: Decimal, held_hours: Decimal) -> Decimal:
-    """Return the capture of a carry that decays to zero: c0*h/ln2*(1-2^(-T/h)) (handbook C4)."""
-    left = (-LN2 * held_hours / half_life_hours).exp()
-    return capture_capacity(carry_hour, half_life_hours) * (1 - left)
-
-
 def capture_capacity(carry_hour: Decimal, half_life_hours: Decimal) -> Decimal:
     """Return all that a carry decaying to zero can ever bring: c0*h/ln2 (handbook C4)."""
     return carry_hour * half_life_hours / LN2

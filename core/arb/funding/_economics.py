@@ -14,11 +14,6 @@ def break_even_hours(cost_bps: Decimal, carry_bps_hour: Decimal) -> Decimal | No
     return cost_bps / carry_bps_hour if carry_bps_hour > 0 else None
 
 
-def break_even_apr(cost_bps: Decimal, held_hours: Decimal) -> Decimal:
-    """Return the simple annual rate that pays the cost within a hold: C x 8760 / H (handbook C4)."""
-    return cost_bps * BPS * 8760 / held_hours
-
-
 def basis_bps(long_price: Decimal, short_price: Decimal) -> Decimal:
     """Return the short leg's over the long leg's price per base unit, minus one, in basis points (handbook C5)."""
     return (short_price / long_price - 1) / BPS
