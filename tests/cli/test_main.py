@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 import pytest
@@ -25,6 +26,7 @@ from arb.cli._errors import EXIT_CODES, ExitCode, report, run_command
 
 Arb = Callable[..., Result]
 ArbProcess = Callable[..., "subprocess.CompletedProcess[str]"]
+Install = Callable[..., str]
 
 
 def test_help_names_every_command_and_imports_none(arb_process: ArbProcess) -> None:
@@ -203,9 +205,13 @@ def test_streams_that_the_parent_closed_are_nothing(closed: str, arguments: str,
     ("environ", "styled"),
     [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
 )
-def test_a_terminal_gets_no_escape_codes_it_does_not_want(environ: dict[str, str], styled: bool) -> None:
+def test_a_terminal_gets_no_escape_codes_it_does_not_want(
+    install: Install, site_path: Path, environ: dict[str, str], styled: bool
+) -> None:
+    install("arb-exchange-shown", "shown", "")
     reader, writer = os.openpty()
     inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    inherited["PYTHONPATH"] = str(site_path)
     launch = "from arb.cli import main; main(['--no-plugins', 'plugins', 'list'])"
     subprocess.run([sys.executable, "-c", launch], stdout=writer, env=inherited | environ, timeout=60, check=True)
     os.close(writer)
