@@ -22,6 +22,7 @@ from statistics import median
 from arb.api import Exchange
 from arb.marketdata import PriceProvider
 from arb.model import SECOND_NS, Bbo, BookLevel, ExchangeName, Fresh, InstrumentId, OrderBook, instrument_id
+from arb.runtime import WallClock
 from arb_cache_tier_memory._tier import MemoryTier
 
 INSTRUMENT = instrument_id("BTC-PERP", "venue")
@@ -31,23 +32,6 @@ ROUNDS = 60
 SINGLES = 20_000
 
 Contender = Callable[[InstrumentId, int], Awaitable[object]]
-
-
-class SystemClock:
-    """Wall time that never goes back: the monotonic clock from a fixed start."""
-
-    def __init__(self) -> None:
-        self._start_ns = 1_790_000_000 * SECOND_NS - time.monotonic_ns()
-
-    def now_ns(self) -> int:
-        """Return nanoseconds since the Unix epoch."""
-        return self._start_ns + time.monotonic_ns()
-
-    async def sleep_until(self, ts_ns: int) -> None:
-        """Wait in the event loop."""
-        waiting = asyncio.Event()
-        asyncio.get_running_loop().call_later(max(0, ts_ns - self.now_ns()) / SECOND_NS, waiting.set)
-        await waiting.wait()
 
 
 def make_book(now_ns: int) -> OrderBook:
@@ -62,7 +46,7 @@ def make_book(now_ns: int) -> OrderBook:
     )
 
 
-async def make_provider(clock: SystemClock) -> PriceProvider:
+async def make_provider(clock: WallClock) -> PriceProvider:
     """Return a provider over the memory tier, holding the book."""
     exchanges: dict[ExchangeName, Exchange] = {}
     prices = PriceProvider(clock, exchanges, {"memory": MemoryTier(4096)}, {})
@@ -72,7 +56,7 @@ async def make_provider(clock: SystemClock) -> PriceProvider:
 
 async def contenders() -> dict[str, Contender]:
     """Return what is compared; each is awaited once a call."""
-    clock = SystemClock()
+    clock = WallClock()
     prices = await make_provider(clock)
     bbo = make_book(clock.now_ns()).bbo()
     assert bbo is not None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 _LONGEST_SLEEP_NS: Final = 60_000_000_000
 
 
-def _steady_ns() -> int:
-    """Return time that nobody sets and that goes on while the machine sleeps, where the system has such."""
+def _steady() -> Callable[[], int]:
+    """Return a clock that nobody sets and that goes on while the machine sleeps, where there is one."""
     if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return time.monotonic_ns()
+        return partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
+    return time.monotonic_ns
 
 
 class WallClock:
@@ -24,11 +26,12 @@ class WallClock:
     """
 
     def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - _steady_ns()  # noqa: TID251 - the clock's home
+        self._steady_ns = _steady()
+        self._offset_ns = time.time_ns() - self._steady_ns()  # noqa: TID251 - the clock's home
 
     def now_ns(self) -> int:
         """Return nanoseconds since the Unix epoch."""
-        return self._offset_ns + _steady_ns()
+        return self._offset_ns + self._steady_ns()
 
     async def sleep_until(self, ts_ns: int) -> None:
         """Return when `now_ns() >= ts_ns`."""
