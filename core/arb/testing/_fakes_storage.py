@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -17,6 +18,8 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.row_factory = sqlite3.Row
+        # A test that drops the storage has closed it: an open connection would warn on Python 3.13.
+        weakref.finalize(self, self._connection.close)
         self._turn = asyncio.Lock()
 
     @property
