@@ -41,6 +41,7 @@ from arb.model import (
     HedgePlan,
     HedgeStatus,
     InstrumentId,
+    InstrumentStatus,
     LegPlan,
     OpenHedge,
     OrderBook,
@@ -451,3 +452,27 @@ def test_an_exchange_that_opens_as_more_than_it_declared_is_refused_before_it_is
     with pytest.raises(PluginError, match="simulated is an error of test"):
         stage.run()
     assert all(not venue.faults.calls for venue in stage.venues.values())
+
+
+def test_an_empty_listing_is_no_answer_and_delists_nothing() -> None:
+    def vanish(venue: MemoryExchange) -> None:
+        listed = venue.market.fetch_instruments
+        calls = 0
+
+        async def first_only() -> Sequence[Any]:
+            nonlocal calls
+            calls += 1
+            return await listed() if calls == 1 else ()
+
+        venue.market.fetch_instruments = first_only  # type: ignore[method-assign]
+
+    stage = Stage(nothing, on_open=vanish)
+    stage.run(hours=3)
+
+    async def statuses() -> set[InstrumentStatus]:
+        journal = await Journal.open(stage.storage)
+        return {one.status for one in await journal.instruments()}
+
+    assert asyncio.run(statuses()) == {InstrumentStatus.TRADING}
+    told = [event for event in stage.events(EventKind.EXCHANGE_FAILED) if "lists nothing" in event.message]
+    assert len(told) == 2

@@ -64,6 +64,8 @@ class Collecting:
             foreign = [one.id for one in rows if one.exchange != name]
             if foreign:
                 raise ValueError(f"it lists {foreign[0]}, which is not its own")
+            if not rows and any(one.exchange == name for one in self._instruments.values()):
+                raise ValueError("it lists nothing, where it listed instruments before")
             return rows
 
         try:
