@@ -62,6 +62,7 @@ def decide(
     open_hedges: int = 0,
     limits: RiskLimits = LIMITS,
     status: InstrumentStatus = InstrumentStatus.TRADING,
+    others: tuple[AccountRisk, ...] = (),
 ) -> ApprovedPlan | tuple[Refusal, ...]:
     pair = (instrument("left"), instrument("right", status=status))
     sizes = (Decimal(quantity), Decimal(short_quantity or quantity))
@@ -87,6 +88,7 @@ def decide(
         )
         for one in pair
     }
+    accounts |= {one.exchange: one for one in others}
     return RiskManager(limits).approve(plan, legs, accounts, open_hedges=open_hedges)
 
 
@@ -156,3 +158,9 @@ def test_an_exchange_name_is_part_of_the_refusal() -> None:
 @pytest.mark.parametrize("quantity", ["0", "-1", "NaN"])
 def test_a_plan_without_a_size_is_refused_and_not_divided_by(quantity: str) -> None:
     assert codes(decide(quantity=quantity)) == {RefusalCode.NOT_NEUTRAL}
+
+
+def test_an_account_that_was_not_read_counts_as_unknown_not_as_nothing() -> None:
+    elsewhere = AccountRisk(exchange=ExchangeName("third"), equity_usd=Unknown("not read"), gross_notional_usd=None)
+    (refusal,) = decide(others=(elsewhere,))  # type: ignore[misc]
+    assert (refusal.code, refusal.subject) == (RefusalCode.EQUITY_UNKNOWN, "third")

@@ -69,12 +69,12 @@ class AccountRisk:
 
     Attributes:
         equity_usd: Only a Fresh reading lets risk be opened.
-        gross_notional_usd: Of all its open positions.
+        gross_notional_usd: Of all its open positions; None while they are not known.
     """
 
     exchange: ExchangeName
     equity_usd: Reading[Decimal]
-    gross_notional_usd: Decimal
+    gross_notional_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

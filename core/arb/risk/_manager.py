@@ -98,7 +98,14 @@ class RiskManager:
                 yield _broken(RefusalCode.HEDGE_NOTIONAL, leg.instrument.id, notional, limits.max_hedge_notional_usd)
             exchange = leg.instrument.exchange
             added[exchange] = added.get(exchange, ZERO) + notional
-        total = sum((account.gross_notional_usd for account in accounts.values()), ZERO) + sum(added.values(), ZERO)
+        carried = [
+            account.gross_notional_usd for account in accounts.values() if account.gross_notional_usd is not None
+        ]
+        for account in accounts.values():
+            if account.gross_notional_usd is None and account.exchange not in added:
+                # What it carries belongs to the total: not known is not nothing.
+                yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=account.exchange)
+        total = sum(carried, ZERO) + sum(added.values(), ZERO)
         if total > limits.max_total_notional_usd:
             yield _broken(RefusalCode.TOTAL_NOTIONAL, plan.base, total, limits.max_total_notional_usd)
         for exchange, notional in added.items():
@@ -111,6 +118,9 @@ class RiskManager:
 
     def _account(self, account: AccountRisk, added: Decimal, maintenance_rate: Decimal) -> Iterator[Refusal]:
         limits, exchange = self._limits, account.exchange
+        if account.gross_notional_usd is None:
+            yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=exchange)
+            return
         gross = account.gross_notional_usd + added
         if gross > limits.max_exchange_notional_usd:
             yield _broken(RefusalCode.EXCHANGE_NOTIONAL, exchange, gross, limits.max_exchange_notional_usd)

@@ -123,14 +123,18 @@ class Accounts:
     def _risk(self, name: ExchangeName, quotes: Mapping[InstrumentId, str]) -> AccountRisk:
         reading = self.state(name)
         equity = self.equity_usd(name)
-        gross = ZERO
-        for position in () if isinstance(reading, Unknown) else reading.value.positions:
+        if isinstance(reading, Unknown):
+            # Without an account there is nothing to carry; one that was not read may carry anything.
+            gross = ZERO if self._exchanges[name].trading is None else None
+            return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=gross)
+        total = ZERO
+        for position in reading.value.positions:
             rate = self.usd_rate(quotes.get(position.instrument, ""))
             if rate is None:
                 equity = Unknown(f"{position.instrument}: its value in dollars is not known")
-            else:
-                gross += abs(position.quantity) * position.mark_price * rate
-        return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=gross)
+                return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=None)
+            total += abs(position.quantity) * position.mark_price * rate
+        return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=total)
 
     def samples(
         self, quotes: Mapping[InstrumentId, str]
