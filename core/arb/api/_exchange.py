@@ -53,11 +53,15 @@ class ExchangeTraits:
 
     Attributes:
         read_after_write_ns: How long after a write a read may still miss it.
+        order_validity_ns: How long after it was sent an order may still reach the matching engine:
+            the receive window or expiry in the signed request. Before it is over, an order that
+            cannot be found may still come.
         client_order_id_length: Longest client order id the venue takes.
         history_ns: How far back orders and fills can be listed.
     """
 
     read_after_write_ns: int
+    order_validity_ns: int = 5_000_000_000
     client_order_id_length: int = 32
     history_ns: int = 7 * 86_400_000_000_000
 
@@ -169,6 +173,15 @@ class Trading(Protocol):
 
     async def fetch_leverage(self, instrument: InstrumentId) -> tuple[Decimal, MarginMode]:
         """Return what the venue has set now."""
+        ...
+
+
+@runtime_checkable
+class DeadMansSwitch(Protocol):
+    """What the trading side of an exchange with capability DEAD_MANS_SWITCH has as well."""
+
+    async def arm_dead_mans_switch(self, timeout_ns: int) -> None:
+        """Let the venue cancel every resting order unless it is armed again in time; 0 disarms it."""
         ...
 
 

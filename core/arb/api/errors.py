@@ -21,6 +21,8 @@
     - BadResponse                the answer cannot be read; for orders the same as OutcomeUnknown
   + StaleData                    an input is older than allowed: open no risk
   + InvariantBroken              the books do not balance: halt
+  + Halted                       trading is halted: open no risk until a person resumes
+  + LeaseLost                    another process trades this account now: send nothing more
 """
 
 from __future__ import annotations
@@ -120,3 +122,11 @@ class StaleData(ArbError):
 
 class InvariantBroken(ArbError):
     """The books do not balance; nothing may be traded until a person has looked."""
+
+
+class Halted(ArbError):
+    """Trading is halted; risk may be reduced, none may be opened until a named person resumes."""
+
+
+class LeaseLost(ArbError):
+    """Another process holds the right to trade this account; this one may send nothing more."""

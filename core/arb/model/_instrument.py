@@ -66,6 +66,7 @@ class Instrument:
         asset_class: `crypto` unless the venue says otherwise; other classes never mix with it.
         min_quantity: Smallest order, in contracts.
         min_notional: Smallest order that opens risk, in quote currency.
+        closing_min_notional: Smallest reduce-only order, in quote currency; zero where any may close.
         max_quantity: Largest order, in contracts; None where the venue has no limit.
         margin_tiers: By ascending `max_notional`; at least one.
         funding_interval_ns: Between two settlements; 0 where funding accrues continuously,
@@ -84,6 +85,7 @@ class Instrument:
     funding_interval_ns: int | None
     min_quantity: Decimal = ZERO
     min_notional: Decimal = ZERO
+    closing_min_notional: Decimal = ZERO
     max_quantity: Decimal | None = None
     multiplier: Decimal = Decimal(1)
     funding_price_base: PriceBase = PriceBase.MARK

@@ -38,6 +38,24 @@ class TimeInForce(StrEnum):
     FOK = "fok"
 
 
+class OrderMode(StrEnum):
+    """How an order is to be filled. Each has a worst price: there is no unbounded market order."""
+
+    MARKET = "market"
+    """Takes at once within a band around the mid price (IOC)."""
+    POST_ONLY = "post_only"
+    """Rests as maker until its deadline; what is not filled then is given up."""
+    LIMIT_THEN_MARKET = "limit_then_market"
+    """Rests as maker until its deadline; the rest is then taken within the band."""
+    AGGRESSIVE = "aggressive"
+    """Takes what the touch offers and rests at that price until its deadline."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether the order may wait in the book."""
+        return self is not OrderMode.MARKET
+
+
 class Liquidity(StrEnum):
     """Which side of the book a fill was on."""
 

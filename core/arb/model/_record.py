@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from ._ids import ExchangeName, HedgeId, InstrumentId
-from ._order import Order
+from ._ids import ClientOrderId, ExchangeName, HedgeId, InstrumentId
+from ._order import Order, OrderMode, OrderStatus
 
 
 class OrderPurpose(StrEnum):
@@ -19,6 +19,13 @@ class OrderPurpose(StrEnum):
     UNWIND = "unwind"
     """Takes back a leg whose other side could not be filled."""
     EXIT = "exit"
+    FORCED = "forced"
+    """Not ours: a liquidation, a deleveraging, or a person at the venue reduced the leg."""
+
+    @property
+    def opens_risk(self) -> bool:
+        """Whether such an order makes a leg larger; every other one of ours is reduce-only."""
+        return self in (OrderPurpose.ENTRY, OrderPurpose.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,8 @@ class OrderRecord:
         leg_index: Which leg of the hedge.
         attempt: Counts the orders of one leg; with hedge and leg it makes the client order id.
         arrival_price: Mid price when the order was decided; slippage is measured against it.
+        rest_until_ns: When a resting order is cancelled; None for one that does not rest. It is
+            part of the record, so that a restart does not move it.
     """
 
     order: Order
@@ -38,6 +47,73 @@ class OrderRecord:
     attempt: int
     arrival_price: Decimal
     created_ns: int
+    mode: OrderMode = OrderMode.MARKET
+    rest_until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReport:
+    """One thing we learnt about an order, and where from: kept for `arb explain`.
+
+    Attributes:
+        ts_ns: When we learnt it.
+        source: `decision`, or the read of the venue: `send_order`, `fetch_order`, `fetch_fills`.
+    """
+
+    client_order_id: ClientOrderId
+    ts_ns: int
+    status: OrderStatus
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    source: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Markout:
+    """Mid price some time after an order's last fill: what the fill was worth then.
+
+    Attributes:
+        horizon_ns: How long after the fill.
+    """
+
+    client_order_id: ClientOrderId
+    horizon_ns: int
+    mid_price: Decimal
+    ts_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dust:
+    """What a finished hedge left behind because no order can be that small.
+
+    Attributes:
+        quantity: Signed contracts.
+        price: Quote currency per contract when it was declared.
+    """
+
+    hedge_id: HedgeId
+    leg_index: int
+    instrument: InstrumentId
+    quantity: Decimal
+    price: Decimal
+    declared_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to trade one account, held by one process.
+
+    Attributes:
+        holder: Host, process and start of the process, as `host:pid:start`.
+        token: Grows with every change of hands; a write under an older one is refused.
+        expires_ns: After this another process may take it.
+    """
+
+    account: ExchangeName
+    holder: str
+    token: int
+    expires_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

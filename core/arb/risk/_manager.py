@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
 
-from arb.model import BPS, ZERO, ExchangeName, Fresh, HedgePlan, InstrumentStatus, PositionSide
+from arb.api import ArbError, Halted, OrderIntent, Veto
+from arb.model import (
+    BPS,
+    ZERO,
+    ExchangeName,
+    Fresh,
+    Hedge,
+    HedgePlan,
+    InstrumentStatus,
+    OrderRequest,
+    PositionSide,
+    exchange_of,
+)
 
+from ._clearance import GATE, ApprovedPlan, ClearedOrder
+from ._halts import Halts
 from ._limits import AccountRisk, PricedLeg, Refusal, RefusalCode, RiskLimits
 
-_GATE: Final = object()
 
-
-@dataclass(frozen=True, slots=True)
-class ApprovedPlan:
-    """A plan that passed every limit. Execution takes nothing else, and only the gate makes one.
-
-    Raises:
-        TypeError: made anywhere but in :class:`RiskManager`.
-    """
-
-    plan: HedgePlan
-    gate: object
-
-    def __post_init__(self) -> None:
-        """Refuse an approval that the gate did not give."""
-        if self.gate is not _GATE:
-            raise TypeError("only RiskManager approves plans")
+class RiskRefused(ArbError):
+    """An order that opens risk may not be sent now; what it says is for people."""
 
 
 class RiskManager:
-    """Compares plans with the limits. It keeps no state: everything it needs is handed in."""
+    """The gate: plans are compared with the limits, and each order is cleared when it is about to leave."""
 
-    def __init__(self, limits: RiskLimits) -> None:
+    def __init__(self, limits: RiskLimits, *, halts: Halts, veto: Callable[[OrderIntent], Veto | None]) -> None:
         self._limits = limits
+        self._halts = halts
+        self._veto = veto
+
+    def clear_opening(self, request: OrderRequest, hedge: Hedge, *, notional_usd: Decimal | None) -> ClearedOrder:
+        """Clear an order that makes a leg larger, at the moment it is about to be sent.
+
+        Args:
+            request: The order.
+            hedge: What it belongs to, with everything filled so far.
+            notional_usd: At the order's worst price; None while its currency has no known value.
+
+        Raises:
+            Halted: a halt stands.
+            RiskRefused: a limit, or a plugin's veto.
+        """
+        halt = self._halts.blocking(exchange_of(request.instrument))
+        if halt is not None:
+            raise Halted(f"{request.instrument}: {halt}")
+        if notional_usd is None:
+            raise RiskRefused(f"{request.instrument}: the value of its quote currency in dollars is not known")
+        veto = self._veto(OrderIntent(order=request, hedge=hedge, notional_usd=notional_usd))
+        if veto is not None:
+            raise RiskRefused(f"{request.instrument}: vetoed, {veto.reason}")
+        return ClearedOrder(request, GATE)
+
+    @staticmethod
+    def clear_closing(request: OrderRequest) -> ClearedOrder:
+        """Clear an order that can only reduce: no limit, halt or veto stands in its way.
+
+        Raises:
+            ValueError: it is not reduce-only.
+        """
+        if not request.reduce_only:
+            raise ValueError(f"order {request.client_order_id} is not reduce-only, so it opens risk")
+        return ClearedOrder(request, GATE)
 
     def approve(
         self,
@@ -50,7 +82,7 @@ class RiskManager:
         `legs` are the plan's, in order; `accounts` holds every exchange that is configured.
         """
         refusals = tuple(self._refusals(plan, legs, accounts, open_hedges))
-        return refusals or ApprovedPlan(plan, _GATE)
+        return refusals or ApprovedPlan(plan, GATE)
 
     def _refusals(
         self,

@@ -7,7 +7,18 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from arb.api import InvariantBroken, Row, SqlValue, Transaction
-from arb.model import HEDGE_TRANSITIONS, Hedge, HedgeId, HedgeStatus, InstrumentId, Leg, PositionSide
+from arb.model import (
+    HEDGE_TRANSITIONS,
+    EntryPolicy,
+    Hedge,
+    HedgeId,
+    HedgeStatus,
+    InstrumentId,
+    Leg,
+    LegOrder,
+    OrderMode,
+    PositionSide,
+)
 
 from ._reach import reachable
 from ._sql import (
@@ -40,6 +51,10 @@ _HEDGE: Final = (
     "closed_ns",
     "exit_reason",
     "exit_numbers",
+    "repairing_ns",
+    "entry_mode",
+    "leg_order",
+    "rest_ns",
 )
 _LEG: Final = (
     "hedge_id",
@@ -102,6 +117,10 @@ def _hedge_row(hedge: Hedge) -> Sequence[SqlValue]:
         hedge.closed_ns,
         hedge.exit_reason,
         pack(hedge.exit_numbers),
+        hedge.repairing_ns,
+        hedge.entry.mode,
+        hedge.entry.leg_order,
+        hedge.entry.rest_ns,
     )
 
 
@@ -153,6 +172,12 @@ def _hedge(row: Row, legs: Sequence[Leg]) -> Hedge:
         closed_ns=integer_or_none(row, "closed_ns"),
         exit_reason=text(row, "exit_reason"),
         exit_numbers=unpack(row, "exit_numbers"),
+        repairing_ns=integer_or_none(row, "repairing_ns"),
+        entry=EntryPolicy(
+            mode=OrderMode(text(row, "entry_mode")),
+            leg_order=LegOrder(text(row, "leg_order")),
+            rest_ns=integer(row, "rest_ns"),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 from arb.api import Storage, Transaction
 from arb.model import (
+    Dust,
     EquitySample,
     Event,
     ExchangeName,
@@ -15,11 +16,14 @@ from arb.model import (
     FundingRate,
     Hedge,
     Instrument,
+    Lease,
+    Markout,
     OrderRecord,
+    OrderReport,
     PositionSample,
 )
 
-from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples
+from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples, _trading
 from ._once import add_once
 from ._reader import JournalReader
 from ._schema import migrate
@@ -60,6 +64,22 @@ class JournalTransaction(JournalReader):
                 shrinks, its request differs, or its hedge is not stored.
         """
         await _orders.put_order(self._transaction, record)
+
+    async def add_order_reports(self, reports: Sequence[OrderReport]) -> None:
+        """Append what was learnt about orders, and from which read."""
+        await _trading.add_reports(self._transaction, reports)
+
+    async def put_markouts(self, markouts: Sequence[Markout]) -> None:
+        """Store mid prices after fills."""
+        await _trading.put_markouts(self._transaction, markouts)
+
+    async def put_dust(self, dust: Sequence[Dust]) -> None:
+        """Declare what finished hedges left behind."""
+        await _trading.put_dust(self._transaction, dust)
+
+    async def swap_lease(self, held: Lease | None, new: Lease) -> bool:
+        """Put `new` in the place of `held`; return False, with nothing changed, when that is no longer stored."""
+        return await _trading.swap_lease(self._transaction, held, new)
 
     async def add_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Store fills and return the new ones; a repeat is ignored.

@@ -14,6 +14,7 @@ from arb.model import (
     HedgeId,
     InstrumentId,
     Order,
+    OrderMode,
     OrderPurpose,
     OrderRecord,
     OrderRequest,
@@ -29,6 +30,7 @@ from ._sql import (
     decimal_or_none,
     decode,
     integer,
+    integer_or_none,
     select_sql,
     text,
     text_or_none,
@@ -57,6 +59,8 @@ _COLUMNS: Final = (
     "average_price",
     "ts_event_ns",
     "reason",
+    "mode",
+    "rest_until_ns",
 )
 _PUT: Final = upsert_sql("orders", _COLUMNS, ("client_order_id",))
 _REACHABLE: Final = reachable((old, new) for (old, _), new in ORDER_TRANSITIONS.items())
@@ -132,6 +136,8 @@ def _row(record: OrderRecord) -> Sequence[SqlValue]:
         order.average_price,
         order.ts_event_ns,
         order.reason,
+        record.mode,
+        record.rest_until_ns,
     )
 
 
@@ -169,4 +175,6 @@ def _record(row: Row) -> OrderRecord:
         attempt=integer(row, "attempt"),
         arrival_price=decimal(row, "arrival_price"),
         created_ns=integer(row, "created_ns"),
+        mode=OrderMode(text(row, "mode")),
+        rest_until_ns=integer_or_none(row, "rest_until_ns"),
     )

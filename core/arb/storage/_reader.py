@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from arb.api import Transaction
 from arb.model import (
     ClientOrderId,
+    Dust,
     EquitySample,
     Event,
     EventKind,
@@ -21,12 +22,15 @@ from arb.model import (
     HedgeStatus,
     Instrument,
     InstrumentId,
+    Lease,
+    Markout,
     OrderRecord,
+    OrderReport,
     OrderStatus,
     PositionSample,
 )
 
-from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples
+from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples, _trading
 
 Begin = Callable[[], AbstractAsyncContextManager[Transaction]]
 
@@ -68,6 +72,26 @@ class JournalReader:
         """Return one order, or None."""
         async with self._begin() as transaction:
             return await _orders.order_by_id(transaction, client_order_id)
+
+    async def order_reports(self, client_order_id: ClientOrderId) -> tuple[OrderReport, ...]:
+        """Return what was learnt about an order, oldest first."""
+        async with self._begin() as transaction:
+            return await _trading.reports(transaction, client_order_id)
+
+    async def markouts(self) -> tuple[Markout, ...]:
+        """Return the mid prices after fills, by order and horizon."""
+        async with self._begin() as transaction:
+            return await _trading.markouts(transaction)
+
+    async def dust(self) -> tuple[Dust, ...]:
+        """Return what finished hedges left behind, oldest first."""
+        async with self._begin() as transaction:
+            return await _trading.dust(transaction)
+
+    async def lease(self, account: ExchangeName) -> Lease | None:
+        """Return who may trade an account; None before the first."""
+        async with self._begin() as transaction:
+            return await _trading.lease(transaction, account)
 
     async def fills(
         self,

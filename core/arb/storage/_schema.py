@@ -132,7 +132,35 @@ _VERSION_1: Final = (
         name TEXT NOT NULL PRIMARY KEY, number {integer} NOT NULL)""",
 )
 
-MIGRATIONS: Final = (Migration(version=1, statements=_VERSION_1),)
+_VERSION_2: Final = (
+    "ALTER TABLE instruments ADD COLUMN closing_min_notional {decimal} NOT NULL DEFAULT '0'",
+    "ALTER TABLE hedges ADD COLUMN repairing_ns {integer}",
+    "ALTER TABLE hedges ADD COLUMN entry_mode TEXT NOT NULL DEFAULT 'market'",
+    "ALTER TABLE hedges ADD COLUMN leg_order TEXT NOT NULL DEFAULT 'together'",
+    "ALTER TABLE hedges ADD COLUMN rest_ns {integer} NOT NULL DEFAULT 30000000000",
+    "ALTER TABLE orders ADD COLUMN mode TEXT NOT NULL DEFAULT 'market'",
+    "ALTER TABLE orders ADD COLUMN rest_until_ns {integer}",
+    """CREATE TABLE order_reports (
+        report_id {serial}, client_order_id TEXT NOT NULL, ts_ns {integer} NOT NULL, status TEXT NOT NULL,
+        filled_quantity {decimal} NOT NULL, average_price {decimal}, source TEXT NOT NULL, reason TEXT NOT NULL)""",
+    "CREATE INDEX order_reports_by_order ON order_reports (client_order_id)",
+    """CREATE TABLE markouts (
+        client_order_id TEXT NOT NULL, horizon_ns {integer} NOT NULL, mid_price {decimal} NOT NULL,
+        ts_ns {integer} NOT NULL,
+        PRIMARY KEY (client_order_id, horizon_ns))""",
+    """CREATE TABLE dust (
+        hedge_id TEXT NOT NULL REFERENCES hedges (hedge_id), leg_index {integer} NOT NULL, instrument TEXT NOT NULL,
+        quantity {decimal} NOT NULL, price {decimal} NOT NULL, declared_ns {integer} NOT NULL,
+        PRIMARY KEY (hedge_id, leg_index))""",
+    """CREATE TABLE leases (
+        account TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, token {integer} NOT NULL,
+        expires_ns {integer} NOT NULL)""",
+)
+
+MIGRATIONS: Final = (
+    Migration(version=1, statements=_VERSION_1),
+    Migration(version=2, statements=_VERSION_2),
+)
 """Every step, oldest first. A released step is never edited: a change is a new step."""
 
 _CREATE_VERSION_TABLE: Final = "CREATE TABLE schema_version (version {integer} NOT NULL)"

@@ -1,0 +1,45 @@
+"""Orders that may leave: nothing reaches the wire without one of these, and only the gate makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from arb.model import HedgePlan, OrderRequest
+
+GATE: Final = object()
+"""Known to this package alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedPlan:
+    """A plan that passed every limit. Execution takes nothing else, and only the gate makes one.
+
+    Raises:
+        TypeError: made anywhere but in :class:`RiskManager`.
+    """
+
+    plan: HedgePlan
+    gate: object
+
+    def __post_init__(self) -> None:
+        """Refuse an approval that the gate did not give."""
+        if self.gate is not GATE:
+            raise TypeError("only RiskManager approves plans")
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedOrder:
+    """An order that may be sent now: it only reduces, or it passed the gate.
+
+    Raises:
+        TypeError: made anywhere but in :class:`RiskManager`.
+    """
+
+    request: OrderRequest
+    gate: object
+
+    def __post_init__(self) -> None:
+        """Refuse a clearance that the gate did not give."""
+        if self.gate is not GATE:
+            raise TypeError("only RiskManager clears orders")

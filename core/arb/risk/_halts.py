@@ -1,0 +1,174 @@
+"""Halts: durable, seen by the next order, lifted by a named person only.
+
+They live in a file of their own and not in the database, so that `arb halt` reaches a running
+process, works while the storage is broken, and a database that is restored from a backup does not
+lift one. Every look compares the file's version first, so a look costs one `stat`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from arb.api import Clock, StorageError
+from arb.model import ExchangeName
+
+from ._halt_file import HaltStore
+
+EVERYTHING: Final = "all"
+"""The scope of a halt that stops every exchange."""
+
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Why no risk may be opened.
+
+    Attributes:
+        scope: The exchange by its name in the configuration, or EVERYTHING.
+        raised_by: A person, or the part of arb that raised it.
+        lifted_by: The person who resumed; empty while the halt stands.
+    """
+
+    halt_id: int
+    scope: str
+    reason: str
+    raised_ns: int
+    raised_by: str
+    lifted_ns: int | None = None
+    lifted_by: str = ""
+    lifted_reason: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it still stands."""
+        return self.lifted_ns is None
+
+    def __str__(self) -> str:
+        return f"halt {self.halt_id} ({self.scope}): {self.reason}"
+
+
+class Halts:
+    """The halts in force. What cannot be read or written counts as a halt of everything."""
+
+    def __init__(self, store: HaltStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._version: object = None
+        self._known: tuple[Halt, ...] = ()
+        self._unwritten: tuple[Halt, ...] = ()
+
+    def active(self) -> tuple[Halt, ...]:
+        """Return the halts that stand, oldest first."""
+        return tuple(halt for halt in (*self.history(), *self._unwritten) if halt.is_active)
+
+    def blocking(self, exchange: ExchangeName) -> Halt | None:
+        """Return the halt that forbids opening risk on an exchange, or None."""
+        return next((halt for halt in self.active() if halt.scope in (EVERYTHING, exchange)), None)
+
+    def history(self) -> tuple[Halt, ...]:
+        """Return every halt there was, oldest first; one that stands for a file that cannot be read."""
+        try:
+            version = self._store.version()
+            if version is None or version != self._version:
+                self._known = _parsed(self._store.read())
+                self._version = version
+        except (OSError, ValueError) as error:
+            self._version = None
+            return (self._unreadable(error),)
+        return self._known
+
+    def halt(self, scope: str, reason: str, *, by: str) -> Halt:
+        """Raise a halt and return it as it is stored; one of the same scope and reason that stands is kept.
+
+        Raises:
+            StorageError: it could not be stored. It stands for this process all the same.
+        """
+        for known in self.active():
+            if (known.scope, known.reason) == (scope, reason):
+                return known
+        new = Halt(halt_id=0, scope=scope, reason=reason, raised_ns=self._clock.now_ns(), raised_by=by)
+        try:
+            with self._store.changing():
+                halts = _parsed(self._store.read())
+                new = replace(new, halt_id=len(halts) + 1)
+                self._store.write(_text((*halts, new)))
+        except (OSError, ValueError) as error:
+            self._unwritten = (*self._unwritten, new)
+            raise StorageError(f"{self._store}: the halt could not be stored ({error}): {reason}") from error
+        finally:
+            self._version = None
+        return new
+
+    def lift(self, *, by: str, reason: str, halt_ids: Sequence[int] | None = None) -> tuple[Halt, ...]:
+        """Lift the halts named, or all; return those that were lifted.
+
+        Raises:
+            StorageError: the file cannot be read or written: the halts stand.
+            ValueError: no person is named.
+        """
+        if not by.strip():
+            raise ValueError("name the person who resumes")
+        lifted: list[Halt] = []
+        try:
+            with self._store.changing():
+                halts = list(_parsed(self._store.read()))
+                for index, halt in enumerate(halts):
+                    if halt.is_active and (halt_ids is None or halt.halt_id in halt_ids):
+                        now_ns = self._clock.now_ns()
+                        halts[index] = replace(halt, lifted_ns=now_ns, lifted_by=by, lifted_reason=reason)
+                        lifted.append(halts[index])
+                self._store.write(_text(halts))
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{self._store}: nothing was lifted: {error}") from error
+        finally:
+            self._version = None
+        return tuple(lifted)
+
+    def _unreadable(self, error: Exception) -> Halt:
+        reason = f"{self._store} cannot be read ({error}), so nobody knows what is halted; mend or remove it"
+        return Halt(
+            halt_id=0, scope=EVERYTHING, reason=reason, raised_ns=self._clock.now_ns(), raised_by="arb: fail closed"
+        )
+
+
+def _text(halts: Sequence[Halt]) -> str:
+    return json.dumps({"format": _FORMAT, "halts": [asdict(halt) for halt in halts]}, indent=2) + "\n"
+
+
+def _parsed(text: str | None) -> tuple[Halt, ...]:
+    """Read halts.
+
+    Raises:
+        ValueError: the text is not what :func:`_text` writes.
+    """
+    if text is None:
+        return ()
+    content: Any = json.loads(text)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT or not isinstance(content.get("halts"), list):
+        raise ValueError("it is not a file of halts of this version")
+    return tuple(_halt(row) for row in content["halts"])
+
+
+def _halt(row: object) -> Halt:
+    kinds: dict[str, tuple[type, ...]] = {
+        "halt_id": (int,),
+        "scope": (str,),
+        "reason": (str,),
+        "raised_ns": (int,),
+        "raised_by": (str,),
+        "lifted_ns": (int, type(None)),
+        "lifted_by": (str,),
+        "lifted_reason": (str,),
+    }
+    if not isinstance(row, dict) or set(row) != set(kinds):
+        raise ValueError("a halt has other fields than expected")
+    for name, kind in kinds.items():
+        if not isinstance(row[name], kind):
+            raise ValueError(f"{name} of a halt is {row[name]!r}")
+    if row["lifted_ns"] is not None and not row["lifted_by"].strip():
+        raise ValueError("a halt was lifted by nobody")
+    return Halt(**row)
