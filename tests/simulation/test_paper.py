@@ -157,8 +157,9 @@ def test_public_capabilities_are_the_inner_ones() -> None:
             assert Capability.BOOK_STREAM not in paper.capabilities
             assert Capability.FUNDING_HISTORY not in paper.capabilities
             assert Capability.ACCOUNT_STREAM in paper.capabilities
+            assert Capability.DEAD_MANS_SWITCH in paper.capabilities
 
-    run(test, frozenset({Capability.PREDICTED_FUNDING, Capability.DEAD_MANS_SWITCH}))
+    run(test, frozenset({Capability.PREDICTED_FUNDING}))
 
 
 def test_an_order_meets_the_book_of_its_arrival() -> None:
@@ -396,7 +397,7 @@ def paper_plugin() -> ModuleType:
         name="paper",
         settings=Settings,
         open=open_paper_over_seeded,
-        capabilities=frozenset(Capability) - {Capability.DEAD_MANS_SWITCH},
+        capabilities=frozenset(Capability),
     )
     module: Any = ModuleType("paper_over_seeded")
     module.PLUGIN_API = PLUGIN_API

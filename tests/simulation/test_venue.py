@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
@@ -255,6 +256,18 @@ def test_bad_orders_are_refused_with_a_code_and_leave_no_trace(
         stage.send(Side.BUY, quantity, price, **wanted)  # type: ignore[arg-type]
     assert (caught.value.code, caught.value.exchange) == (code, "v")
     assert stage.venue.snapshot() == before
+
+
+def test_an_order_that_closes_has_a_minimum_of_its_own() -> None:
+    stage = Stage()
+    stage.send(Side.BUY, 1, 101)
+    stage.market.relist(replace(instrument(BTC), min_notional=D(200), closing_min_notional=D(50)))
+    with pytest.raises(BelowMinimum, match="minimum of 50 USDC") as caught:
+        stage.send(Side.SELL, "0.5", 99, reduce_only=True)
+    assert caught.value.code == "below_minimum"
+    with pytest.raises(BelowMinimum, match="minimum of 200 USDC"):
+        stage.send(Side.SELL, 1, 99)
+    assert stage.send(Side.SELL, 1, 99, reduce_only=True).status is OrderStatus.FILLED
 
 
 def test_without_a_market_nothing_is_taken_and_nothing_is_rejected() -> None:

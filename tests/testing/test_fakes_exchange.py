@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from arb.api import (
     BelowMinimum,
+    Capability,
     ConnectFailed,
+    DeadMansSwitch,
     Exchange,
     InsufficientMargin,
     OutcomeUnknown,
@@ -34,7 +36,7 @@ from arb.model import (
     TimeInForce,
     exact_money,
 )
-from arb.testing import FakeClock, Fault, MemoryExchange
+from arb.testing import FakeClock, Fault, MemoryExchange, sample_instrument
 
 D = Decimal
 T = TypeVar("T")
@@ -184,6 +186,79 @@ def test_reduce_only_never_opens() -> None:
 
         assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, D(1))
         assert await trading_of(exchange).fetch_positions() == []
+
+    run(check)
+
+
+def test_a_closing_order_has_a_minimum_of_its_own() -> None:
+    async def check(exchange: MemoryExchange) -> None:
+        rules = sample_instrument("memory", "BTC", min_notional=D(10), closing_min_notional=D(100))
+        exchange.add_instrument(rules, 50_000)
+        await place(exchange, request(exchange, "a", quantity="0.002"))
+        small = request(exchange, "b", Side.SELL, "0.001", "50000", reduce_only=True)
+        with pytest.raises(BelowMinimum) as caught:
+            await place(exchange, small)
+        assert caught.value.code == "below_minimum"
+        await place(exchange, request(exchange, "c", Side.SELL, "0.002", "50000", reduce_only=True))
+        exchange.add_instrument(sample_instrument("memory", "BTC"))
+        assert (await trading_of(exchange).prepare_order(small)).request == small
+
+    run(check)
+
+
+async def armed_exchange(exchange: MemoryExchange) -> tuple[FakeClock, DeadMansSwitch]:
+    clock, trading = exchange.clock, trading_of(exchange)
+    assert isinstance(clock, FakeClock)
+    assert isinstance(trading, DeadMansSwitch)
+    await place(exchange, request(exchange, "a", price="40000", tif=TimeInForce.GTC))
+    await trading.arm_dead_mans_switch(100)
+    return clock, trading
+
+
+def test_a_dead_mans_switch_cancels_at_its_deadline_whoever_looks_first() -> None:
+    async def check(exchange: MemoryExchange) -> None:
+        clock, _ = await armed_exchange(exchange)
+        assert Capability.DEAD_MANS_SWITCH in exchange.capabilities
+        deadline_ns = clock.now_ns() + 100
+        clock.advance(99)
+        assert len(await trading_of(exchange).fetch_open_orders()) == 1
+        clock.advance(50)
+        # A book that would have filled it comes too late.
+        exchange.set_price(exchange.id_of("BTC"), 30_000)
+        assert await trading_of(exchange).fetch_fills(0) == []
+        order = await trading_of(exchange).fetch_order(exchange.id_of("BTC"), ClientOrderId("a"))
+        assert (order.status, order.ts_event_ns, order.reason) == (
+            OrderStatus.CANCELLED,
+            deadline_ns,
+            "dead man's switch",
+        )
+
+    run(check)
+
+
+def test_a_dead_mans_switch_is_put_off_disarmed_and_refuses_a_negative_time() -> None:
+    async def check(exchange: MemoryExchange) -> None:
+        clock, trading = await armed_exchange(exchange)
+        clock.advance(90)
+        await trading.arm_dead_mans_switch(100)
+        clock.advance(90)
+        with pytest.raises(Rejected):
+            await trading.arm_dead_mans_switch(-1)
+        await trading.arm_dead_mans_switch(0)
+        clock.advance(1000)
+        assert len(await trading_of(exchange).fetch_open_orders()) == 1
+
+    run(check)
+
+
+def test_an_answer_about_a_dead_mans_switch_can_be_lost() -> None:
+    async def check(exchange: MemoryExchange) -> None:
+        clock, trading = await armed_exchange(exchange)
+        exchange.faults.once("arm_dead_mans_switch", Fault.unknown_before())
+        with pytest.raises(OutcomeUnknown):
+            await trading.arm_dead_mans_switch(0)
+        clock.advance(100)
+        assert await trading_of(exchange).fetch_open_orders() == []
 
     run(check)
 

@@ -9,7 +9,6 @@ from arb.testing import ExchangeConformance, MemoryExchange
 
 CAPABILITIES = frozenset(Capability) - {
     Capability.SIMULATED,
-    Capability.DEAD_MANS_SWITCH,
     Capability.PREDICTED_FUNDING,
 }
 

@@ -14,6 +14,7 @@ import pytest
 from arb.api import (
     Capability,
     Context,
+    DeadMansSwitch,
     Dialect,
     PreparedOrder,
     Rejected,
@@ -24,6 +25,7 @@ from arb.api import (
     UnknownOrder,
 )
 from arb.model import (
+    SECOND_NS,
     ClientOrderId,
     FeeSchedule,
     InstrumentId,
@@ -36,6 +38,7 @@ from arb.model import (
     TimeInForce,
 )
 from arb.model import HedgePlan as Plan
+from arb.simulation import VirtualClock, run_virtual
 from arb.testing import (
     ExchangeConformance,
     FakeContext,
@@ -63,7 +66,7 @@ class Flawed:
         return getattr(self._inner, name)
 
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
-        if self._flaw == "reduce-only is forgotten":
+        if self._flaw in ("reduce-only is forgotten", "a small close passes"):
             request = replace(request, reduce_only=False)
         if self._flaw == "everything rests":
             request = replace(request, time_in_force=TimeInForce.GTC)
@@ -104,6 +107,11 @@ async def desk_with(flaw: str) -> Desk:
     if flaw == "fees in percent":
         fees = FeeSchedule(maker=Decimal("0.02"), taker=Decimal("0.05"))
         exchange.add_instrument(sample_instrument("memory", "BTC", fees=fees), 50_000)
+    if flaw == "a small close passes":
+        # More than the smallest order is worth, so that the kit tries one.
+        exchange.add_instrument(sample_instrument("memory", "BTC", closing_min_notional=Decimal(100)))
+    if flaw == "waits in microseconds":
+        exchange.traits = replace(exchange.traits, order_validity_ns=3_600 * SECOND_NS)
     if flaw == "an old prediction":
         exchange.set_funding(name, "0.0001")
         await exchange.clock.sleep_until(0)
@@ -120,12 +128,14 @@ async def desk_with(flaw: str) -> Desk:
     ("case", "flaw"),
     [
         ("x006_instruments_have_usable_rules", "fees in percent"),
+        ("x009_traits_are_sane", "waits in microseconds"),
         ("x010_books_are_sorted_and_not_crossed", "crossed"),
         ("x010_books_are_sorted_and_not_crossed", "unsorted"),
         ("x010_books_are_sorted_and_not_crossed", "off the tick"),
         ("x020_predicted_funding_has_unit_interval_and_payment_time", "an old prediction"),
         ("x020_predicted_funding_has_unit_interval_and_payment_time", "percent per hour"),
         ("x040_preparing_rounds_and_sends_nothing", "rounds up"),
+        ("x041_too_small_is_refused_before_it_is_sent", "a small close passes"),
         ("x044_a_client_order_id_works_once", "duplicates trade"),
         ("x046_an_order_that_never_was_is_unknown", "absence is a plain refusal"),
         ("x049_reduce_only_never_opens", "reduce-only is forgotten"),
@@ -142,6 +152,54 @@ def test_a_flawed_exchange_fails_its_case(case: str, flaw: str) -> None:
 
     with pytest.raises((AssertionError, pytest.fail.Exception, Rejected)):
         getattr(ExchangeConformance(), f"test_{case}")(use)
+
+
+class FlawedSwitch:
+    """A trading side whose dead man's switch is wired wrongly."""
+
+    def __init__(self, exchange: MemoryExchange, flaw: str) -> None:
+        assert isinstance(exchange.trading, DeadMansSwitch)
+        self._inner = exchange.trading
+        self._flaw = flaw
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    async def arm_dead_mans_switch(self, timeout_ns: int) -> None:
+        if self._flaw == "never armed":
+            return
+        if self._flaw == "seconds for minutes":
+            timeout_ns //= 60
+        if self._flaw == "cannot be disarmed" and not timeout_ns:
+            return
+        await self._inner.arm_dead_mans_switch(timeout_ns)
+
+
+def play_switch_case(case: str, flaw: str) -> None:
+    def use(body: Callable[[Desk], Awaitable[None]], *needed: Capability) -> None:
+        async def main() -> None:
+            context = FakeContext("memory", clock=VirtualClock.of_running_loop())
+            exchange = MemoryExchange("memory", clock=context.clock)
+            exchange.trading = FlawedSwitch(exchange, flaw)  # type: ignore[assignment]
+            await body(await Desk.open(exchange, context, {}))
+
+        run_virtual(main(), start_ns=0)
+
+    getattr(ExchangeConformance(), f"test_{case}")(use)
+
+
+@pytest.mark.parametrize(
+    ("case", "flaw"),
+    [
+        ("x057_a_dead_mans_switch_cancels_unless_it_is_armed_again", "never armed"),
+        ("x057_a_dead_mans_switch_cancels_unless_it_is_armed_again", "seconds for minutes"),
+        ("x058_a_dead_mans_switch_can_be_disarmed", "cannot be disarmed"),
+    ],
+)
+def test_a_flawed_switch_fails_its_case(case: str, flaw: str) -> None:
+    with pytest.raises(AssertionError):
+        play_switch_case(case, flaw)
+    play_switch_case(case, "none")
 
 
 # --- storages

@@ -5,6 +5,7 @@ A `Market` is the world outside an account: seeded (`SeededMarket`), replayed or
 of every exchange, with a clock, latency and durable state.
 """
 
+from ._access import VenueAccess
 from ._clock import VirtualClock
 from ._desk import Desk
 from ._exchange import SIMULATED_CAPABILITIES, SimulatedExchange, open_simulated_exchange
@@ -50,6 +51,7 @@ __all__ = [
     "SimulatedStreams",
     "SimulatedTrading",
     "SimulatedVenue",
+    "VenueAccess",
     "VenueProfile",
     "VenueRules",
     "VirtualClock",

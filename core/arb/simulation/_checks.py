@@ -17,10 +17,10 @@ from arb.model import (
 )
 
 from ._floor import Floor
+from ._forced import VENUE_PREFIXES
 from ._matching import WorkingOrder, crosses, opposite
 from ._rules import ReduceOnlyExcess
 
-LIQUIDATION_PREFIX: Final = "liquidation-"
 _OUT_OF_RANGE: Final = Decimal(10) ** 15
 """Numbers up to here keep every digit in the arithmetic of orders."""
 
@@ -120,8 +120,9 @@ def _check_id(floor: Floor, request: OrderRequest) -> None:
     identifier, longest = request.client_order_id, floor.rules.client_order_id_length
     if not 0 < len(identifier) <= longest:
         raise _refused(floor, request, "client_order_id", f"ids have 1 to {longest} characters")
-    if identifier.startswith(LIQUIDATION_PREFIX):
-        raise _refused(floor, request, "client_order_id", f"ids starting with {LIQUIDATION_PREFIX!r} are the venue's")
+    if identifier.startswith(VENUE_PREFIXES):
+        text = f"ids starting with {', '.join(VENUE_PREFIXES)} are the venue's"
+        raise _refused(floor, request, "client_order_id", text)
     if floor.state.journal.order(identifier) is not None:
         raise _refused(floor, request, "duplicate_client_order_id", "this id was used before")
 
@@ -137,8 +138,9 @@ def _check_minimum(floor: Floor, request: OrderRequest, instrument: Instrument) 
     if request.quantity < instrument.min_quantity:
         problem = f"quantity {request.quantity} is below the minimum of {instrument.min_quantity}"
     notional: Decimal = request.quantity * request.price
-    if notional < instrument.min_notional and not request.reduce_only:
-        problem = f"notional {notional} is below the minimum of {instrument.min_notional} {instrument.quote}"
+    least = instrument.closing_min_notional if request.reduce_only else instrument.min_notional
+    if notional < least:
+        problem = f"notional {notional} is below the minimum of {least} {instrument.quote}"
     if problem:
         text = f"order {request.client_order_id} ({request.instrument}): {problem}"
         raise BelowMinimum(text, exchange=floor.name, code="below_minimum")

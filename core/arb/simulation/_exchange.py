@@ -9,6 +9,7 @@ from typing import Final
 from arb.api import Capability, Context, ExchangeTraits
 from arb.model import SECOND_NS, ExchangeName, format_utc
 
+from ._access import VenueAccess
 from ._desk import Desk
 from ._exchange_market import SimulatedMarketData
 from ._exchange_streams import SimulatedStreams
@@ -17,34 +18,43 @@ from ._faults import Faults
 from ._latency import Latency
 from ._venue import SimulatedVenue
 
-SIMULATED_CAPABILITIES: Final = frozenset(Capability) - {Capability.DEAD_MANS_SWITCH}
+SIMULATED_CAPABILITIES: Final = frozenset(Capability)
 """What every exchange made of a simulated venue can do."""
+
+
+def account_traits(venue: SimulatedVenue) -> ExchangeTraits:
+    """Return the traits of every simulated account."""
+    return ExchangeTraits(
+        read_after_write_ns=0,
+        order_validity_ns=0,
+        client_order_id_length=venue.rules.client_order_id_length,
+        history_ns=2**62,
+    )
 
 
 class SimulatedExchange:
     """One simulated venue with one account behind the protocol of every exchange."""
 
-    def __init__(self, desk: Desk, *, stream_interval_ns: int = SECOND_NS) -> None:
-        self._desk = desk
-        self._market = SimulatedMarketData(desk)
-        self._trading = SimulatedTrading(desk)
-        self._streams = SimulatedStreams(desk, stream_interval_ns)
+    def __init__(self, access: VenueAccess, *, stream_interval_ns: int = SECOND_NS) -> None:
+        self._access = access
+        self._market = SimulatedMarketData(access)
+        self._trading = SimulatedTrading(access)
+        self._streams = SimulatedStreams(access, stream_interval_ns)
 
     @property
     def name(self) -> ExchangeName:
         """Return its name in the configuration."""
-        return self._desk.venue.name
+        return self._access.venue.name
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Return everything but a dead man's switch."""
+        """Return every capability there is."""
         return SIMULATED_CAPABILITIES
 
     @property
     def traits(self) -> ExchangeTraits:
-        """Return that a read sees every write before it, and that history is kept for ever."""
-        length = self._desk.venue.rules.client_order_id_length
-        return ExchangeTraits(read_after_write_ns=0, client_order_id_length=length, history_ns=2**62)
+        """Return that a read sees every write before it, an order comes at once or never, history stays for ever."""
+        return account_traits(self._access.venue)
 
     @property
     def market(self) -> SimulatedMarketData:
@@ -64,7 +74,7 @@ class SimulatedExchange:
     @property
     def venue(self) -> SimulatedVenue:
         """Return the venue itself, for tests and reports; orders go through `trading`."""
-        return self._desk.venue
+        return self._access.venue
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from arb.model import (
     RateUnit,
 )
 
-from ._desk import Desk
+from ._access import VenueAccess
 from ._market import Market
 
 _ONE: Final = Decimal(1)
@@ -28,23 +28,23 @@ _HISTORY_NS: Final = 400 * DAY_NS
 
 
 class SimulatedMarketData:
-    """Reads a market through a desk. Rates are published as fractions per settlement interval."""
+    """Reads a market through its access. Rates are published as fractions per settlement interval."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, access: VenueAccess) -> None:
+        self._access = access
 
     async def fetch_instruments(self) -> Sequence[Instrument]:
         """Return what is listed, with the account's fees."""
-        async with self._desk.public("fetch_instruments"):
+        async with self._access.public("fetch_instruments"):
             return tuple(self._market.instruments())
 
     async def fetch_order_book(self, instrument: InstrumentId, depth: int) -> OrderBook:
         """Return the whole book, at least `depth` levels where it has them; raises BadResponse."""
-        async with self._desk.public("fetch_order_book", instrument) as now_ns:
+        async with self._access.public("fetch_order_book", instrument) as now_ns:
             self._listed(instrument)
-            book = self._desk.venue.book(instrument, now_ns)
+            book = self._access.venue.book(instrument, now_ns)
             if book is None:
-                raise BadResponse(f"no book of {instrument} now", exchange=self._desk.venue.name, code="no_market")
+                raise BadResponse(f"no book of {instrument} now", exchange=self._access.venue.name, code="no_market")
             return book
 
     async def fetch_bbo(self, instrument: InstrumentId) -> Bbo:
@@ -53,25 +53,25 @@ class SimulatedMarketData:
         bbo = book.bbo()
         if bbo is None:
             text = f"a side of the book of {instrument} is empty"
-            raise BadResponse(text, exchange=self._desk.venue.name, code="empty_book")
+            raise BadResponse(text, exchange=self._access.venue.name, code="empty_book")
         return bbo
 
     async def fetch_stats(self) -> Sequence[MarketStats]:
         """Return prices and activity of every instrument that has them now."""
-        async with self._desk.public("fetch_stats") as now_ns:
+        async with self._access.public("fetch_stats") as now_ns:
             rows = (self._market.stats(instrument.id, now_ns) for instrument in self._market.instruments())
             return [row for row in rows if row is not None]
 
     async def fetch_fx_rates(self) -> Mapping[str, Decimal]:
         """Return US dollars per unit of each quote currency that has a rate now."""
-        async with self._desk.public("fetch_fx_rates") as now_ns:
+        async with self._access.public("fetch_fx_rates") as now_ns:
             currencies = sorted({instrument.quote for instrument in self._market.instruments()})
             rates = ((currency, self._market.usd_rate(currency, now_ns)) for currency in currencies)
             return {currency: rate for currency, rate in rates if rate is not None}
 
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
         """Return the rate shown for the coming settlement of every instrument that has one."""
-        async with self._desk.public("fetch_funding_rates") as now_ns:
+        async with self._access.public("fetch_funding_rates") as now_ns:
             rows = (self._predicted(instrument, now_ns) for instrument in self._market.instruments())
             return [row for row in rows if row is not None]
 
@@ -79,7 +79,7 @@ class SimulatedMarketData:
         self, instrument: InstrumentId, start_ns: int, end_ns: int
     ) -> Sequence[FundingRate]:
         """Return settled rates in [start, end) that are not in the future, oldest first; the venue keeps 400 days."""
-        async with self._desk.public("fetch_funding_history", instrument) as now_ns:
+        async with self._access.public("fetch_funding_history", instrument) as now_ns:
             listed = self._listed(instrument)
             if not listed.funding_interval_ns:
                 return []
@@ -88,12 +88,12 @@ class SimulatedMarketData:
 
     @property
     def _market(self) -> Market:
-        return self._desk.venue.market
+        return self._access.venue.market
 
     def _listed(self, instrument: InstrumentId) -> Instrument:
-        listed = self._desk.venue.instruments.get(instrument)
+        listed = self._access.venue.instruments.get(instrument)
         if listed is None:
-            raise Rejected(f"{instrument} is not listed", exchange=self._desk.venue.name, code="unknown_instrument")
+            raise Rejected(f"{instrument} is not listed", exchange=self._access.venue.name, code="unknown_instrument")
         return listed
 
     def _predicted(self, instrument: Instrument, now_ns: int) -> FundingRate | None:

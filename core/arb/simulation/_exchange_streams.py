@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from arb.api import BadResponse
-from arb.model import MINUTE_NS, SECOND_NS, Fill, FundingPayment, InstrumentId, Order, OrderBook, Trade
+from arb.model import SECOND_NS, Fill, FundingPayment, InstrumentId, Order, OrderBook, Trade
 
-from ._desk import Desk
+from ._access import VenueAccess
 
 _BUSY_POLL_NS: Final = SECOND_NS
-_IDLE_POLL_NS: Final = MINUTE_NS
 
 
 class SimulatedStreams:
@@ -22,10 +21,10 @@ class SimulatedStreams:
         interval_ns: Between two book snapshots and between two looks for public trades.
     """
 
-    def __init__(self, desk: Desk, interval_ns: int = SECOND_NS) -> None:
+    def __init__(self, access: VenueAccess, interval_ns: int = SECOND_NS) -> None:
         if interval_ns <= 0:
             raise ValueError("the interval of a stream must be positive")
-        self._desk = desk
+        self._access = access
         self._interval_ns = interval_ns
 
     async def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[OrderBook]:
@@ -33,21 +32,21 @@ class SimulatedStreams:
         shown: tuple[int, int] | None = None
         self._require(instrument)
         while True:
-            now_ns = self._desk.clock.now_ns()
-            book = self._desk.venue.book(instrument, now_ns)
+            now_ns = self._access.clock.now_ns()
+            book = self._access.venue.book(instrument, now_ns)
             if book is not None and shown != (book.sequence, book.ts_event_ns):
                 shown = (book.sequence, book.ts_event_ns)
                 yield book
-            await self._desk.clock.sleep_until(now_ns + self._interval_ns)
+            await self._access.clock.sleep_until(now_ns + self._interval_ns)
 
     async def watch_trades(self, instrument: InstrumentId) -> AsyncIterator[Trade]:
         """Yield others' trades from now on."""
         self._require(instrument)
-        seen_ns = self._desk.clock.now_ns()
+        seen_ns = self._access.clock.now_ns()
         while True:
-            await self._desk.clock.sleep_until(seen_ns + self._interval_ns)
-            now_ns = self._desk.clock.now_ns()
-            for trade in self._desk.venue.market.trades(instrument, seen_ns, now_ns):
+            await self._access.clock.sleep_until(seen_ns + self._interval_ns)
+            now_ns = self._access.clock.now_ns()
+            for trade in self._access.venue.market.trades(instrument, seen_ns, now_ns):
                 yield trade
             seen_ns = now_ns
 
@@ -55,31 +54,41 @@ class SimulatedStreams:
         """Yield working orders, then every change from now on.
 
         Changes by own calls come at once; those by time (funding, fills of resting orders) within
-        a second while orders work and within a minute otherwise, or with the next call.
+        a second while orders work and with the venue's next margin check otherwise, or with the next call.
         """
-        venue = self._desk.venue
-        async with self._desk.call("watch_account"):
+        venue = self._access.venue
+        async with self._access.call("watch_account"):
             working, position = venue.open_orders(), venue.record_count()
         for order in working:
             yield order
         while True:
-            changed = self._desk.changed
-            for record in venue.records(position, self._desk.acknowledged):
+            changed = self._access.changed
+            for record in venue.records(position, self._access.acknowledged):
                 position += 1
                 yield record
             if changed.is_set():
                 continue
-            await self._until(changed, _BUSY_POLL_NS if venue.open_orders() else _IDLE_POLL_NS)
+            await self._until(changed, self._next_look_ns())
             if not changed.is_set():
-                async with self._desk.call("watch_account"):
+                async with self._access.call("watch_account"):
                     pass
 
-    async def _until(self, changed: asyncio.Event, wait_ns: int) -> None:
-        """Return at a change of the account or when the time is over."""
-        clock = self._desk.clock
+    def _next_look_ns(self) -> int | None:
+        """Return when to look at the account although nobody called; None for never."""
+        soon_ns = self._access.clock.now_ns() + _BUSY_POLL_NS
+        if self._access.venue.open_orders():
+            return soon_ns
+        check_ns = self._access.venue.next_check_ns
+        return None if check_ns is None else max(check_ns, soon_ns)
+
+    async def _until(self, changed: asyncio.Event, look_ns: int | None) -> None:
+        """Return at a change of the account or when it is time to look."""
+        if look_ns is None:
+            await changed.wait()
+            return
         waiting = {
             asyncio.ensure_future(changed.wait()),
-            asyncio.ensure_future(clock.sleep_until(clock.now_ns() + wait_ns)),
+            asyncio.ensure_future(self._access.clock.sleep_until(look_ns)),
         }
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -89,6 +98,6 @@ class SimulatedStreams:
             await asyncio.gather(*waiting, return_exceptions=True)
 
     def _require(self, instrument: InstrumentId) -> None:
-        venue = self._desk.venue
+        venue = self._access.venue
         if instrument not in venue.instruments:
             raise BadResponse(f"{instrument} is not listed", exchange=venue.name, code="unknown_instrument")

@@ -20,15 +20,15 @@ from arb.model import (
     Position,
 )
 
-from ._desk import Desk
+from ._access import VenueAccess
+from ._venue import SimulatedVenue
 
 
 class SimulatedTrading:
-    """One account of a venue through a desk: what was answered is durable."""
+    """One account of a venue through its access: what was answered is durable."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._venue = desk.venue
+    def __init__(self, access: VenueAccess) -> None:
+        self._access = access
 
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
         """Round to tick and lot, never to a worse price or a larger size, and check the instrument's rules."""
@@ -64,34 +64,39 @@ class SimulatedTrading:
         async with self._changing("cancel_all", instrument) as now_ns:
             self._venue.cancel_all(instrument, now_ns)
 
+    async def arm_dead_mans_switch(self, timeout_ns: int) -> None:
+        """Let the venue cancel every working order unless it is armed again in time; 0 disarms it."""
+        async with self._changing("arm_dead_mans_switch", timeout_ns) as now_ns:
+            self._venue.arm(timeout_ns, now_ns)
+
     async def fetch_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:
         """Return an order; raises UnknownOrder when the venue never took one of this id."""
-        async with self._desk.call("fetch_order", client_order_id):
+        async with self._access.call("fetch_order", client_order_id):
             return self._venue.order(instrument, client_order_id)
 
     async def fetch_open_orders(self) -> Sequence[Order]:
         """Return working orders, oldest first."""
-        async with self._desk.call("fetch_open_orders"):
+        async with self._access.call("fetch_open_orders"):
             return self._venue.open_orders()
 
     async def fetch_fills(self, since_ns: int) -> Sequence[Fill]:
         """Return fills at or after `since_ns`, oldest first."""
-        async with self._desk.call("fetch_fills"):
+        async with self._access.call("fetch_fills"):
             return self._venue.fills(since_ns)
 
     async def fetch_positions(self) -> Sequence[Position]:
         """Return open positions."""
-        async with self._desk.call("fetch_positions"):
+        async with self._access.call("fetch_positions"):
             return self._venue.positions()
 
     async def fetch_balances(self) -> Sequence[Balance]:
         """Return every collateral currency."""
-        async with self._desk.call("fetch_balances"):
+        async with self._access.call("fetch_balances"):
             return self._venue.balances()
 
     async def fetch_funding_payments(self, since_ns: int) -> Sequence[FundingPayment]:
         """Return payments settled at or after `since_ns`, oldest first."""
-        async with self._desk.call("fetch_funding_payments"):
+        async with self._access.call("fetch_funding_payments"):
             return self._venue.payments(since_ns)
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal, mode: MarginMode) -> None:
@@ -101,13 +106,17 @@ class SimulatedTrading:
 
     async def fetch_leverage(self, instrument: InstrumentId) -> tuple[Decimal, MarginMode]:
         """Return what is set; raises Rejected for an instrument that is not listed."""
-        async with self._desk.call("fetch_leverage", instrument):
+        async with self._access.call("fetch_leverage", instrument):
             return self._venue.leverage(instrument)
+
+    @property
+    def _venue(self) -> SimulatedVenue:
+        return self._access.venue
 
     @asynccontextmanager
     async def _changing(self, operation: str, subject: object) -> AsyncIterator[int]:
         try:
-            async with self._desk.call(operation, subject) as now_ns:
+            async with self._access.call(operation, subject) as now_ns:
                 yield now_ns
         except StorageError as error:
             text = f"{operation}: the simulated venue could not store its account, so nothing is certain ({error})"

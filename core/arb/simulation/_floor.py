@@ -45,6 +45,7 @@ class VenueState:
 
     Attributes:
         now_ns: Until when the market has been worked through.
+        deadline_ns: When the dead man's switch cancels every working order; None while it is not armed.
         next_check_ns: When margin and resting orders are looked at next; 0 while nothing is at risk.
         number: The last id given to an order, a fill or a liquidation.
         version: Counts changes of the account that must not be lost.
@@ -54,6 +55,7 @@ class VenueState:
     account: Account
     deposits: dict[str, Decimal]
     now_ns: int
+    deadline_ns: int | None = None
     next_check_ns: int = 0
     number: int = 0
     version: int = 0
@@ -78,7 +80,7 @@ class Floor:
 
     @property
     def instruments(self) -> Mapping[InstrumentId, Instrument]:
-        """Return every instrument ever listed, by its newest rules."""
+        """Return every instrument ever listed, by its newest rules, which hold from the next order or fill on."""
         listed = self.market.instruments()
         if listed is not self._listed:
             self._listed = listed
@@ -127,16 +129,20 @@ class Floor:
         return self.state.number
 
     def execute(
-        self, order: WorkingOrder, match: Match, liquidity: Liquidity, ts_ns: int, extra_fee: Decimal = ZERO
-    ) -> None:
-        """Book one fill of `order`: position, cash, fee, history."""
+        self, order: WorkingOrder, match: Match, liquidity: Liquidity, ts_ns: int, fee_rate: Decimal | None = None
+    ) -> Fill:
+        """Book one fill of `order`: position, cash, fee, history.
+
+        Args:
+            fee_rate: Fraction of notional; the instrument's own for `liquidity` unless given.
+        """
         request, account = order.request, self.state.account
         instrument = self.instruments[request.instrument]
-        fees = instrument.fees
-        rate = fees.maker if liquidity is Liquidity.MAKER else fees.taker + extra_fee
+        if fee_rate is None:
+            fee_rate = instrument.fees.maker if liquidity is Liquidity.MAKER else instrument.fees.taker
         with exact_money():
             notional = match.price * match.quantity
-            exact_fee = notional * rate
+            exact_fee = notional * fee_rate
         fee = to_cash(exact_fee)
         realized = account.fill(
             request.instrument, request.side, match.price, match.quantity, self._isolated_at(order, notional)
@@ -145,23 +151,23 @@ class Floor:
             account.book(instrument.quote, realized - fee)
             order.filled += match.quantity
             order.notional += notional
-        self.state.version += 1
-        self.state.journal.add(
-            Fill(
-                fill_id=FillId(str(self.next_number())),
-                client_order_id=request.client_order_id,
-                exchange_order_id=order.exchange_order_id,
-                instrument=request.instrument,
-                side=request.side,
-                price=match.price,
-                quantity=match.quantity,
-                fee=fee,
-                fee_currency=instrument.quote,
-                liquidity=liquidity,
-                ts_event_ns=ts_ns,
-                realized_pnl=realized,
-            )
+        fill = Fill(
+            fill_id=FillId(str(self.next_number())),
+            client_order_id=request.client_order_id,
+            exchange_order_id=order.exchange_order_id,
+            instrument=request.instrument,
+            side=request.side,
+            price=match.price,
+            quantity=match.quantity,
+            fee=fee,
+            fee_currency=instrument.quote,
+            liquidity=liquidity,
+            ts_event_ns=ts_ns,
+            realized_pnl=realized,
         )
+        self.state.version += 1
+        self.state.journal.add(fill)
+        return fill
 
     def report(self, order: WorkingOrder, ts_ns: int, status: OrderStatus | None = None, reason: str = "") -> Order:
         """Write a change of an order into the history; with a final `status` it stops working."""

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from arb.model import (
-    ClientOrderId,
-    InstrumentId,
-    Liquidity,
-    OrderRequest,
-    OrderStatus,
-    Side,
-)
+from arb.model import InstrumentId, Order, OrderStatus
 
-from ._checks import LIQUIDATION_PREFIX
 from ._floor import Floor
-from ._matching import WorkingOrder, opposite, walk
+from ._forced import LIQUIDATION, closing_side, force
+from ._matching import opposite, walk
 
 
 def liquidate_if_due(floor: Floor) -> bool:
@@ -35,6 +28,19 @@ def liquidate_if_due(floor: Floor) -> bool:
     for currency in sorted(currencies):
         far = _check_cross(floor, currency) and far
     return far
+
+
+def liquidate(floor: Floor, instrument: InstrumentId) -> Order | None:
+    """Close one position as if its margin were gone; None without a position or anything to close it with.
+
+    Working orders are cancelled first: those of the instrument under isolated margin, else those of
+    its currency.
+    """
+    if instrument not in floor.state.account.holdings:
+        return None
+    alone = floor.margin.isolated(instrument)
+    _cancel_working(floor, {instrument} if alone else _quoted_in(floor, floor.instruments[instrument].quote))
+    return _close(floor, instrument)
 
 
 def _check_isolated(floor: Floor, instrument: InstrumentId) -> bool:
@@ -58,7 +64,7 @@ def _check_cross(floor: Floor, currency: str) -> bool:
 
 
 def _liquidate(floor: Floor, currency: str) -> None:
-    _cancel_working(floor, {i for i, instrument in floor.instruments.items() if instrument.quote == currency})
+    _cancel_working(floor, _quoted_in(floor, currency))
     marks = floor.marks()
 
     def needed(instrument: InstrumentId) -> Decimal:
@@ -73,31 +79,24 @@ def _liquidate(floor: Floor, currency: str) -> None:
             return
 
 
+def _quoted_in(floor: Floor, currency: str) -> set[InstrumentId]:
+    return {each for each, instrument in floor.instruments.items() if instrument.quote == currency}
+
+
 def _cancel_working(floor: Floor, instruments: set[InstrumentId]) -> None:
     for order in list(floor.state.working.values()):
         if order.request.instrument in instruments:
-            floor.report(order, floor.state.now_ns, OrderStatus.CANCELLED, "liquidation of the account")
+            floor.report(order, floor.state.now_ns, OrderStatus.CANCELLED, LIQUIDATION.reason)
 
 
-def _close(floor: Floor, instrument: InstrumentId) -> None:
+def _close(floor: Floor, instrument: InstrumentId) -> Order | None:
     """Close a position with a market order of the venue; the fee is the taker's and the liquidation fee."""
-    quantity = floor.state.account.quantity(instrument)
-    side = Side.SELL if quantity > 0 else Side.BUY
+    side, quantity = closing_side(floor, instrument), abs(floor.state.account.quantity(instrument))
     book = floor.book(instrument)
-    matches = walk(opposite(book, side), side, abs(quantity), None) if book is not None else []
+    matches = walk(opposite(book, side), side, quantity, None) if book is not None else []
     if book is None or not matches:
-        return
-    number = floor.next_number()
-    request = OrderRequest(
-        client_order_id=ClientOrderId(f"{LIQUIDATION_PREFIX}{number}"),
-        instrument=instrument,
-        side=side,
-        quantity=sum((match.quantity for match in matches), Decimal(0)),
-        price=matches[-1].price,
-        reduce_only=True,
-    )
-    order = WorkingOrder(request, number)
+        return None
     floor.state.depletion.take(book, side, matches)
-    for match in matches:
-        floor.execute(order, match, Liquidity.TAKER, floor.state.now_ns, floor.rules.liquidation_fee)
-    floor.report(order, floor.state.now_ns, OrderStatus.FILLED, "liquidation of the account")
+    fee_rate = floor.instruments[instrument].fees.taker + floor.rules.liquidation_fee
+    report, _ = force(floor, LIQUIDATION, instrument, matches, fee_rate)
+    return report

@@ -24,6 +24,9 @@ from arb.model import SECOND_NS
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+Hook = Callable[[], None]
+Shuffle = Callable[[list[Any]], None]
+
 _POLL_EVERY: Final = 32
 """Rounds of the loop between two looks at the wake-up pipe while nothing else is watched."""
 _LONGEST_WAIT_S: Final = 3600.0
@@ -44,15 +47,33 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     timers and the times they see are the same at any speed. With no timer it waits for a signal,
     a thread or a file descriptor, and time stands still.
 
-    Timers due at one instant fire in the order they were made, all of them before time moves on.
+    Timers due at one instant fire in the order they were made, unless they are shuffled, and all of
+    them before time moves on.
     A task that spins on `sleep(0)` until some later timer has fired never ends: time moves only
     when nothing is ready.
     """
 
     _ready: deque[asyncio.Handle]
 
-    def __init__(self, *, start_ns: int, speed: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        start_ns: int,
+        speed: float | None = None,
+        shuffle: Shuffle | None = None,
+        on_idle: Hook | None = None,
+        on_turn: Hook | None = None,
+    ) -> None:
         """Start at `start_ns`.
+
+        What a hook raises ends the run; from then on no hook is asked, so that the loop can be closed.
+
+        Args:
+            shuffle: Permutes in place the timers that are due at one instant, such as the method of a
+                seeded `random.Random`; without it they fire in the order they were made.
+            on_idle: Called whenever nothing is ready, right before time moves on. What it makes ready
+                runs first; then it is called again.
+            on_turn: Called once a turn, before the callbacks that are ready by then.
 
         Raises:
             ValueError: `speed` is not a finite number above zero.
@@ -60,12 +81,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._start_ns = start_ns
         self._now_ns = start_ns
         self._speed = speed
+        self._shuffle = shuffle
+        self._on_idle = on_idle
+        self._on_turn = on_turn
         self._timers: list[tuple[int, int, _Timer]] = []
         self._timers_made = 0
         self._timers_cancelled = 0
         self._holds = 0
         self._origin: tuple[int, int] | None = None
-        super().__init__(_VirtualSelector(self._wait))
+        super().__init__(_VirtualSelector(self._wait, None if on_turn is None else self._turn))
         if speed is not None and not (math.isfinite(speed) and speed > 0):
             self.close()
             raise ValueError(f"speed must be a finite number above zero, or None for no waiting; not {speed!r}")
@@ -162,12 +186,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             return self._selected(select, None)
         if self._speed is None:
             events = select(0)
-            if not events:
+            if not events and (self._on_idle is None or self._still_idle(self._on_idle)):
                 self._move_to(self._timers[0][0])
             return events
         wait_s = (self._due_real_ns(self._timers[0][0]) - time.monotonic_ns()) / SECOND_NS
         events = self._selected(select, min(max(wait_s, 0.0), _LONGEST_WAIT_S))
-        if not events and wait_s <= _LONGEST_WAIT_S:
+        due = not events and wait_s <= _LONGEST_WAIT_S
+        if due and (self._on_idle is None or self._still_idle(self._on_idle)):
             self._move_to(self._timers[0][0])
         return events
 
@@ -196,10 +221,29 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         anchor_real, anchor_virtual = self._anchor()
         return anchor_real + int((when_ns - anchor_virtual) / (self._speed or 1))
 
+    def _still_idle(self, on_idle: Hook) -> bool:
+        """Ask the hook; return whether time may move on to the next timer, if there still is one."""
+        self._ask(on_idle)
+        self._drop_cancelled()
+        return not self._ready and not self._holds and bool(self._timers)
+
+    def _turn(self) -> bool:
+        """Ask the hook of every turn; return whether anything is ready, now that it was asked."""
+        if self._on_turn is not None:
+            self._ask(self._on_turn)
+        return bool(self._ready)
+
+    def _ask(self, hook: Hook) -> None:
+        try:
+            hook()
+        except BaseException:
+            self._on_idle = self._on_turn = None
+            raise
+
     def _move_to(self, when_ns: int) -> None:
-        """Set the time and queue what is due. A seeded scheduler would permute here, and here only."""
+        """Set the time and queue what is due, in another order where one is asked for: here, and here only."""
         self._now_ns = when_ns
-        timers = self._timers
+        timers, before = self._timers, len(self._ready)
         while timers and timers[0][0] <= when_ns:
             handle = heapq.heappop(timers)[2]
             handle._scheduled = False
@@ -207,6 +251,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 self._timers_cancelled -= 1
             else:
                 self._ready.append(handle)
+        if self._shuffle is not None and len(self._ready) - before > 1:
+            due = [self._ready.pop() for _ in range(len(self._ready) - before)][::-1]
+            self._shuffle(due)
+            self._ready.extend(due)
 
     def _drop_cancelled(self) -> None:
         """Forget cancelled timers at the head: time must not move for them."""
@@ -215,13 +263,28 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self._timers_cancelled -= 1
 
 
-def run_virtual(main: Coroutine[Any, Any, T], *, start_ns: int, speed: float | None = None) -> T:
+def run_virtual(
+    main: Coroutine[Any, Any, T],
+    *,
+    start_ns: int,
+    speed: float | None = None,
+    shuffle: Shuffle | None = None,
+    on_idle: Hook | None = None,
+    on_turn: Hook | None = None,
+) -> T:
     """Run `main` on a new loop in virtual time as :func:`asyncio.run` would, and close the loop.
+
+    The arguments are those of :class:`VirtualTimeLoop`. What a hook raises comes out of here; before
+    that the tasks that are left are cancelled and may clean up.
 
     Raises:
         ValueError: `speed` is not a finite number above zero.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(start_ns=start_ns, speed=speed)) as runner:
+
+    def loop() -> VirtualTimeLoop:
+        return VirtualTimeLoop(start_ns=start_ns, speed=speed, shuffle=shuffle, on_idle=on_idle, on_turn=on_turn)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(main)
 
 
@@ -236,12 +299,15 @@ _Select = Callable[[float | None], list[_Ready]]
 class _VirtualSelector(selectors.BaseSelector):
     """Asks `wait` to pass the time whenever the loop has nothing to do."""
 
-    def __init__(self, wait: Callable[[_Select], list[_Ready]]) -> None:
+    def __init__(self, wait: Callable[[_Select], list[_Ready]], on_turn: Callable[[], bool] | None) -> None:
         self._real = selectors.DefaultSelector()
         self._wait = wait
+        self._on_turn = on_turn
         self._rounds = 0
 
     def select(self, timeout: float | None = None) -> list[_Ready]:
+        if self._on_turn is not None and self._on_turn():
+            timeout = 0  # a hook may have found work for an idle loop
         return self._poll(0) if timeout is not None else self._wait(self._poll)
 
     def _poll(self, timeout: float | None) -> list[_Ready]:

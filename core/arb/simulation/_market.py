@@ -17,7 +17,7 @@ class Market(Protocol):
     """
 
     def instruments(self) -> Sequence[Instrument]:
-        """Return what is listed."""
+        """Return what is listed now; a change of the rules gives another sequence, never the same one changed."""
         ...
 
     def book(self, instrument: InstrumentId, ts_ns: int) -> OrderBook | None:

@@ -21,7 +21,9 @@ from arb.model import (
     Trade,
 )
 
+from ._access import VenueAccess
 from ._desk import Desk
+from ._exchange import account_traits
 from ._exchange_streams import SimulatedStreams
 from ._exchange_trading import SimulatedTrading
 from ._latency import Latency
@@ -47,6 +49,7 @@ _PRIVATE: Final = frozenset(
         Capability.FUNDING_PAYMENTS,
         Capability.SET_LEVERAGE,
         Capability.ACCOUNT_STREAM,
+        Capability.DEAD_MANS_SWITCH,
         Capability.SIMULATED,
     }
 )
@@ -63,12 +66,12 @@ class PaperExchange:
     known and not booked. The other exchange's `trading` is never touched.
     """
 
-    def __init__(self, feed: PaperFeed, desk: Desk) -> None:
+    def __init__(self, feed: PaperFeed, access: VenueAccess) -> None:
         self._inner = feed.inner
-        self._venue = desk.venue
+        self._venue = access.venue
         self._market = PaperMarketData(feed)
-        self._trading = SimulatedTrading(desk)
-        self._streams = PaperStreams(feed.inner.streams, SimulatedStreams(desk), feed.inner.name)
+        self._trading = SimulatedTrading(access)
+        self._streams = PaperStreams(feed.inner.streams, SimulatedStreams(access), feed.inner.name)
 
     @property
     def name(self) -> ExchangeName:
@@ -83,8 +86,7 @@ class PaperExchange:
     @property
     def traits(self) -> ExchangeTraits:
         """Return the traits of the simulated account."""
-        length = self._venue.rules.client_order_id_length
-        return ExchangeTraits(read_after_write_ns=0, client_order_id_length=length, history_ns=2**62)
+        return account_traits(self._venue)
 
     @property
     def market(self) -> PaperMarketData:

@@ -36,7 +36,7 @@ _FAILED_NS: Final = 2 * SECOND_NS
 _LAG_NS: Final = 10 * MINUTE_NS
 """How long after a settlement a venue may take to announce the next one."""
 _DEPTH: Final = 100
-_BLIND: Final = frozenset({"cancel_order", "cancel_all"})
+_BLIND: Final = frozenset({"cancel_order", "cancel_all", "arm_dead_mans_switch"})
 """Operations that need no prices: they must work while the market cannot be read."""
 
 

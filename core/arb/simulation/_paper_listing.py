@@ -47,7 +47,12 @@ class PaperListing:
         self._kept = kept
 
     def with_kept(self, listed: Sequence[Instrument]) -> Sequence[Instrument]:
-        """Return what is listed, and what was and is not any more as delisted."""
+        """Return what is listed, and what was and is not any more as suspended.
+
+        Absence does not tell that an instrument was delisted, so its position must not be closed.
+        """
         known = {instrument.id for instrument in listed}
-        gone = [replace(each, status=InstrumentStatus.DELISTED) for each in self._kept.values() if each.id not in known]
+        gone = [
+            replace(each, status=InstrumentStatus.SUSPENDED) for each in self._kept.values() if each.id not in known
+        ]
         return [*listed, *gone]

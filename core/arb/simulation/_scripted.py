@@ -76,6 +76,13 @@ class ScriptedMarket:
         )
         insort(self._scripts[instrument].trades, trade, key=lambda each: each.ts_event_ns)
 
+    def relist(self, instrument: Instrument) -> None:
+        """Replace the rules of an instrument, or list another one, from now on."""
+        rules = {each.id: each for each in self._instruments}
+        rules[instrument.id] = instrument
+        self._instruments = tuple(rules.values())
+        self._scripts.setdefault(instrument.id, _Script())
+
     def settle(self, instrument: InstrumentId, settlement_ns: int, rate: Number | None = None) -> None:
         """Schedule a settlement; without `rate` it stays unknown until it is given by another call."""
         script = self._scripts[instrument]
@@ -85,7 +92,7 @@ class ScriptedMarket:
             script.rates[settlement_ns] = Decimal(rate)
 
     def instruments(self) -> Sequence[Instrument]:
-        """Return what the market was made with."""
+        """Return what is listed now; another sequence after each change."""
         return self._instruments
 
     def book(self, instrument: InstrumentId, ts_ns: int) -> OrderBook | None:

@@ -26,6 +26,7 @@ def head_text(state: VenueState) -> str:
     head = {
         "format": _FORMAT,
         "now_ns": state.now_ns,
+        "deadline_ns": state.deadline_ns,
         "next_check_ns": state.next_check_ns,
         "number": state.number,
         "version": state.version,
@@ -75,6 +76,8 @@ def _state(content: dict[str, Any], rows: list[list[Any]]) -> VenueState:
         account.holdings[InstrumentId(instrument)] = Holding(Decimal(quantity), Decimal(cost), Decimal(margin))
     for instrument, (value, mode) in content["leverage"].items():
         account.leverage[InstrumentId(instrument)] = (Decimal(value), MarginMode(mode))
+    # Written since the dead man's switch exists: an older account has none armed.
+    deadline_ns = content.get("deadline_ns")
     journal = Journal()
     for row in rows:
         journal.add(record_from(row))
@@ -82,6 +85,7 @@ def _state(content: dict[str, Any], rows: list[list[Any]]) -> VenueState:
         account=account,
         deposits={currency: Decimal(amount) for currency, amount in content["deposits"].items()},
         now_ns=int(content["now_ns"]),
+        deadline_ns=None if deadline_ns is None else int(deadline_ns),
         next_check_ns=int(content["next_check_ns"]),
         number=int(content["number"]),
         version=int(content["version"]),

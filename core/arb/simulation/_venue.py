@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from arb.api import InsufficientMargin, Rejected, UnknownOrder
+from arb.api import Rejected, UnknownOrder
 from arb.model import (
     Balance,
     ClientOrderId,
@@ -20,29 +20,34 @@ from arb.model import (
     OrderBook,
     OrderRequest,
     Position,
-    to_cash,
+    format_utc,
 )
 
 from ._account import Account
 from ._checks import check_form
 from ._codec import Record
 from ._floor import Floor, VenueState
-from ._liquidation import liquidate_if_due
+from ._forced import close_delisted, deleverage
+from ._leverage import leverage, set_leverage
+from ._liquidation import liquidate, liquidate_if_due
 from ._market import Market
 from ._orders import cancel, place
 from ._resting import fill_from_books, fill_from_trades
 from ._rules import VenueRules
 from ._settlement import next_settlement, settle, settle_pending
 from ._snapshot import head_text, records_text, state_from
+from ._switch import arm, trip
+from ._views import balances, positions, positions_at
 
 
 class SimulatedVenue:
     """Matches one account's orders with a market, and keeps its cash, positions, margin and funding.
 
     Every method that takes `now_ns` first works through the time until then: settlements, trades
-    against resting orders, margin. A time that is past already counts as the present: a venue's
-    time never goes back. The result depends on the orders and their times alone, not on how often
-    the venue is asked.
+    against resting orders, margin, the dead man's switch, what was delisted. A time that is past
+    already counts as the present: a venue's time never goes back. The result depends on the orders
+    and their times alone, not on how often the venue is asked. Changed rules of an instrument hold
+    from the call that finds them in the market's list.
 
     Args:
         market: The world outside the account.
@@ -85,6 +90,11 @@ class SimulatedVenue:
         return self._floor.state.now_ns
 
     @property
+    def next_check_ns(self) -> int | None:
+        """Return when time alone may change the account next; None while it holds nothing and waits for nothing."""
+        return self._floor.state.next_check_ns if self.involved() else None
+
+    @property
     def version(self) -> int:
         """Return a number that grows with every change of the account."""
         return self._floor.state.version
@@ -100,12 +110,17 @@ class SimulatedVenue:
         return dict(self._floor.state.deposits)
 
     def advance(self, now_ns: int) -> bool:
-        """Work through the time until `now_ns`; return whether the account changed."""
+        """Work through the time until `now_ns`; return whether the account changed.
+
+        What was delisted since the last time ends at `now_ns`.
+        """
         state = self._floor.state
         before = state.version
-        while state.now_ns < now_ns and (state.account.holdings or state.working):
-            self._step(now_ns)
-        state.now_ns = max(state.now_ns, now_ns)
+        if state.deadline_ns is not None and state.deadline_ns <= now_ns:
+            self._work_until(state.deadline_ns)
+            trip(self._floor)
+        self._work_until(now_ns)
+        close_delisted(self._floor)
         if state.pending:
             settle_pending(self._floor)
         return state.version != before
@@ -156,9 +171,22 @@ class SimulatedVenue:
         reports = (journal.order(client_order_id) for client_order_id in self._floor.state.working)
         return [report for report in reports if report is not None]
 
-    def fills(self, since_ns: int) -> Sequence[Fill]:
-        """Return fills at or after `since_ns`, oldest first."""
-        return self._floor.state.journal.fills(since_ns)
+    def order_at(self, instrument: InstrumentId, client_order_id: ClientOrderId, ts_ns: int) -> Order:
+        """Return an order as it was after everything up to `ts_ns`; raises UnknownOrder before it came."""
+        self.order(instrument, client_order_id)
+        order = self._floor.state.journal.order_at(client_order_id, ts_ns)
+        if order is None:
+            text = f"there was no order {client_order_id} of {instrument} at {format_utc(ts_ns)}"
+            raise UnknownOrder(text, exchange=self.name, code="unknown_order")
+        return order
+
+    def open_orders_at(self, ts_ns: int) -> list[Order]:
+        """Return the orders that worked after everything up to `ts_ns`, oldest first."""
+        return self._floor.state.journal.open_orders_at(ts_ns)
+
+    def fills(self, since_ns: int, until_ns: int | None = None) -> Sequence[Fill]:
+        """Return fills at or after `since_ns` and, where it is given, at or before `until_ns`, oldest first."""
+        return self._floor.state.journal.fills(since_ns, until_ns)
 
     def payments(self, since_ns: int) -> Sequence[FundingPayment]:
         """Return funding settled at or after `since_ns`, oldest first.
@@ -180,46 +208,21 @@ class SimulatedVenue:
 
     def positions(self) -> list[Position]:
         """Return open positions at the venue's time."""
-        floor = self._floor
-        marks = floor.marks()
-        pools = {currency: floor.margin.pool(currency, marks) for currency in floor.state.account.cash}
-        rows = []
-        for instrument, holding in sorted(floor.state.account.holdings.items()):
-            leverage, mode = floor.margin.leverage(instrument)
-            pool = pools[floor.instruments[instrument].quote]
-            rows.append(
-                Position(
-                    instrument=instrument,
-                    quantity=holding.quantity,
-                    entry_price=holding.cost / holding.quantity,
-                    mark_price=marks[instrument],
-                    unrealized_pnl=holding.unrealized(marks[instrument]),
-                    liquidation_price=floor.margin.liquidation_price(instrument, marks[instrument], pool),
-                    leverage=leverage,
-                    margin_mode=mode,
-                    ts_event_ns=floor.state.now_ns,
-                )
-            )
-        return rows
+        return positions(self._floor)
 
     def balances(self) -> list[Balance]:
         """Return every currency at the venue's time; what is available is rounded to 1e-8."""
-        floor = self._floor
-        marks = floor.marks()
-        rows = []
-        for currency, cash in sorted(floor.state.account.cash.items()):
-            pool = floor.margin.pool(currency, marks, floor.working(currency))
-            rows.append(
-                Balance(
-                    currency=currency,
-                    cash=cash,
-                    equity=pool.equity,
-                    available=to_cash(pool.available),
-                    maintenance_margin=pool.maintenance,
-                    ts_event_ns=floor.state.now_ns,
-                )
-            )
-        return rows
+        return balances(self._floor)
+
+    def positions_at(self, ts_ns: int) -> list[Position]:
+        """Return the positions that were open after everything up to `ts_ns`.
+
+        Quantity, entry price and, where the market still tells it, mark price are those of that time.
+        A mark price that is no longer told is the middle of that time's book, else the entry price.
+        Leverage and margin mode are today's: the history does not keep them. There is no liquidation
+        price, since it needs that time's margin.
+        """
+        return positions_at(self._floor, ts_ns)
 
     def book(self, instrument: InstrumentId, ts_ns: int) -> OrderBook | None:
         """Return others' orders at `ts_ns`, less what this account took from the same snapshot.
@@ -231,8 +234,7 @@ class SimulatedVenue:
 
     def leverage(self, instrument: InstrumentId) -> tuple[Decimal, MarginMode]:
         """Return what is set; raises Rejected for an instrument that is not listed."""
-        self._listed(instrument)
-        return self._floor.margin.leverage(instrument)
+        return leverage(self._floor, instrument)
 
     def set_leverage(self, instrument: InstrumentId, leverage: Decimal, mode: MarginMode, now_ns: int) -> None:
         """Set leverage and margin mode.
@@ -243,22 +245,51 @@ class SimulatedVenue:
             InsufficientMargin: open positions would tie up more than there is.
         """
         self.advance(now_ns)
-        listed = self._listed(instrument)
-        highest = listed.margin_tiers[0].max_leverage
-        if not 1 <= leverage <= highest:
-            text = f"leverage of {instrument} must be between 1 and {highest}, not {leverage}"
-            raise Rejected(text, exchange=self.name, code="leverage")
-        floor, before = self._floor, self._floor.margin.leverage(instrument)
-        held = instrument in floor.state.account.holdings
-        if held and before != (leverage, mode) and MarginMode.ISOLATED in (before[1], mode):
-            text = f"{instrument}: close the position before changing its margin mode or isolated leverage"
-            raise Rejected(text, exchange=self.name, code="leverage")
-        floor.state.account.leverage[instrument] = (leverage, mode)
-        if held and floor.margin.pool(listed.quote, floor.marks(), floor.working(listed.quote)).available < 0:
-            floor.state.account.leverage[instrument] = before
-            text = f"{instrument}: open positions need more margin at leverage {leverage} than there is"
-            raise InsufficientMargin(text, exchange=self.name, code="insufficient_margin")
-        floor.state.version += 1
+        set_leverage(self._floor, instrument, leverage, mode)
+
+    def arm(self, timeout_ns: int, now_ns: int) -> None:
+        """Set the dead man's switch: it cancels every working order `timeout_ns` from now unless armed again.
+
+        It acts at its deadline and is disarmed then; a call at that very instant comes after it. With
+        0 it is disarmed at once.
+
+        Raises:
+            Rejected: the timeout is negative.
+        """
+        self.advance(now_ns)
+        arm(self._floor, timeout_ns)
+
+    def deleverage(self, instrument: InstrumentId, quantity: Decimal, now_ns: int) -> Fill | None:
+        """Let the venue reduce the position by up to `quantity` at the mark price, without a fee.
+
+        The order is the venue's own (`adl-<number>`) and reduce-only. It is whole lots, unless
+        `quantity` is enough for all of an uneven position.
+
+        Returns:
+            The fill; None without a position, without a known mark price, or when `quantity` is less
+            than a lot.
+        """
+        self.advance(now_ns)
+        fill = deleverage(self._floor, instrument, quantity)
+        if fill is not None:
+            self._check_soon()
+        return fill
+
+    def liquidate(self, instrument: InstrumentId, now_ns: int) -> Order | None:
+        """Let the venue liquidate one position at the book, with the fee, whatever the margin is.
+
+        Working orders are cancelled first: of the instrument under isolated margin, else of its
+        currency. What the book cannot take stays open.
+
+        Returns:
+            The report of the venue's order (`liquidation-<number>`); None without a position or
+            when the book has nothing to close it with.
+        """
+        self.advance(now_ns)
+        report = liquidate(self._floor, instrument)
+        if report is not None:
+            self._check_soon()
+        return report
 
     def snapshot(self) -> str:
         """Return the whole account as JSON text; :meth:`restore` gives back exactly this state."""
@@ -289,6 +320,13 @@ class SimulatedVenue:
         """Continue from a head and the pieces of its history; raises StorageError."""
         self._floor.adopt(state_from(head, records, self.name))
 
+    def _work_until(self, end_ns: int) -> None:
+        """Pass the time until `end_ns`, which is quick while nothing is at risk."""
+        state = self._floor.state
+        while state.now_ns < end_ns and (state.account.holdings or state.working):
+            self._step(end_ns)
+        state.now_ns = max(state.now_ns, end_ns)
+
     def _step(self, now_ns: int) -> None:
         """Work until the next moment at which something may happen, at most `now_ns`."""
         floor, state = self._floor, self._floor.state
@@ -314,9 +352,3 @@ class SimulatedVenue:
         """Put the next check on the grid of `step_ns`, so that it does not depend on who asks when."""
         state = self._floor.state
         state.next_check_ns = (state.now_ns // step_ns + 1) * step_ns
-
-    def _listed(self, instrument: InstrumentId) -> Instrument:
-        listed = self._floor.instruments.get(instrument)
-        if listed is None:
-            raise Rejected(f"{instrument} is not listed", exchange=self.name, code="unknown_instrument")
-        return listed

@@ -84,7 +84,7 @@ class MemoryMarketData:
 
 
 class MemoryTrading:
-    """Implements `arb.api.Trading`."""
+    """Implements `arb.api.Trading` and `arb.api.DeadMansSwitch`."""
 
     def __init__(
         self,
@@ -123,6 +123,12 @@ class MemoryTrading:
         fault = await self._faults.begin("cancel_all")
         for order in self._orders.open_orders(instrument):
             self._orders.cancel(order.request.instrument, order.request.client_order_id)
+        self._faults.end(fault)
+
+    async def arm_dead_mans_switch(self, timeout_ns: int) -> None:
+        """Let every order be cancelled at the end of the time, unless it is armed again; 0 disarms it."""
+        fault = await self._faults.begin("arm_dead_mans_switch")
+        self._orders.arm(timeout_ns)
         self._faults.end(fault)
 
     async def fetch_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:

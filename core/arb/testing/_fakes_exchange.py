@@ -33,7 +33,7 @@ from ._fakes_orders import MemoryOrders
 
 T = TypeVar("T")
 
-ALL_CAPABILITIES: Final = frozenset(Capability) - {Capability.DEAD_MANS_SWITCH}
+ALL_CAPABILITIES: Final = frozenset(Capability)
 
 
 @dataclass
@@ -102,7 +102,7 @@ class MemoryExchange:
         self.name = ExchangeName(name)
         self.clock = clock or FakeClock()
         self.capabilities = capabilities
-        self.traits = traits or ExchangeTraits(read_after_write_ns=0)
+        self.traits = traits or ExchangeTraits(read_after_write_ns=0, order_validity_ns=0)
         self.faults = Faults(self.clock)
         self._market = MemoryMarket(name, self.clock)
         self._account = MemoryAccount("USDC", Decimal(deposit), self._market.mark)

@@ -38,6 +38,7 @@ class MemoryOrders:
         self._account = account
         self._id_length = id_length
         self._report = report
+        self._deadline_ns: int | None = None
         self.orders: dict[ClientOrderId, Order] = {}
         self.fills: list[Fill] = []
 
@@ -65,6 +66,12 @@ class MemoryOrders:
                 exchange=self._market.name,
                 code="min_quantity",
             )
+        if request.reduce_only and quantity * price < instrument.closing_min_notional:
+            raise BelowMinimum(
+                f"a closing notional is less than {instrument.closing_min_notional}",
+                exchange=self._market.name,
+                code="below_minimum",
+            )
         if not request.reduce_only and quantity * price < instrument.min_notional:
             raise BelowMinimum(
                 f"notional is less than {instrument.min_notional}", exchange=self._market.name, code="min_notional"
@@ -77,6 +84,7 @@ class MemoryOrders:
 
     def place(self, request: OrderRequest, fill_limit: Decimal | None = None) -> Order:
         """Accept, match and keep an order; raises Rejected and its kinds, then nothing happened."""
+        self._lapse()
         if request.client_order_id in self.orders:
             raise Rejected(
                 f"client order id {request.client_order_id} was used",
@@ -113,6 +121,7 @@ class MemoryOrders:
 
     def find(self, instrument: InstrumentId, name: ClientOrderId) -> Order:
         """Return an order; raises UnknownOrder."""
+        self._lapse()
         order = self.orders.get(name)
         if order is None or order.request.instrument != instrument:
             raise UnknownOrder(f"no order {name} on {instrument}", exchange=self._market.name, code="unknown_order")
@@ -120,6 +129,7 @@ class MemoryOrders:
 
     def open_orders(self, instrument: InstrumentId | None = None) -> list[Order]:
         """Return resting orders, oldest first."""
+        self._lapse()
         return [
             order
             for order in self.orders.values()
@@ -133,6 +143,22 @@ class MemoryOrders:
             request = order.request
             walk = book.walk(request.side, order.remaining_quantity, limit=request.price)
             self._match(order, Liquidity.MAKER, walk.quantity)
+
+    def arm(self, timeout_ns: int) -> None:
+        """Set when every order is cancelled unless it is armed again; 0 disarms; raises Rejected below 0."""
+        if timeout_ns < 0:
+            raise Rejected(f"a timeout of {timeout_ns} ns", exchange=self._market.name, code="timeout")
+        self._lapse()
+        self._deadline_ns = self._market.clock.now_ns() + timeout_ns if timeout_ns else None
+
+    def _lapse(self) -> None:
+        """Do what the dead man's switch had to do by now: the exchange has no time of its own to do it earlier."""
+        deadline_ns = self._deadline_ns
+        if deadline_ns is None or self._market.clock.now_ns() < deadline_ns:
+            return
+        self._deadline_ns = None
+        for order in self.open_orders():
+            self._cancel_rest(order.request.client_order_id, "dead man's switch", deadline_ns)
 
     def _reduced(self, request: OrderRequest) -> OrderRequest:
         held = self._account.quantity(request.instrument) * -request.side.sign
@@ -196,11 +222,11 @@ class MemoryOrders:
             )
         )
 
-    def _cancel_rest(self, name: ClientOrderId, reason: str) -> None:
+    def _cancel_rest(self, name: ClientOrderId, reason: str, ts_ns: int | None = None) -> None:
         order = self.orders[name]
         if not order.status.is_final:
-            now_ns = self._market.clock.now_ns()
-            self._keep(replace(order, status=OrderStatus.CANCELLED, ts_event_ns=now_ns, reason=reason))
+            ts_event_ns = self._market.clock.now_ns() if ts_ns is None else ts_ns
+            self._keep(replace(order, status=OrderStatus.CANCELLED, ts_event_ns=ts_event_ns, reason=reason))
 
     def _keep(self, order: Order) -> None:
         self.orders[order.request.client_order_id] = order

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import Context, Exchange, Trading
+from arb.api import Context, DeadMansSwitch, Exchange, Trading
 from arb.model import (
     ZERO,
     ClientOrderId,
@@ -64,7 +64,8 @@ class Desk:
     async def quantity(self, times: int = 1) -> Decimal:
         """Return `times` the smallest order that is safely above every minimum."""
         bbo = await self.exchange.market.fetch_bbo(self.instrument.id)
-        least = self.instrument.min_notional / (bbo.bid * (1 - 2 * _REACH))
+        notional = max(self.instrument.min_notional, self.instrument.closing_min_notional)
+        least = notional / (bbo.bid * (1 - 2 * _REACH))
         return ceil_to(max(least, self.instrument.min_quantity, self.instrument.lot_size), self.instrument.lot_size) * (
             times
         )
@@ -104,7 +105,17 @@ class Desk:
 
     async def caught_up(self) -> None:
         """Wait as long as the venue's reads may miss a write."""
-        await self.context.clock.sleep_until(self.now_ns + self.exchange.traits.read_after_write_ns)
+        await self.sleep(self.exchange.traits.read_after_write_ns)
+
+    async def sleep(self, duration_ns: int) -> None:
+        """Let time pass."""
+        await self.context.clock.sleep_until(self.now_ns + duration_ns)
+
+    async def arm(self, timeout_ns: int) -> None:
+        """Arm the dead man's switch."""
+        trading = self.trading
+        assert isinstance(trading, DeadMansSwitch), "DEAD_MANS_SWITCH is declared, but `trading` cannot be armed"
+        await trading.arm_dead_mans_switch(timeout_ns)
 
     async def position(self) -> Position | None:
         """Return the position of the instrument; None when it is flat."""

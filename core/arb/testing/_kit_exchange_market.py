@@ -94,7 +94,6 @@ class ExchangeMarketCases(Conformance):
             assert exchange.capabilities <= spec.capabilities, "more than the spec declares"
             assert (Capability.TRADING in exchange.capabilities) == (exchange.trading is not None)
             assert bool(STREAMS & exchange.capabilities) <= (exchange.streams is not None)
-            assert exchange.traits.read_after_write_ns >= 0
 
         use(body)
 
@@ -145,6 +144,18 @@ class ExchangeMarketCases(Conformance):
                 for listed in [await desk.exchange.market.fetch_instruments() for _ in range(2)]
             ]
             assert first == second
+
+        use(body)
+
+    def test_x009_traits_are_sane(self, use: Use) -> None:
+        """No wait is negative or takes an hour: another unit, such as milliseconds, would show."""
+
+        async def body(desk: Desk) -> None:
+            traits = desk.exchange.traits
+            for wait_ns in (traits.read_after_write_ns, traits.order_validity_ns):
+                assert 0 <= wait_ns < HOUR_NS, f"{traits}: a wait of {wait_ns} ns"
+            assert traits.client_order_id_length > 0
+            assert traits.history_ns >= 0
 
         use(body)
 

@@ -10,12 +10,13 @@ from decimal import Decimal
 import pytest
 
 from arb.api import BelowMinimum, Capability, ExchangeError, Rejected, UnknownOrder
-from arb.model import ZERO, ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus, Side, TimeInForce
+from arb.model import MINUTE_NS, ZERO, ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus, Side, TimeInForce
 
 from ._kit_desk import Desk
 from ._kit_exchange_market import ExchangeMarketCases, Use
 
 _AWAY = Decimal("-0.03")
+_SWITCH_NS = MINUTE_NS
 
 
 class ExchangeOrderCases(ExchangeMarketCases):
@@ -42,7 +43,7 @@ class ExchangeOrderCases(ExchangeMarketCases):
         use(body, Capability.TRADING)
 
     def test_x041_too_small_is_refused_before_it_is_sent(self, use: Use) -> None:
-        """Less than a lot, or less than the minimum notional."""
+        """Less than a lot, or less than the minimum notional of an order that opens or of one that closes."""
 
         async def body(desk: Desk) -> None:
             instrument = desk.instrument
@@ -52,6 +53,9 @@ class ExchangeOrderCases(ExchangeMarketCases):
             if least * await desk.price(Side.BUY) < instrument.min_notional:
                 with pytest.raises(BelowMinimum):
                     await desk.trading.prepare_order(await desk.request(quantity=least))
+            if least * await desk.price(Side.BUY) < instrument.closing_min_notional:
+                with pytest.raises(BelowMinimum):
+                    await desk.trading.prepare_order(await desk.request(quantity=least, reduce_only=True))
 
         use(body, Capability.TRADING)
 
@@ -256,6 +260,39 @@ class ExchangeOrderCases(ExchangeMarketCases):
             assert order.request.client_order_id == name
 
         use(body, Capability.TRADING)
+
+    def test_x057_a_dead_mans_switch_cancels_unless_it_is_armed_again(self, use: Use) -> None:
+        """Armed again in time nothing happens; when the time is over every resting order is cancelled."""
+
+        async def body(desk: Desk) -> None:
+            orders = [await desk.send(await _resting(desk)) for _ in range(2)]
+            names = [order.request.client_order_id for order in orders]
+            for _ in range(3):
+                await desk.arm(_SWITCH_NS)
+                await desk.sleep(_SWITCH_NS * 2 // 3)
+                assert await _listed(desk) == names, "cancelled before the time was over"
+            await desk.sleep(_SWITCH_NS)
+            assert await _listed(desk) == []
+            for name in names:
+                order = await desk.trading.fetch_order(desk.instrument.id, name)
+                assert order.status is OrderStatus.CANCELLED
+            late = await desk.send(await _resting(desk))
+            await desk.sleep(_SWITCH_NS * 2)
+            assert await _listed(desk) == [late.request.client_order_id], "it acts once"
+
+        use(body, Capability.TRADING, Capability.DEAD_MANS_SWITCH)
+
+    def test_x058_a_dead_mans_switch_can_be_disarmed(self, use: Use) -> None:
+        """With a time of 0."""
+
+        async def body(desk: Desk) -> None:
+            order = await desk.send(await _resting(desk))
+            await desk.arm(_SWITCH_NS)
+            await desk.arm(0)
+            await desk.sleep(_SWITCH_NS * 2)
+            assert await _listed(desk) == [order.request.client_order_id]
+
+        use(body, Capability.TRADING, Capability.DEAD_MANS_SWITCH)
 
 
 async def _resting(desk: Desk) -> OrderRequest:
