@@ -5,8 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arb.funding import common_quantum, meets_minimums, pair_size
-from arb.model import Instrument
+from arb.funding import meets_minimums, pair_size
+from arb.model import Instrument, common_quantum
 from arb.testing import sample_instrument
 
 steps = st.decimals(min_value="0.0001", max_value=500, places=4)
@@ -17,16 +17,6 @@ def instrument(step: Decimal | str, multiplier: Decimal | str = "1") -> Instrume
     return sample_instrument(
         lot_size=Decimal(step), multiplier=Decimal(multiplier), min_quantity=Decimal(0), min_notional=Decimal(0)
     )
-
-
-def test_the_larger_step_is_not_the_quantum() -> None:
-    assert common_quantum(instrument("0.003"), instrument("0.002")) == Decimal("0.006")
-
-
-def test_the_multiplier_counts() -> None:
-    # 1000PEPE in steps of 1 against PEPE in steps of 1500: 3000 PEPE.
-    assert common_quantum(instrument("1", "1000"), instrument("1500")) == 3000
-    assert common_quantum(instrument("0.1", "0.001"), instrument("0.0001")) == Decimal("0.0001")
 
 
 def test_a_target_below_the_quantum_has_no_size() -> None:
@@ -62,3 +52,9 @@ def test_the_minimum_must_hold_at_a_stressed_exit_too() -> None:
     assert meets_minimums(venue, Decimal(1), Decimal("12.5"), Decimal("0.2"))
     assert not meets_minimums(venue, Decimal(1), Decimal("12.4"), Decimal("0.2"))
     assert not meets_minimums(venue, Decimal("0.05"), Decimal(1_000), Decimal("0.2"))
+
+
+def test_a_minimum_of_closing_orders_counts_as_well() -> None:
+    venue = sample_instrument(min_notional=Decimal(10), closing_min_notional=Decimal(20))
+    assert meets_minimums(venue, Decimal(1), Decimal(25), Decimal("0.2"))
+    assert not meets_minimums(venue, Decimal(1), Decimal(24), Decimal("0.2"))

@@ -328,6 +328,31 @@ def test_fills_of_a_hedge_are_those_of_its_orders() -> None:
     with_journal(body)
 
 
+def test_fills_of_no_own_order_are_found_by_their_instrument() -> None:
+    async def body(journal: Journal) -> None:
+        await put(journal, order())
+        by_hand = [fill("f2", 20, order_id="by-hand"), fill("f3", 30, order_id="by-hand")]
+        async with journal.transaction() as tx:
+            # On the other exchange the id of our order is not our order.
+            await tx.add_fills([fill(ts_ns=25), *by_hand, fill("f4", 40, COIN_B)])
+        assert await journal.foreign_fills(COIN_A, 0) == tuple(by_hand)
+        assert await journal.foreign_fills(COIN_A, 21) == (by_hand[1],)
+        assert [one.fill_id for one in await journal.foreign_fills(COIN_B, 0)] == ["f4"]
+
+    with_journal(body)
+
+
+def test_the_fills_of_an_instrument_make_its_position() -> None:
+    async def body(journal: Journal) -> None:
+        assert await journal.net_quantity(COIN_A) == 0
+        sold = replace(fill("f2", order_id="by-hand"), side=Side.SELL, quantity=Decimal("2.5"))
+        async with journal.transaction() as tx:
+            await tx.add_fills([fill(), sold, fill("f3", instrument=COIN_B)])
+        assert await journal.net_quantity(COIN_A) == Decimal("-1.5")
+
+    with_journal(body)
+
+
 # --- memory, events, failures -----------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from arb.model import (
     ClientOrderId,
+    Dust,
+    EntryPolicy,
     EquitySample,
     Event,
     EventKind,
@@ -27,12 +29,17 @@ from arb.model import (
     Instrument,
     InstrumentId,
     InstrumentStatus,
+    Lease,
     Leg,
+    LegOrder,
     Liquidity,
     MarginTier,
+    Markout,
     Order,
+    OrderMode,
     OrderPurpose,
     OrderRecord,
+    OrderReport,
     OrderRequest,
     OrderStatus,
     PaymentId,
@@ -50,8 +57,7 @@ from arb.testing import MemoryStorage
 T = TypeVar("T")
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-A, B = ExchangeName("one"), ExchangeName("two")
-COIN_A, COIN_B = InstrumentId("COIN-PERP.one"), InstrumentId("COIN-PERP.two")
+A, COIN_A = ExchangeName("one"), InstrumentId("COIN-PERP.one")
 
 
 def with_journal(body: Callable[[Journal], Awaitable[T]]) -> T:
@@ -65,64 +71,16 @@ def with_journal(body: Callable[[Journal], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def hedge(hedge_id: str = "h1", status: HedgeStatus = HedgeStatus.OPENING) -> Hedge:
+def hedge(hedge_id: str = "h1") -> Hedge:
     return Hedge(
         id=HedgeId(hedge_id),
         strategy="carry",
         base="COIN",
-        legs=(
-            Leg(instrument=COIN_A, side=PositionSide.LONG, target_quantity=Decimal(3), multiplier=Decimal(1)),
-            Leg(instrument=COIN_B, side=PositionSide.SHORT, target_quantity=Decimal(3), multiplier=Decimal(1)),
-        ),
-        status=status,
+        legs=(Leg(instrument=COIN_A, side=PositionSide.LONG, target_quantity=Decimal(3), multiplier=Decimal(1)),),
+        status=HedgeStatus.OPENING,
         created_ns=5,
         max_slippage_bps=Decimal(10),
         entry_reason="carry",
-    )
-
-
-def order(order_id: str = "o1", status: OrderStatus = OrderStatus.PENDING, *, filled: str = "0") -> OrderRecord:
-    request = OrderRequest(
-        client_order_id=ClientOrderId(order_id),
-        instrument=COIN_A,
-        side=Side.BUY,
-        quantity=Decimal(3),
-        price=Decimal(100),
-    )
-    return OrderRecord(
-        order=Order(request=request, status=status, filled_quantity=Decimal(filled)),
-        hedge_id=HedgeId("h1"),
-        leg_index=0,
-        purpose=OrderPurpose.ENTRY,
-        attempt=1,
-        arrival_price=Decimal("99.5"),
-        created_ns=6,
-    )
-
-
-def fill(fill_id: str = "f1", ts_ns: int = 10, instrument: InstrumentId = COIN_A, order_id: str = "o1") -> Fill:
-    return Fill(
-        fill_id=FillId(fill_id),
-        client_order_id=ClientOrderId(order_id),
-        exchange_order_id=ExchangeOrderId("x"),
-        instrument=instrument,
-        side=Side.BUY,
-        price=Decimal(100),
-        quantity=Decimal(1),
-        fee=Decimal("0.05"),
-        fee_currency="USDC",
-        liquidity=Liquidity.TAKER,
-        ts_event_ns=ts_ns,
-    )
-
-
-def payment(payment_id: str = "p1", ts_ns: int = 10) -> FundingPayment:
-    return FundingPayment(
-        payment_id=PaymentId(payment_id),
-        instrument=COIN_A,
-        amount=Decimal("-0.01"),
-        currency="USDC",
-        settled_ns=ts_ns,
     )
 
 
@@ -157,6 +115,7 @@ instruments = st.builds(
     funding_interval_ns=maybe_times,
     min_quantity=amounts,
     min_notional=amounts,
+    closing_min_notional=amounts,
     max_quantity=maybe_amounts,
     multiplier=positive,
     funding_price_base=st.sampled_from(PriceBase),
@@ -175,6 +134,16 @@ legs = st.builds(
     exit_quantity=amounts,
     exit_price=maybe_amounts,
 )
+entries = st.one_of(
+    st.builds(
+        EntryPolicy,
+        mode=st.just(OrderMode.MARKET),
+        leg_order=st.sampled_from(LegOrder),
+        rest_ns=st.integers(1, 2**63 - 1),
+    ),
+    # What rests cannot leave together.
+    st.builds(EntryPolicy, mode=st.sampled_from(OrderMode), leg_order=st.just(LegOrder.PILOT_FIRST)),
+)
 hedges = st.builds(
     Hedge,
     id=names.map(HedgeId),
@@ -191,6 +160,8 @@ hedges = st.builds(
     closed_ns=maybe_times,
     exit_reason=texts,
     exit_numbers=numbers,
+    repairing_ns=maybe_times,
+    entry=entries,
 )
 requests = st.builds(
     OrderRequest,
@@ -221,7 +192,32 @@ orders = st.builds(
     attempt=st.integers(0, 99),
     arrival_price=amounts,
     created_ns=times,
+    mode=st.sampled_from(OrderMode),
+    rest_until_ns=maybe_times,
 )
+reports = st.builds(
+    OrderReport,
+    client_order_id=st.just(ClientOrderId("o1")),
+    ts_ns=times,
+    status=st.sampled_from(OrderStatus),
+    filled_quantity=amounts,
+    average_price=maybe_amounts,
+    source=texts,
+    reason=texts,
+)
+markouts = st.builds(
+    Markout, client_order_id=names.map(ClientOrderId), horizon_ns=times, mid_price=amounts, ts_ns=times
+)
+dusts = st.builds(
+    Dust,
+    hedge_id=names.map(HedgeId),
+    leg_index=st.integers(0, 9),
+    instrument=instrument_ids,
+    quantity=amounts,
+    price=amounts,
+    declared_ns=times,
+)
+leases = st.builds(Lease, account=names.map(ExchangeName), holder=texts, token=times, expires_ns=times)
 fills = st.builds(
     Fill,
     fill_id=names.map(FillId),
@@ -301,6 +297,43 @@ def test_an_order_comes_back_equal(value: OrderRecord) -> None:
             await tx.put_hedge(hedge())
             await tx.put_order(value)
         assert await journal.order(value.order.request.client_order_id) == value
+
+    with_journal(body)
+
+
+@FEW
+@given(st.lists(reports, max_size=4))
+def test_reports_of_an_order_come_back_equal_and_in_the_order_they_were_learnt(values: list[OrderReport]) -> None:
+    other = OrderReport(
+        client_order_id=ClientOrderId("o2"),
+        ts_ns=1,
+        status=OrderStatus.OPEN,
+        filled_quantity=Decimal(0),
+        average_price=None,
+        source="decision",
+    )
+
+    async def body(journal: Journal) -> None:
+        for value in values:
+            async with journal.transaction() as tx:
+                await tx.add_order_reports([value, other])
+        assert await journal.order_reports(ClientOrderId("o1")) == tuple(values)
+
+    with_journal(body)
+
+
+@FEW
+@given(markouts, dusts, leases)
+def test_what_execution_keeps_beside_orders_comes_back_equal(markout: Markout, dust: Dust, lease: Lease) -> None:
+    async def body(journal: Journal) -> None:
+        async with journal.transaction() as tx:
+            await tx.put_hedge(hedge(dust.hedge_id))
+            await tx.put_markouts([markout])
+            await tx.put_dust([dust])
+            assert await tx.swap_lease(None, lease)
+        assert await journal.markouts() == (markout,)
+        assert await journal.dust() == (dust,)
+        assert await journal.lease(lease.account) == lease
 
     with_journal(body)
 

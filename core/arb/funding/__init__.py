@@ -11,12 +11,11 @@ from ._finder import OpportunityFinder
 from ._forecast import PairForecaster
 from ._history import PairHistory, pair_history
 from ._interval import infer_interval_ns
-from ._liquidation import liquidation_distance, liquidation_price
 from ._observed import FxBook, StatsBook
 from ._rates import clamp_native
 from ._reasons import SkipReason
 from ._settings import BookSource, FinderSettings, HedgeAccount
-from ._sizing import PairSize, common_quantum, meets_minimums, pair_size
+from ._sizing import PairSize, meets_minimums, pair_size
 
 __all__ = [
     "BookSource",
@@ -45,13 +44,10 @@ __all__ = [
     "capital_usd",
     "capture_capacity",
     "clamp_native",
-    "common_quantum",
     "decay_factor",
     "exit_cost",
     "fill_cost",
     "infer_interval_ns",
-    "liquidation_distance",
-    "liquidation_price",
     "margin_usd",
     "meets_minimums",
     "pair_history",

@@ -200,5 +200,10 @@ async def _guarded(brought: _Yield, what: str, read: Callable[[], Awaitable[None
     except TimeoutError:
         # Ours is raised outside the block by asyncio.timeout; this one is the plugin's own.
         brought.fail(what, "the request timed out")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        brought.fail(what, "its plugin cancelled the work that called it")
     except Exception as error:
         brought.fail(what, f"{type(error).__name__}: {error}")

@@ -15,9 +15,10 @@ from arb.model import (
     MarginMode,
     Position,
     Unknown,
+    liquidation_distance,
+    liquidation_price,
 )
 
-from ._liquidation import liquidation_distance, liquidation_price
 from ._settings import HedgeAccount
 
 Found = tuple[Decimal | None, tuple[str, ...]]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.model import Instrument, exact_money, floor_to
+from arb.model import Instrument, common_quantum, floor_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +15,6 @@ class PairSize:
     base: Decimal
     long_quantity: Decimal
     short_quantity: Decimal
-
-
-def common_quantum(first: Instrument, second: Instrument) -> Decimal:
-    """Return the smallest size in base units that both legs trade exactly: LCM(step x multiplier).
-
-    The larger of two steps is wrong: 0.003 and 0.002 meet at 0.006.
-    """
-    return _least_common_multiple(first.lot_size * first.multiplier, second.lot_size * second.multiplier)
 
 
 def pair_size(long: Instrument, short: Instrument, target_base: Decimal) -> PairSize | None:
@@ -41,16 +32,10 @@ def meets_minimums(instrument: Instrument, quantity: Decimal, price: Decimal, st
         price: Quote currency per contract.
         stress_move: Fraction by which the price may have fallen at the exit (handbook C6).
     """
-    return quantity >= instrument.min_quantity and quantity * price * (1 - stress_move) >= instrument.min_notional
+    least = max(instrument.min_notional, instrument.closing_min_notional)
+    return quantity >= instrument.min_quantity and quantity * price * (1 - stress_move) >= least
 
 
 def within_maximum(instrument: Instrument, quantity: Decimal) -> bool:
     """Return whether one order may hold the quantity."""
     return instrument.max_quantity is None or quantity <= instrument.max_quantity
-
-
-def _least_common_multiple(first: Decimal, second: Decimal) -> Decimal:
-    numerator, denominator = first.as_integer_ratio()
-    other_numerator, other_denominator = second.as_integer_ratio()
-    with exact_money():
-        return Decimal(math.lcm(numerator, other_numerator)) / math.gcd(denominator, other_denominator)

@@ -50,6 +50,10 @@ from ._instrument import (
     MarginTier,
     PriceBase,
 )
+from ._liquidation import (
+    liquidation_distance,
+    liquidation_price,
+)
 from ._money import (
     BPS,
     CENT_QUANTUM,
@@ -79,6 +83,9 @@ from ._order import (
     Side,
     TimeInForce,
     next_order_status,
+)
+from ._quantum import (
+    common_quantum,
 )
 from ._quote import (
     Bbo,
@@ -196,12 +203,15 @@ __all__ = [
     "Unknown",
     "ZERO",
     "ceil_to",
+    "common_quantum",
     "exact_money",
     "exchange_of",
     "floor_to",
     "format_utc",
     "hours",
     "instrument_id",
+    "liquidation_distance",
+    "liquidation_price",
     "name_of",
     "next_order_status",
     "parse_utc",

@@ -84,7 +84,10 @@ async def load_inputs(journal: Journal, start_ns: int | None, end_ns: int | None
         instruments = {instrument.id: instrument for instrument in await tx.instruments()}
         fills = await tx.fills(until_ns=until_ns)
         payments = await tx.funding_payments(until_ns=until_ns)
-        orders = {record.order.request.client_order_id: record for record in await tx.orders()}
+        orders = {
+            (record.order.request.client_order_id, record.order.request.instrument): record
+            for record in await tx.orders()
+        }
         hedges = await tx.hedges()
     named = {fill.instrument for fill in fills} | {row.instrument for row in positions}
     missing = sorted((named | {payment.instrument for payment in payments}) - instruments.keys())
@@ -96,7 +99,7 @@ async def load_inputs(journal: Journal, start_ns: int | None, end_ns: int | None
     inputs = Inputs(
         instruments=instruments,
         hedges=hedges,
-        fills=tuple(_booked(fill, orders.get(fill.client_order_id)) for fill in fills),
+        fills=tuple(_booked(fill, orders.get((fill.client_order_id, fill.instrument))) for fill in fills),
         payments=payments,
         samples=samples,
         positions={(row.ts_ns, row.instrument): row for row in positions},
@@ -105,7 +108,7 @@ async def load_inputs(journal: Journal, start_ns: int | None, end_ns: int | None
 
 
 def _booked(fill: Fill, record: OrderRecord | None) -> BookedFill:
-    if record is None or record.order.request.instrument != fill.instrument:
+    if record is None:
         return BookedFill(fill=fill, slot=None, arrival_price=None, booked_ns=fill.ts_event_ns)
     return BookedFill(
         fill=fill,

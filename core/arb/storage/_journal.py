@@ -81,6 +81,10 @@ class JournalTransaction(JournalReader):
         """Put `new` in the place of `held`; return False, with nothing changed, when that is no longer stored."""
         return await _trading.swap_lease(self._transaction, held, new)
 
+    async def renew_lease(self, lease: Lease) -> bool:
+        """Store the new end of a lease; return False, with nothing changed, when it has another token by now."""
+        return await _trading.renew_lease(self._transaction, lease)
+
     async def add_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Store fills and return the new ones; a repeat is ignored.
 

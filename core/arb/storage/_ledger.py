@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from arb.api import Row, SqlValue, Transaction
 from arb.model import (
+    ZERO,
     ClientOrderId,
     ExchangeName,
     ExchangeOrderId,
@@ -43,6 +45,22 @@ async def fills(
     conditions.add("exchange = ?", exchange).add(_OF_HEDGE, hedge_id)
     sql = select_sql("fills", FILLS.columns, conditions, order_by="ts_event_ns, exchange, fill_id")
     return decode("fills", await transaction.query(sql, conditions.values), _fill)
+
+
+async def foreign_fills(transaction: Transaction, instrument: InstrumentId, since_ns: int) -> tuple[Fill, ...]:
+    """Return fills of an instrument, at or after a time, that belong to no own order; oldest first."""
+    conditions = Conditions().add("instrument = ?", instrument).add("ts_event_ns >= ?", since_ns)
+    sql = select_sql("fills", FILLS.columns, conditions)
+    sql += " AND client_order_id NOT IN (SELECT client_order_id FROM orders WHERE instrument = fills.instrument)"
+    sql += " ORDER BY ts_event_ns, fill_id"
+    return decode("fills", await transaction.query(sql, conditions.values), _fill)
+
+
+async def net_quantity(transaction: Transaction, instrument: InstrumentId) -> Decimal:
+    """Return the signed contracts that all stored fills of an instrument make."""
+    rows = await transaction.query("SELECT side, quantity FROM fills WHERE instrument = ?", (instrument,))
+    signed = decode("fills", rows, lambda row: decimal(row, "quantity") * Side(text(row, "side")).sign)
+    return sum(signed, ZERO)
 
 
 async def funding_payments(

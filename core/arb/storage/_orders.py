@@ -62,14 +62,14 @@ _COLUMNS: Final = (
     "mode",
     "rest_until_ns",
 )
-_PUT: Final = upsert_sql("orders", _COLUMNS, ("client_order_id",))
+_PUT: Final = upsert_sql("orders", _COLUMNS, ("client_order_id", "instrument"))
 _REACHABLE: Final = reachable((old, new) for (old, _), new in ORDER_TRANSITIONS.items())
 
 
 async def put_order(transaction: Transaction, record: OrderRecord) -> None:
     """Store an order or its new state."""
     order_id = record.order.request.client_order_id
-    stored = await order_by_id(transaction, order_id)
+    stored = await order_by_id(transaction, order_id, record.order.request.instrument)
     if stored is not None:
         _check_change(stored, record)
         # A report without the exchange's id does not make it unknown again.
@@ -80,9 +80,12 @@ async def put_order(transaction: Transaction, record: OrderRecord) -> None:
     await write_rows(transaction, _PUT, [_row(record)])
 
 
-async def order_by_id(transaction: Transaction, client_order_id: ClientOrderId) -> OrderRecord | None:
-    """Return one order or None."""
-    found = await _read(transaction, Conditions().add("client_order_id = ?", client_order_id))
+async def order_by_id(
+    transaction: Transaction, client_order_id: ClientOrderId, instrument: InstrumentId | None
+) -> OrderRecord | None:
+    """Return one order or None; the instrument tells orders apart that are not ours."""
+    wanted = Conditions().add("client_order_id = ?", client_order_id).add("instrument = ?", instrument)
+    found = await _read(transaction, wanted)
     return found[0] if found else None
 
 

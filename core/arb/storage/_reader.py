@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 
 from arb.api import Transaction
 from arb.model import (
@@ -68,10 +69,10 @@ class JournalReader:
         async with self._begin() as transaction:
             return await _orders.orders(transaction, hedge_id, statuses)
 
-    async def order(self, client_order_id: ClientOrderId) -> OrderRecord | None:
-        """Return one order, or None."""
+    async def order(self, client_order_id: ClientOrderId, instrument: InstrumentId | None = None) -> OrderRecord | None:
+        """Return one order, or None; the instrument tells orders apart that venues made themselves."""
         async with self._begin() as transaction:
-            return await _orders.order_by_id(transaction, client_order_id)
+            return await _orders.order_by_id(transaction, client_order_id, instrument)
 
     async def order_reports(self, client_order_id: ClientOrderId) -> tuple[OrderReport, ...]:
         """Return what was learnt about an order, oldest first."""
@@ -106,6 +107,16 @@ class JournalReader:
             return await _ledger.fills(
                 transaction, since_ns=since_ns, until_ns=until_ns, exchange=exchange, hedge_id=hedge_id
             )
+
+    async def foreign_fills(self, instrument: InstrumentId, since_ns: int) -> tuple[Fill, ...]:
+        """Return fills of an instrument, at or after a time, that belong to no own order; oldest first."""
+        async with self._begin() as transaction:
+            return await _ledger.foreign_fills(transaction, instrument, since_ns)
+
+    async def net_quantity(self, instrument: InstrumentId) -> Decimal:
+        """Return the signed contracts that all stored fills of an instrument make."""
+        async with self._begin() as transaction:
+            return await _ledger.net_quantity(transaction, instrument)
 
     async def funding_payments(
         self,

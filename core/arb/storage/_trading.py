@@ -39,7 +39,10 @@ _ADD_REPORT: Final = insert_sql("order_reports", _REPORT)
 _PUT_MARKOUT: Final = upsert_sql("markouts", _MARKOUT, ("client_order_id", "horizon_ns"))
 _PUT_DUST: Final = upsert_sql("dust", _DUST, ("hedge_id", "leg_index"))
 _FIRST_LEASE: Final = f"{insert_sql('leases', _LEASE)} ON CONFLICT (account) DO NOTHING"
-_SWAP_LEASE: Final = "UPDATE leases SET holder = ?, token = ?, expires_ns = ? WHERE account = ? AND token = ?"
+_SWAP_LEASE: Final = (
+    "UPDATE leases SET holder = ?, token = ?, expires_ns = ? WHERE account = ? AND token = ? AND expires_ns = ?"
+)
+_RENEW_LEASE: Final = "UPDATE leases SET expires_ns = ? WHERE account = ? AND token = ?"
 
 
 async def add_reports(transaction: Transaction, reports: Sequence[OrderReport]) -> None:
@@ -93,8 +96,13 @@ async def swap_lease(transaction: Transaction, held: Lease | None, new: Lease) -
     """Put `new` in the place of `held`; return False, with nothing changed, when that is no longer stored."""
     if held is None:
         return await transaction.execute(_FIRST_LEASE, (new.account, new.holder, new.token, new.expires_ns)) == 1
-    values = (new.holder, new.token, new.expires_ns, new.account, held.token)
+    values = (new.holder, new.token, new.expires_ns, new.account, held.token, held.expires_ns)
     return await transaction.execute(_SWAP_LEASE, values) == 1
+
+
+async def renew_lease(transaction: Transaction, lease: Lease) -> bool:
+    """Store the new end of a lease; return False, with nothing changed, when it has another token by now."""
+    return await transaction.execute(_RENEW_LEASE, (lease.expires_ns, lease.account, lease.token)) == 1
 
 
 def _report(row: Row) -> OrderReport:

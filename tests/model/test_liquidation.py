@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from arb.funding import liquidation_distance, liquidation_price
-from arb.model import PositionSide
+from arb.model import PositionSide, liquidation_distance, liquidation_price
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""How far a price may move before a leg is liquidated (handbook C7)."""
+"""How far a price may move before a position is liquidated, by our own formula (handbook C7)."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from arb.model import ZERO, PositionSide
+from ._account import PositionSide
+from ._money import ZERO
 
 
 def liquidation_price(
