@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ._catalog import Family, PluginRef, Status, disabled_names, installed_plugins
     from ._composition import Composition, Part, compose, load_into
-    from ._config import Config
+    from ._config import Config, ExecutionConfig
     from ._describe import effective, format_duration, settings_rows, settings_schema
     from ._isolation import ProbeResult, probe_plugins
     from ._lifecycle import MakeContext, OnFailure, open_family, opened
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Composition",
     "Config",
+    "ExecutionConfig",
     "Family",
     "LoadedPlugin",
     "MakeContext",
@@ -55,6 +56,7 @@ _HOMES: Final = MappingProxyType(
     {
         "Composition": "_composition",
         "Config": "_config",
+        "ExecutionConfig": "_config",
         "Family": "_catalog",
         "LoadedPlugin": "_loader",
         "MakeContext": "_lifecycle",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Annotated, Any, Final
+from decimal import Context, Decimal, localcontext
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
@@ -75,10 +75,19 @@ class RunConfig(Settings):
     )
     sample_every: PositiveDuration = Field(default=HOUR_NS, description="Time between two samples of equity.")
     max_price_age: PositiveDuration = Field(default=5 * SECOND_NS, description="Oldest price that may open risk.")
+    watch_every: PositiveDuration = Field(
+        default=10 * SECOND_NS, description="Time between two looks at the positions while a hedge is open."
+    )
     order_timeout: PositiveDuration = Field(
-        default=10 * SECOND_NS, ge=100 * MILLISECOND_NS, description="After this an order without answer is doubted."
+        default=3 * SECOND_NS, ge=100 * MILLISECOND_NS, description="After this an order without answer is doubted."
     )
     close_timeout: PositiveDuration = Field(default=10 * SECOND_NS, description="Longest wait for one plugin to close.")
+    halt_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the halts; FILE.halts beside the configuration when absent. A relative path starts at the "
+        "configuration's folder.",
+    )
     fx: Annotated[dict[str, Positive], AfterValidator(_rates)] = Field(
         default={"USD": Decimal(1)}, description="Assumed US dollars per unit of a currency that no exchange prices."
     )
@@ -95,11 +104,19 @@ class RunConfig(Settings):
 
 
 class RiskConfig(Settings):
-    """Limits that no strategy can exceed."""
+    """Limits that no strategy can exceed, and circuit breakers."""
 
     max_hedge_notional_usd: Positive = Field(default=Decimal(10_000), description="Largest leg of one hedge.")
+    max_instrument_notional_usd: Positive | None = Field(
+        default=None, description="Largest position in one instrument; `max_exchange_notional_usd` when absent."
+    )
     max_exchange_notional_usd: Positive = Field(
         default=Decimal(50_000), description="Largest sum of positions on one exchange."
+    )
+    max_pair_notional_usd: Positive | None = Field(
+        default=None,
+        description="Largest sum of both legs of all hedges between the same exchanges; "
+        "`max_total_notional_usd` when absent.",
     )
     max_total_notional_usd: Positive = Field(default=Decimal(100_000), description="Largest sum of all positions.")
     max_hedges: int = Field(default=10, ge=1, description="Most hedges open at once.")
@@ -107,8 +124,88 @@ class RiskConfig(Settings):
     min_liquidation_distance: Decimal = Field(
         default=Decimal("0.10"), gt=0, lt=1, description="Smallest fraction the price may be from liquidation."
     )
+    min_available_margin: Decimal = Field(
+        default=Decimal("0.10"),
+        ge=0,
+        lt=1,
+        description="Smallest share of an account's equity that is still available for orders after an entry.",
+    )
+    max_maintenance_ratio: Decimal = Field(
+        default=Decimal("0.50"), gt=0, lt=1, description="Largest maintenance margin over equity after an entry."
+    )
     max_mark_divergence_bps: Positive = Field(
-        default=Decimal(200), description="Largest gap between two venues' mark prices."
+        default=Decimal(200), description="Largest gap between two venues' mid prices, and their mark prices."
+    )
+    max_depeg_bps: Positive = Field(
+        default=Decimal(100), description="Largest gap between a quote currency and one US dollar."
+    )
+    max_account_age: PositiveDuration = Field(
+        default=10 * SECOND_NS, description="Oldest reading of an account that may open risk."
+    )
+    loss_window: PositiveDuration = Field(
+        default=DAY_NS, description="Time within which a fall of the total equity is a loss that halts everything."
+    )
+    max_loss_usd: Positive | None = Field(
+        default=None, description="Largest such fall in dollars; no bound in dollars when absent."
+    )
+    max_loss_fraction: Decimal = Field(
+        default=Decimal("0.10"), gt=0, lt=1, description="Largest such fall as a fraction of the highest equity."
+    )
+    order_window: PositiveDuration = Field(
+        default=10 * MINUTE_NS, description="Time within which the orders of one exchange are counted."
+    )
+    halt_after_rejects: int = Field(
+        default=5, ge=1, description="Refused orders within `order_window` that halt their exchange."
+    )
+    halt_after_doubts: int = Field(
+        default=3, ge=1, description="Orders in doubt within `order_window` that halt their exchange."
+    )
+    halt_after_slow_orders: int = Field(
+        default=5, ge=1, description="Slow orders within `order_window` that halt their exchange."
+    )
+    max_order_latency: PositiveDuration | None = Field(
+        default=None, description="Round trip beyond which an order is slow; half of `[run] order_timeout` when absent."
+    )
+
+    @property
+    def instrument_notional_usd(self) -> Decimal:
+        """Return the cap of one instrument."""
+        own = self.max_instrument_notional_usd
+        return self.max_exchange_notional_usd if own is None else own
+
+    @property
+    def pair_notional_usd(self) -> Decimal:
+        """Return the cap of one pair of exchanges."""
+        own = self.max_pair_notional_usd
+        return self.max_total_notional_usd if own is None else own
+
+
+class ExecutionConfig(Settings):
+    """How hedges are traded, and what that may cost before trading is halted."""
+
+    entry_mode: Literal["market", "post_only", "limit_then_market", "aggressive"] = Field(
+        default="market", description="How entries are filled: every mode has a worst price."
+    )
+    leg_order: Literal["together", "pilot_first"] = Field(
+        default="together",
+        description="Whether the legs leave together, or the one less likely to fill first and the others after it.",
+    )
+    rest: PositiveDuration = Field(default=30 * SECOND_NS, description="How long an order of an entry rests.")
+    max_naked_seconds: Positive = Field(
+        default=Decimal(15), description="A whole leg may stand alone this long, half of one twice as long; then: halt."
+    )
+    max_attempts: int = Field(default=6, ge=1, description="Orders of one leg and purpose before a person is asked.")
+    max_band_bps: Positive = Field(default=Decimal(300), description="Widest band around the mid price of any order.")
+    retry_delay: PositiveDuration = Field(default=SECOND_NS, description="Time between two attempts.")
+    max_churn: int = Field(
+        default=3, ge=1, description="Entries of one pair taken back within `churn_window` before it is refused."
+    )
+    churn_window: PositiveDuration = Field(default=HOUR_NS, description="Over which such entries are counted.")
+    max_dust_usd: Positive = Field(
+        default=Decimal(50), description="Largest rest that is declared as dust; more of it is shown to a person."
+    )
+    stress_depth: Decimal = Field(
+        default=Decimal("0.5"), gt=0, le=1, description="Part of today's depth that the exit counts on."
     )
 
 
@@ -163,6 +260,7 @@ class Config(Settings):
 
     run: RunConfig = RunConfig()
     risk: RiskConfig = RiskConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     storages: dict[Name, PluginUse] = Field(description="Databases; the journal is the one named `main`.")
     cache_tiers: CacheTiers = CacheTiers()
     price_sources: PriceSources = PriceSources()
@@ -197,6 +295,9 @@ def contradictions(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
             if name not in ordered.order:
                 yield (family, name), f"is not in the order of [{family}]: add it there or remove the table"
     yield from _limits(config.risk)
+    if config.execution.entry_mode != "market" and config.execution.leg_order == "together":
+        yield ("execution", "leg_order"), f'entries that rest ({config.execution.entry_mode}) need "pilot_first"'
+    yield from _breakers(config)
     for name, use in config.exchanges.items():
         if use.leverage is not None and use.leverage > config.risk.max_leverage:
             yield (
@@ -209,8 +310,36 @@ def contradictions(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _limits(risk: RiskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
-    ascending = ("max_hedge_notional_usd", "max_exchange_notional_usd", "max_total_notional_usd")
-    for smaller, larger in ((0, 1), (1, 2), (0, 2)):
-        low, high = getattr(risk, ascending[smaller]), getattr(risk, ascending[larger])
-        if low > high:
-            yield ("risk", ascending[smaller]), f"{low} is more than {ascending[larger]} {high}"
+    hedge, instrument, exchange, pair, total = (
+        f"max_{what}_notional_usd" for what in ("hedge", "instrument", "exchange", "pair", "total")
+    )
+    nested = (
+        (hedge, instrument),
+        (hedge, exchange),
+        (instrument, exchange),
+        (hedge, pair),
+        (hedge, total),
+        (exchange, total),
+        (pair, total),
+    )
+    for smaller, larger in nested:
+        low, high = getattr(risk, smaller), getattr(risk, larger)
+        if low is not None and high is not None and low > high:
+            yield ("risk", smaller), f"{low} is more than {larger} {high}"
+    with localcontext(Context(traps=[])):  # what is out of range is told by another check
+        is_unreachable = risk.min_liquidation_distance * risk.max_leverage >= 1
+    if is_unreachable:
+        yield (
+            ("risk", "min_liquidation_distance"),
+            f"{risk.min_liquidation_distance} cannot be kept at max_leverage {risk.max_leverage}: an account that is "
+            "levered so far is liquidated by a smaller move",
+        )
+
+
+def _breakers(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    slow_ns = config.risk.max_order_latency
+    if slow_ns is not None and slow_ns > config.run.order_timeout:
+        yield (
+            ("risk", "max_order_latency"),
+            "is more than [run] order_timeout: an order without an answer by then is in doubt, never slow",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,13 @@ _YAML_SUFFIXES: Final = (".yaml", ".yml")
 _LARGEST: Final = 1 << 20
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path, *, only: Collection[str] | None = None) -> Config:
     """Read and check a file.
+
+    Args:
+        path: The file, TOML or YAML by its suffix.
+        only: The tables that are looked at, each by itself, for commands that must work whatever the
+            others say; None for all.
 
     Raises:
         ConfigError: its text has one line for each problem, with file, table and key.
@@ -32,8 +37,13 @@ def read_config(path: Path) -> Config:
         # Imported here: a TOML file needs no YAML.
         from ._yaml import parse_yaml
 
-        return parse_config(parse_yaml(text, str(path)), str(path))
-    return parse_config(_parse_toml(text, str(path)), str(path))
+        document = parse_yaml(text, str(path))
+    else:
+        document = _parse_toml(text, str(path))
+    if only is None:
+        return parse_config(document, str(path))
+    part = {name: table for name, table in document.items() if name in only}
+    return _parsed(part, str(path), lambda _config: ())
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:
@@ -42,6 +52,12 @@ def parse_config(document: Mapping[str, Any], source: str) -> Config:
     Raises:
         ConfigError: its text has one line for each problem.
     """
+    return _parsed(document, source, contradictions)
+
+
+def _parsed(
+    document: Mapping[str, Any], source: str, compared: Callable[[Config], Iterable[tuple[Location, str]]]
+) -> Config:
     config: Config | None = None
     found: list[tuple[Location, str]] = []
     try:
@@ -51,7 +67,7 @@ def parse_config(document: Mapping[str, Any], source: str) -> Config:
         found += _contradictions_elsewhere(document, {location[0] for location, _ in found if location})
     else:
         found += [(where, OUT_OF_RANGE) for where in extremes(config)]
-        found += contradictions(config)
+        found += compared(config)
     found += _unknown_exchanges(document)
     if found or config is None:
         raise ConfigError("\n".join(line(source, location, message) for location, message in found))

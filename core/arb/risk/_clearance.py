@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Final
 
 from arb.model import HedgePlan, OrderRequest
 
 GATE: Final = object()
-"""Known to this package alone."""
+"""Known to this package alone. What it admits does not keep it, so that no copy can pass it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class ApprovedPlan:
     """
 
     plan: HedgePlan
-    gate: object
+    gate: InitVar[object]
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, gate: object) -> None:
         """Refuse an approval that the gate did not give."""
-        if self.gate is not GATE:
+        if gate is not GATE:
             raise TypeError("only RiskManager approves plans")
 
 
@@ -37,9 +37,9 @@ class ClearedOrder:
     """
 
     request: OrderRequest
-    gate: object
+    gate: InitVar[object]
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, gate: object) -> None:
         """Refuse a clearance that the gate did not give."""
-        if self.gate is not GATE:
+        if gate is not GATE:
             raise TypeError("only RiskManager clears orders")

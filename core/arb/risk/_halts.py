@@ -29,6 +29,7 @@ class Halt:
 
     Attributes:
         scope: The exchange by its name in the configuration, or EVERYTHING.
+        subject: The hedge it is about, by its id; empty where it is about none.
         raised_by: A person, or the part of arb that raised it.
         lifted_by: The person who resumed; empty while the halt stands.
     """
@@ -38,6 +39,7 @@ class Halt:
     reason: str
     raised_ns: int
     raised_by: str
+    subject: str = ""
     lifted_ns: int | None = None
     lifted_by: str = ""
     lifted_reason: str = ""
@@ -69,6 +71,14 @@ class Halts:
         """Return the halt that forbids opening risk on an exchange, or None."""
         return next((halt for halt in self.active() if halt.scope in (EVERYTHING, exchange)), None)
 
+    def holds(self, subject: str) -> bool:
+        """Whether a halt about `subject` stands, or one of everything that is about nothing else."""
+        return any(halt.subject == subject or (halt.scope == EVERYTHING and not halt.subject) for halt in self.active())
+
+    def lifted_ns(self, subject: str) -> int:
+        """Return when a person last lifted a halt about `subject`; 0 when nobody did."""
+        return max((halt.lifted_ns or 0 for halt in self.history() if halt.subject == subject), default=0)
+
     def history(self) -> tuple[Halt, ...]:
         """Return every halt there was, oldest first; one that stands for a file that cannot be read."""
         try:
@@ -81,27 +91,35 @@ class Halts:
             return (self._unreadable(error),)
         return self._known
 
-    def halt(self, scope: str, reason: str, *, by: str) -> Halt:
-        """Raise a halt and return it as it is stored; one of the same scope and reason that stands is kept.
+    def halt(self, scope: str, reason: str, *, by: str, subject: str = "") -> Halt:
+        """Raise a halt and return it as it is stored; one of the same scope, subject and reason that stands is kept.
+
+        Halts that could not be stored before are stored with it.
 
         Raises:
             StorageError: it could not be stored. It stands for this process all the same.
         """
-        for known in self.active():
-            if (known.scope, known.reason) == (scope, reason):
-                return known
-        new = Halt(halt_id=0, scope=scope, reason=reason, raised_ns=self._clock.now_ns(), raised_by=by)
+
+        def same(halt: Halt) -> bool:
+            return halt.is_active and _what(halt) == (scope, subject, reason)
+
+        stored = next(filter(same, self.history()), None)
+        if stored is not None:
+            return stored
+        if not any(map(same, self._unwritten)):
+            now_ns = self._clock.now_ns()
+            new = Halt(halt_id=0, scope=scope, reason=reason, raised_ns=now_ns, raised_by=by, subject=subject)
+            self._unwritten = (*self._unwritten, new)
         try:
             with self._store.changing():
-                halts = _parsed(self._store.read())
-                new = replace(new, halt_id=len(halts) + 1)
-                self._store.write(_text((*halts, new)))
+                halts = self._stored_and_unwritten()
+                self._store.write(_text(halts))
         except (OSError, ValueError) as error:
-            self._unwritten = (*self._unwritten, new)
             raise StorageError(f"{self._store}: the halt could not be stored ({error}): {reason}") from error
         finally:
             self._version = None
-        return new
+        self._unwritten = ()
+        return next(filter(same, halts))
 
     def lift(self, *, by: str, reason: str, halt_ids: Sequence[int] | None = None) -> tuple[Halt, ...]:
         """Lift the halts named, or all; return those that were lifted.
@@ -115,24 +133,40 @@ class Halts:
         lifted: list[Halt] = []
         try:
             with self._store.changing():
-                halts = list(_parsed(self._store.read()))
+                halts = self._stored_and_unwritten()
                 for index, halt in enumerate(halts):
                     if halt.is_active and (halt_ids is None or halt.halt_id in halt_ids):
                         now_ns = self._clock.now_ns()
                         halts[index] = replace(halt, lifted_ns=now_ns, lifted_by=by, lifted_reason=reason)
                         lifted.append(halts[index])
-                self._store.write(_text(halts))
+                if lifted or self._unwritten:
+                    self._store.write(_text(halts))
         except (OSError, ValueError) as error:
             raise StorageError(f"{self._store}: nothing was lifted: {error}") from error
         finally:
             self._version = None
+        self._unwritten = ()
         return tuple(lifted)
+
+    def _stored_and_unwritten(self) -> list[Halt]:
+        """Return what the store is to hold: what it holds, and what it could not be given so far."""
+        halts = list(_parsed(self._store.read()))
+        for halt in self._unwritten:
+            # Another process may have raised the same meanwhile.
+            if not any(known.is_active and _what(known) == _what(halt) for known in halts):
+                halts.append(replace(halt, halt_id=max((known.halt_id for known in halts), default=0) + 1))
+        return halts
 
     def _unreadable(self, error: Exception) -> Halt:
         reason = f"{self._store} cannot be read ({error}), so nobody knows what is halted; mend or remove it"
         return Halt(
             halt_id=0, scope=EVERYTHING, reason=reason, raised_ns=self._clock.now_ns(), raised_by="arb: fail closed"
         )
+
+
+def _what(halt: Halt) -> tuple[str, str, str]:
+    """Return what makes a halt another one."""
+    return halt.scope, halt.subject, halt.reason
 
 
 def _text(halts: Sequence[Halt]) -> str:
@@ -147,7 +181,10 @@ def _parsed(text: str | None) -> tuple[Halt, ...]:
     """
     if text is None:
         return ()
-    content: Any = json.loads(text)
+    try:
+        content: Any = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT or not isinstance(content.get("halts"), list):
         raise ValueError("it is not a file of halts of this version")
     return tuple(_halt(row) for row in content["halts"])
@@ -160,6 +197,7 @@ def _halt(row: object) -> Halt:
         "reason": (str,),
         "raised_ns": (int,),
         "raised_by": (str,),
+        "subject": (str,),
         "lifted_ns": (int, type(None)),
         "lifted_by": (str,),
         "lifted_reason": (str,),
@@ -167,7 +205,7 @@ def _halt(row: object) -> Halt:
     if not isinstance(row, dict) or set(row) != set(kinds):
         raise ValueError("a halt has other fields than expected")
     for name, kind in kinds.items():
-        if not isinstance(row[name], kind):
+        if type(row[name]) not in kind:  # True is no number of a halt
             raise ValueError(f"{name} of a halt is {row[name]!r}")
     if row["lifted_ns"] is not None and not row["lifted_by"].strip():
         raise ValueError("a halt was lifted by nobody")

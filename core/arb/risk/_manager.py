@@ -1,46 +1,84 @@
-"""The gate in front of every hedge that opens risk."""
+"""The gate in front of everything that opens risk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
-from arb.api import ArbError, Halted, OrderIntent, Veto
+from arb.api import ArbError, Clock, Halted, OrderIntent, Veto
 from arb.model import (
-    BPS,
     ZERO,
     ExchangeName,
-    Fresh,
     Hedge,
     HedgePlan,
+    HedgeStatus,
+    Instrument,
+    InstrumentId,
     InstrumentStatus,
     OrderRequest,
-    PositionSide,
     exchange_of,
 )
 
 from ._clearance import GATE, ApprovedPlan, ClearedOrder
+from ._exposure import PlannedSize, exposure, notional_refusals
 from ._halts import Halts
-from ._limits import AccountRisk, PricedLeg, Refusal, RefusalCode, RiskLimits
+from ._inputs import AccountRisk, PricedLeg
+from ._legs import divergence_refusals, leg_refusals, shape_refusals, sized
+from ._limits import Refusal, RefusalCode, RiskLimits
+from ._margin import margin_refusals
+
+ORDER_TOLERANCE: Final = Decimal("0.05")
+"""By how much an order may exceed the cap of a leg. The cap is compared with the mid price when a plan
+is approved; an order is compared at its worst price, a band away from a mid that has moved since."""
 
 
 class RiskRefused(ArbError):
-    """An order that opens risk may not be sent now; what it says is for people."""
+    """An order that opens risk may not be sent now.
+
+    Attributes:
+        refusal: The limit it breaks.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 class RiskManager:
     """The gate: plans are compared with the limits, and each order is cleared when it is about to leave."""
 
-    def __init__(self, limits: RiskLimits, *, halts: Halts, veto: Callable[[OrderIntent], Veto | None]) -> None:
+    def __init__(
+        self,
+        limits: RiskLimits,
+        *,
+        halts: Halts,
+        veto: Callable[[OrderIntent], Veto | None],
+        clock: Clock,
+        instruments: Mapping[InstrumentId, Instrument],
+    ) -> None:
+        """Guard one run.
+
+        Args:
+            limits: The owner's.
+            halts: Asked before every plan and every order.
+            veto: Asks every plugin before an order that opens risk.
+            clock: Tells how old a reading is.
+            instruments: What is listed, kept up to date by its owner.
+        """
         self._limits = limits
         self._halts = halts
         self._veto = veto
+        self._clock = clock
+        self._instruments = instruments
 
     def clear_opening(self, request: OrderRequest, hedge: Hedge, *, notional_usd: Decimal | None) -> ClearedOrder:
         """Clear an order that makes a leg larger, at the moment it is about to be sent.
 
+        Nothing else may be under way on the leg: what an unresolved order may fill is not counted here.
+
         Args:
-            request: The order.
+            request: The order; one that only reduces is cleared as by :meth:`clear_closing`.
             hedge: What it belongs to, with everything filled so far.
             notional_usd: At the order's worst price; None while its currency has no known value.
 
@@ -48,14 +86,14 @@ class RiskManager:
             Halted: a halt stands.
             RiskRefused: a limit, or a plugin's veto.
         """
+        if request.reduce_only:
+            return self.clear_closing(request)
         halt = self._halts.blocking(exchange_of(request.instrument))
         if halt is not None:
             raise Halted(f"{request.instrument}: {halt}")
-        if notional_usd is None:
-            raise RiskRefused(f"{request.instrument}: the value of its quote currency in dollars is not known")
-        veto = self._veto(OrderIntent(order=request, hedge=hedge, notional_usd=notional_usd))
-        if veto is not None:
-            raise RiskRefused(f"{request.instrument}: vetoed, {veto.reason}")
+        refusal = next(self._order_refusals(request, hedge, notional_usd), None)
+        if refusal is not None:
+            raise RiskRefused(refusal)
         return ClearedOrder(request, GATE)
 
     @staticmethod
@@ -75,116 +113,86 @@ class RiskManager:
         legs: Sequence[PricedLeg],
         accounts: Mapping[ExchangeName, AccountRisk],
         *,
-        open_hedges: int,
+        hedges: Sequence[Hedge],
     ) -> ApprovedPlan | tuple[Refusal, ...]:
         """Return the approval, or every limit the plan breaks.
 
-        `legs` are the plan's, in order; `accounts` holds every exchange that is configured.
+        Args:
+            plan: What a strategy wants.
+            legs: The plan's, in its order.
+            accounts: Of every exchange that is configured.
+            hedges: Every hedge that is not closed.
         """
-        refusals = tuple(self._refusals(plan, legs, accounts, open_hedges))
+        refusals = tuple(self._plan_refusals(plan, legs, accounts, hedges))
         return refusals or ApprovedPlan(plan, GATE)
 
-    def _refusals(
+    def _plan_refusals(
         self,
         plan: HedgePlan,
         legs: Sequence[PricedLeg],
         accounts: Mapping[ExchangeName, AccountRisk],
-        open_hedges: int,
+        hedges: Sequence[Hedge],
     ) -> Iterator[Refusal]:
-        if open_hedges >= self._limits.max_hedges:
-            yield _broken(RefusalCode.HEDGE_COUNT, plan.base, Decimal(open_hedges), Decimal(self._limits.max_hedges))
-        if not _is_sized(legs):
-            yield Refusal(code=RefusalCode.NOT_NEUTRAL, subject=plan.base)
-            return  # nothing can be computed of legs that are missing or without a size
-        yield from _neutrality(plan, legs)
-        prices = [leg.mid_usd for leg in legs]
-        for leg in legs:
-            if leg.instrument.status is not InstrumentStatus.TRADING:
-                yield Refusal(code=RefusalCode.NOT_TRADING, subject=leg.instrument.id)
-            if not isinstance(leg.mid_usd, Fresh):
-                yield Refusal(code=RefusalCode.PRICE_UNKNOWN, subject=leg.instrument.id)
-        known = [price.value for price in prices if isinstance(price, Fresh)]
-        if len(known) < len(legs):
-            return  # without prices no notional can be computed, and the plan is refused already
-        yield from self._divergence(plan, legs, known)
-        yield from self._notionals(plan, legs, known, accounts)
+        limits, now_ns = self._limits, self._clock.now_ns()
+        for exchange in sorted({exchange_of(leg.instrument) for leg in plan.legs}):
+            halt = self._halts.blocking(exchange)
+            if halt is not None:
+                yield Refusal(code=RefusalCode.HALTED, subject=exchange, note=str(halt))
+        if len(hedges) >= limits.max_hedges:
+            count, most = Decimal(len(hedges)), Decimal(limits.max_hedges)
+            yield Refusal(code=RefusalCode.HEDGE_COUNT, subject=plan.base, value=count, limit=most)
+        shape = list(shape_refusals(plan, legs))
+        yield from shape
+        if any(refusal.value is None for refusal in shape):
+            return  # nothing can be computed of legs that are not the plan's
+        oldest_ns = now_ns - limits.max_price_age_ns
+        yield from leg_refusals(legs, limits, oldest_ns)
+        planned = sized(legs, oldest_ns)
+        if len(planned) < len(legs):
+            return  # without prices nothing has a size, and the plan is refused already
+        yield from divergence_refusals(plan, planned, limits)
+        unknown = list(_unknown_accounts(planned, accounts))
+        yield from unknown
+        if unknown:
+            return  # neither a sum nor a margin can be computed
+        found = exposure(planned, accounts, hedges)
+        yield from notional_refusals(planned, found, limits)
+        for exchange in sorted({one.exchange for one in planned}):
+            own = [one for one in planned if one.exchange == exchange]
+            awaited = found.awaited.get(exchange, ZERO)
+            yield from margin_refusals(own, accounts[exchange], awaited, limits, now_ns - limits.max_account_age_ns)
 
-    def _divergence(self, plan: HedgePlan, legs: Sequence[PricedLeg], prices: Sequence[Decimal]) -> Iterator[Refusal]:
-        per_base = [price / leg.instrument.multiplier for leg, price in zip(legs, prices, strict=True)]
-        gap_bps = (max(per_base) / min(per_base) - 1) / BPS
-        if gap_bps > self._limits.max_mark_divergence_bps:
-            yield _broken(RefusalCode.PRICE_DIVERGENCE, plan.base, gap_bps, self._limits.max_mark_divergence_bps)
-
-    def _notionals(
-        self,
-        plan: HedgePlan,
-        legs: Sequence[PricedLeg],
-        prices: Sequence[Decimal],
-        accounts: Mapping[ExchangeName, AccountRisk],
-    ) -> Iterator[Refusal]:
-        limits = self._limits
-        added: dict[ExchangeName, Decimal] = {}
-        for leg, price in zip(legs, prices, strict=True):
-            notional = leg.quantity * price
-            if notional > limits.max_hedge_notional_usd:
-                yield _broken(RefusalCode.HEDGE_NOTIONAL, leg.instrument.id, notional, limits.max_hedge_notional_usd)
-            exchange = leg.instrument.exchange
-            added[exchange] = added.get(exchange, ZERO) + notional
-        carried = [
-            account.gross_notional_usd for account in accounts.values() if account.gross_notional_usd is not None
-        ]
-        for account in accounts.values():
-            if account.gross_notional_usd is None and account.exchange not in added:
-                # What it carries belongs to the total: not known is not nothing.
-                yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=account.exchange)
-        total = sum(carried, ZERO) + sum(added.values(), ZERO)
-        if total > limits.max_total_notional_usd:
-            yield _broken(RefusalCode.TOTAL_NOTIONAL, plan.base, total, limits.max_total_notional_usd)
-        for exchange, notional in added.items():
-            rate = max(
-                leg.instrument.margin_tier(notional).maintenance_rate
-                for leg in legs
-                if leg.instrument.exchange == exchange
-            )
-            yield from self._account(accounts[exchange], notional, rate)
-
-    def _account(self, account: AccountRisk, added: Decimal, maintenance_rate: Decimal) -> Iterator[Refusal]:
-        limits, exchange = self._limits, account.exchange
-        if account.gross_notional_usd is None:
-            yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=exchange)
+    def _order_refusals(self, request: OrderRequest, hedge: Hedge, notional_usd: Decimal | None) -> Iterator[Refusal]:
+        subject, limits = request.instrument, self._limits
+        listed = self._instruments.get(subject)
+        if listed is None or listed.status is not InstrumentStatus.TRADING:
+            note = "it is not listed" if listed is None else str(listed.status)
+            yield Refusal(code=RefusalCode.NOT_TRADING, subject=subject, note=note)
+        legs = [leg for leg in hedge.legs if leg.instrument == subject and leg.entry_side is request.side]
+        if hedge.status is not HedgeStatus.OPENING or len(legs) != 1:
+            note = f"{request.side} for hedge {hedge.id}, which is {hedge.status}"
+            yield Refusal(code=RefusalCode.NOT_ITS_LEG, subject=subject, note=note)
             return
-        gross = account.gross_notional_usd + added
-        if gross > limits.max_exchange_notional_usd:
-            yield _broken(RefusalCode.EXCHANGE_NOTIONAL, exchange, gross, limits.max_exchange_notional_usd)
-        if not isinstance(account.equity_usd, Fresh):
-            yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=exchange)
+        filled, target = legs[0].entry_quantity + request.quantity, legs[0].target_quantity
+        if filled > target:
+            yield Refusal(code=RefusalCode.LEG_TARGET, subject=subject, value=filled, limit=target)
+        if notional_usd is None or not notional_usd.is_finite() or notional_usd <= 0:
+            yield Refusal(code=RefusalCode.QUOTE_UNKNOWN, subject=subject)
             return
-        equity = account.equity_usd.value
-        if gross > equity * limits.max_leverage:
-            leverage = gross / equity if equity > 0 else Decimal("Infinity")
-            yield _broken(RefusalCode.LEVERAGE, exchange, leverage, limits.max_leverage)
-        # As if all positions lost together: the distance of one cross short of the gross size
-        # (handbook C7), the smaller of the two sides.
-        distance = (equity - maintenance_rate * gross) / (gross * (1 + maintenance_rate))
-        if distance < limits.min_liquidation_distance:
-            yield _broken(RefusalCode.LIQUIDATION_DISTANCE, exchange, distance, limits.min_liquidation_distance)
+        # The whole leg at the order's price: a leg is not made larger by being sent in pieces.
+        size, limit = notional_usd * filled / request.quantity, limits.max_hedge_notional_usd * (1 + ORDER_TOLERANCE)
+        if size > limit:
+            yield Refusal(code=RefusalCode.HEDGE_NOTIONAL, subject=subject, value=size, limit=limit)
+        # Last, and only where nothing else refuses: a plugin is asked about orders that would be sent.
+        veto = self._veto(OrderIntent(order=request, hedge=hedge, notional_usd=notional_usd))
+        if veto is not None:
+            yield Refusal(code=RefusalCode.VETOED, subject=subject, note=veto.reason)
 
 
-def _is_sized(legs: Sequence[PricedLeg]) -> bool:
-    return len(legs) > 1 and all(leg.quantity.is_finite() and leg.quantity > 0 for leg in legs)
-
-
-def _neutrality(plan: HedgePlan, legs: Sequence[PricedLeg]) -> Iterator[Refusal]:
-    sides = {leg.side for leg in plan.legs}
-    if sides != {PositionSide.LONG, PositionSide.SHORT}:
-        yield Refusal(code=RefusalCode.NOT_NEUTRAL, subject=plan.base)
-        return
-    imbalance = abs(sum((leg.base_quantity for leg in legs), ZERO))
-    # Half of the coarsest step: what no order on any leg could make smaller (handbook C6).
-    tolerance = max(leg.instrument.lot_size * leg.instrument.multiplier for leg in legs) / 2
-    if imbalance > tolerance:
-        yield _broken(RefusalCode.NOT_NEUTRAL, plan.base, imbalance, tolerance)
-
-
-def _broken(code: RefusalCode, subject: str, value: Decimal, limit: Decimal) -> Refusal:
-    return Refusal(code=code, subject=subject, value=value, limit=limit)
+def _unknown_accounts(
+    planned: Sequence[PlannedSize], accounts: Mapping[ExchangeName, AccountRisk]
+) -> Iterator[Refusal]:
+    """Yield each account of which nobody knows what it carries: that belongs to the total, and is not nothing."""
+    unknown = {name for name, account in accounts.items() if account.gross_notional_usd is None}
+    for exchange in sorted(unknown | {one.exchange for one in planned if one.exchange not in accounts}):
+        yield Refusal(code=RefusalCode.EQUITY_UNKNOWN, subject=exchange)
