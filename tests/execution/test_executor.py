@@ -2,210 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
-from arb.api import CachedBook, Dialect, Exchange, OrderIntent, Storage, Transaction, Veto
-from arb.execution import (
-    AccountSync,
-    AtomicMultiOrderExecutor,
-    ExecutionServices,
-    LeverageKeeper,
-    Recorder,
-    RepairPolicy,
-)
-from arb.marketdata import PriceProvider
+from arb.api import ArbError, ExchangeTraits, Veto
+from arb.execution import ExecutionPolicy
 from arb.model import (
     DAY_NS,
+    HOUR_NS,
     SECOND_NS,
-    CloseHedge,
-    Event,
     EventKind,
-    ExchangeName,
     FillId,
-    Fresh,
-    Hedge,
-    HedgePlan,
+    HedgeId,
     HedgeStatus,
-    InstrumentId,
-    LegPlan,
-    OrderBook,
+    OrderPurpose,
     OrderStatus,
-    PositionSide,
-    Severity,
 )
-from arb.risk import AccountRisk, ApprovedPlan, PricedLeg, RiskLimits, RiskManager
-from arb.simulation._clock import VirtualClock
-from arb.simulation._loop import run_virtual
-from arb.storage import Journal
-from arb.testing import START_NS, FakeIds, Fault, MemoryExchange
-from arb.testing._fakes_storage import MemoryStorage
+from arb.risk import EVERYTHING, Refusal, RefusalCode
+from arb.testing import START_NS, Fault
+
+if TYPE_CHECKING:
+    from tests.execution.conftest import Desk, OnDesk
 
 FLAT = (Decimal(0), Decimal(0))
-HUGE = Decimal(10**9)
-OPEN_LIMITS = RiskLimits(
-    max_hedge_notional_usd=HUGE,
-    max_exchange_notional_usd=HUGE,
-    max_total_notional_usd=HUGE,
-    max_hedges=100,
-    max_leverage=HUGE,
-    min_liquidation_distance=Decimal("0.0001"),
-    max_mark_divergence_bps=Decimal(1000),
-)
+BOTH = (Decimal("0.1"), Decimal("-0.1"))
+SLOW_READS = ExchangeTraits(read_after_write_ns=3 * SECOND_NS, order_validity_ns=0)
 
 
-class BookSource:
-    """Reads every book from the exchange."""
-
-    async def fetch_order_book(self, exchange: Exchange, instrument: InstrumentId, depth: int) -> OrderBook:
-        return await exchange.market.fetch_order_book(instrument, depth)
-
-
-class DictTier:
-    """Keeps every book."""
-
-    def __init__(self) -> None:
-        self._books: dict[InstrumentId, CachedBook] = {}
-
-    def peek(self, instrument: InstrumentId) -> CachedBook | None:
-        return self._books.get(instrument)
-
-    async def get(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, CachedBook]:
-        return {one: self._books[one] for one in instruments if one in self._books}
-
-    async def put(self, books: Mapping[InstrumentId, CachedBook]) -> None:
-        self._books.update(books)
-
-    async def drop(self, instruments: Sequence[InstrumentId]) -> None:
-        for one in instruments:
-            self._books.pop(one, None)
+def refusals(d: Desk) -> tuple[Refusal, ...]:
+    decided = d.decided()
+    assert isinstance(decided, tuple)
+    return decided
 
 
-@dataclass
-class Desk:
-    """Two exchanges and the executor between them."""
-
-    left: MemoryExchange
-    right: MemoryExchange
-    journal: Journal
-    events: list[Event]
-    vetoes: list[Veto]
-    executor: AtomicMultiOrderExecutor
-    services: ExecutionServices
-
-    async def open(self, quantity: str = "0.1") -> Hedge | None:
-        return await self.executor.open(self.approved(quantity), strategy="test")
-
-    async def close(self, hedge: Hedge) -> Hedge:
-        return await self.executor.close(
-            CloseHedge(hedge_id=hedge.id, max_slippage_bps=Decimal(20), reason="the test is over")
-        )
-
-    def approved(self, quantity: str) -> ApprovedPlan:
-        ids = (self.left.id_of("BTC"), self.right.id_of("BTC"))
-        size = Decimal(quantity)
-        plan = HedgePlan(
-            base="BTC",
-            legs=(
-                LegPlan(instrument=ids[0], side=PositionSide.LONG, quantity=size),
-                LegPlan(instrument=ids[1], side=PositionSide.SHORT, quantity=size),
-            ),
-            max_slippage_bps=Decimal(20),
-            reason="test",
-        )
-        priced = [
-            PricedLeg(
-                instrument=self.services.instruments[one],
-                base_quantity=size * sign,
-                quantity=size,
-                mid_usd=Fresh(Decimal(50_000), "test", 0),
-            )
-            for one, sign in zip(ids, (1, -1), strict=True)
-        ]
-        accounts = {
-            name: AccountRisk(
-                exchange=name, equity_usd=Fresh(Decimal(100_000), "test", 0), gross_notional_usd=Decimal(0)
-            )
-            for name in (self.left.name, self.right.name)
-        }
-        approved = RiskManager(OPEN_LIMITS).approve(plan, priced, accounts, open_hedges=0)
-        assert isinstance(approved, ApprovedPlan)
-        return approved
-
-    async def held(self) -> tuple[Decimal, Decimal]:
-        """What the venues say we hold."""
-        found = []
-        for exchange in (self.left, self.right):
-            assert exchange.trading is not None
-            found.append(sum((one.quantity for one in await exchange.trading.fetch_positions()), Decimal(0)))
-        return found[0], found[1]
-
-    def kinds(self) -> list[EventKind]:
-        return [event.kind for event in self.events]
-
-    def orders_sent(self) -> int:
-        return self.left.faults.calls["send_order"] + self.right.faults.calls["send_order"]
-
-
-async def desk(*, read_after_write_ns: int = 0) -> Desk:
-    clock = VirtualClock.of_running_loop()
-    left, right = (MemoryExchange(name, clock=clock) for name in ("left", "right"))
-    for one in (left, right):
-        one.traits = replace(one.traits, read_after_write_ns=read_after_write_ns)
-    return await desk_over(left, right, MemoryStorage())
-
-
-async def desk_over(left: MemoryExchange, right: MemoryExchange, storage: Storage) -> Desk:
-    """Start anew over venues and a storage that may have a past."""
-    clock = VirtualClock.of_running_loop()
-    exchanges: dict[ExchangeName, Exchange] = {left.name: left, right.name: right}
-    journal = await Journal.open(storage)
-    events: list[Event] = []
-    vetoes: list[Veto] = []
-
-    def veto(intent: OrderIntent) -> Veto | None:
-        return vetoes[0] if vetoes else None
-
-    recorder = Recorder(journal, clock, events.append)
-    sync = AccountSync(exchanges, recorder, clock, timeout_ns=60 * SECOND_NS)
-    await sync.start(clock.now_ns())
-    instruments = {one.id: one for exchange in (left, right) for one in await exchange.market.fetch_instruments()}
-    services = ExecutionServices(
-        exchanges=exchanges,
-        instruments=instruments,
-        prices=PriceProvider(clock, exchanges, {"dict": DictTier()}, {"books": BookSource()}),
-        recorder=recorder,
-        sync=sync,
-        leverage=LeverageKeeper(exchanges, {}, clock, timeout_ns=10 * SECOND_NS),
-        clock=clock,
-        ids=FakeIds(str(len(await journal.hedges()))),
-        veto=veto,
-        usd_rate=lambda currency: Decimal(1),
-        max_price_age_ns=5 * SECOND_NS,
-        order_timeout_ns=10 * SECOND_NS,
-        repair=RepairPolicy(),
-    )
-    return Desk(left, right, journal, events, vetoes, AtomicMultiOrderExecutor(services), services)
-
-
-def on_desk(test: Callable[[Desk], Awaitable[None]], *, read_after_write_ns: int = 0) -> None:
-    async def main() -> None:
-        await test(await desk(read_after_write_ns=read_after_write_ns))
-
-    run_virtual(main(), start_ns=START_NS)
-
-
-def test_both_legs_open_and_close_and_the_journal_says_so() -> None:
+def test_both_legs_open_and_close_and_the_journal_says_so(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         hedge = await d.open()
-        assert hedge is not None
         assert hedge.status is HedgeStatus.OPEN
-        assert await d.held() == (Decimal("0.1"), Decimal("-0.1"))
-        assert await d.journal.hedge(hedge.id) == hedge
+        assert await d.held() == BOTH
+        assert await d.stored(hedge) == hedge
         closed = await d.close(hedge)
         assert closed.status is HedgeStatus.CLOSED
         assert closed.is_flat
@@ -218,114 +57,154 @@ def test_both_legs_open_and_close_and_the_journal_says_so() -> None:
         ]
         fills = await d.journal.fills(hedge_id=hedge.id)
         assert len({(fill.instrument, fill.fill_id) for fill in fills}) == len(fills) == 4
+        assert [status for _, status, _ in d.observed.orders] == [OrderStatus.FILLED] * 4
 
     on_desk(check)
 
 
-def test_a_refused_leg_is_unwound() -> None:
+def test_a_refused_leg_is_unwound(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
-        d.right.faults.once("send_order", Fault.rejected())
+        d.right.faults.always("send_order", Fault.rejected())
         hedge = await d.open()
-        assert hedge is not None
         assert hedge.status is HedgeStatus.ABANDONED
         assert await d.held() == FLAT
+        assert not d.halts.active()
 
     on_desk(check)
 
 
-def test_a_partial_fill_shrinks_the_hedge_to_what_both_legs_have() -> None:
+def test_a_refused_leg_is_completed_where_that_is_cheaper_and_the_venue_takes_it(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
+        d.left.set_price(d.left.id_of("BTC"), 50_000, spread_bps=20)  # leaving again would cost ten times as much
+        d.right.faults.once("send_order", Fault.rejected())
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.OPEN
+        assert await d.held() == BOTH
+        assert [one.purpose for one in await d.orders(hedge, 1)] == [OrderPurpose.ENTRY, OrderPurpose.COMPLETE]
+
+    on_desk(check)
+
+
+def test_a_leg_that_was_refused_twice_is_not_completed_a_third_time(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.set_price(d.left.id_of("BTC"), 50_000, spread_bps=20)
+        d.right.faults.always("send_order", Fault.rejected())
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.ABANDONED
+        assert await d.held() == FLAT
+        assert d.right.faults.calls["send_order"] == 2
+
+    on_desk(check)
+
+
+def test_a_partial_fill_is_completed_or_shrunk_but_never_left_uneven(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.always("send_order", Fault.partial_fill("0.04"))
         d.right.faults.once("send_order", Fault.partial_fill("0.04"))
         hedge = await d.open()
-        assert hedge is not None
         assert hedge.status is HedgeStatus.OPEN
-        assert await d.held() == (Decimal("0.04"), Decimal("-0.04"))
+        left, right = await d.held()
+        assert left == -right > 0
         assert hedge.imbalance == 0
 
     on_desk(check)
 
 
+@pytest.mark.parametrize(("spread_bps", "held"), [(20, Decimal("0.1")), (2, Decimal("0.04"))])
+def test_a_shortfall_is_mended_in_the_cheaper_way_by_the_books(on_desk: OnDesk, spread_bps: int, held: Decimal) -> None:
+    async def check(d: Desk) -> None:
+        d.left.set_price(d.left.id_of("BTC"), 50_000, spread_bps=spread_bps)
+        d.right.set_price(d.right.id_of("BTC"), 50_000, spread_bps=10)
+        d.right.faults.once("send_order", Fault.partial_fill("0.04"))
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.OPEN
+        assert await d.held() == (held, -held)
+
+    on_desk(check)
+
+
 @pytest.mark.parametrize("fault", [Fault.unknown_after(), Fault(error=RuntimeError("a bug"), after_effect=True)])
-def test_a_lost_answer_is_read_back_and_nothing_is_sent_twice(fault: Fault) -> None:
+def test_a_lost_answer_is_read_back_and_nothing_is_sent_twice(on_desk: OnDesk, fault: Fault) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", fault)
         hedge = await d.open()
-        assert hedge is not None
         assert hedge.status is HedgeStatus.OPEN
-        assert await d.held() == (Decimal("0.1"), Decimal("-0.1"))
+        assert await d.held() == BOTH
         assert d.orders_sent() == 2
         assert EventKind.ORDER_IN_DOUBT in d.kinds()
 
     on_desk(check)
 
 
-def test_a_request_that_never_arrived_is_proved_absent_only_after_the_read_delay() -> None:
+def test_a_request_that_never_arrived_is_proved_absent_only_after_the_read_delay(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", Fault.unknown_before())
-        began = d.services.clock.now_ns()
+        began = d.now_ns
         hedge = await d.open()
-        assert hedge is not None
-        assert hedge.status is HedgeStatus.ABANDONED
-        assert d.services.clock.now_ns() - began >= 3 * SECOND_NS
-        (first, *_) = await d.journal.orders(hedge_id=hedge.id)
+        assert hedge.status.is_final or hedge.status is HedgeStatus.OPEN
+        (first, *later) = await d.orders(hedge)
         assert first.order.status is OrderStatus.NOT_SENT
-        assert await d.held() == FLAT
+        assert all(one.created_ns - began >= 3 * SECOND_NS for one in later if one.purpose is not OrderPurpose.ENTRY)
+        assert len(later) > 1
+        left, right = await d.held()
+        assert left == -right
 
-    on_desk(check, read_after_write_ns=3 * SECOND_NS)
+    on_desk(check, traits=SLOW_READS)
 
 
-def test_while_the_venue_cannot_be_read_the_leg_stays_in_doubt_and_nothing_more_is_sent() -> None:
+def test_while_the_venue_cannot_be_read_the_leg_stays_in_doubt_and_nothing_more_is_sent(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", Fault.unknown_after())
         d.left.faults.always("fetch_order", Fault.unknown_before())
         hedge = await d.open()
-        assert hedge is not None
         assert hedge.status is HedgeStatus.OPENING
         assert d.orders_sent() == 2
-        hedge = await d.executor.reconcile(hedge.id)
-        assert hedge.status is HedgeStatus.OPENING
+        await d.sleep(600)
+        assert (await d.stored(hedge)).status is HedgeStatus.OPENING
         assert d.orders_sent() == 2
         d.left.faults.always("fetch_order", None)
-        hedge = await d.executor.reconcile(hedge.id)
-        assert hedge.status is HedgeStatus.OPEN
+        assert (await d.wait(hedge)).status is HedgeStatus.OPEN
         assert d.orders_sent() == 2
 
-    on_desk(check)
+    on_desk(check, patience_ns=5 * SECOND_NS)
 
 
-def test_an_answer_that_never_comes_ends_in_doubt_not_in_a_hang() -> None:
+def test_an_answer_that_never_comes_ends_in_doubt_not_in_a_hang(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
-        d.left.faults.once("send_order", Fault(delay_ns=3600 * SECOND_NS))
+        d.left.faults.once("send_order", Fault(delay_ns=HOUR_NS))
         hedge = await d.open()
-        assert hedge is not None
         assert EventKind.ORDER_IN_DOUBT in d.kinds()
-        assert hedge.status is HedgeStatus.ABANDONED
-        assert await d.held() == FLAT
+        assert not hedge.status.is_moving
+        left, right = await d.held()
+        assert left == -right
 
     on_desk(check)
 
 
-def test_a_leg_that_cannot_be_unwound_halts_with_an_alarm() -> None:
+def test_a_leg_that_cannot_be_mended_halts_with_an_alarm(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
-        d.right.faults.once("send_order", Fault.rejected())
-        d.left.faults.once("send_order", None, *[Fault.rejected() for _ in range(20)])
+        d.right.faults.always("send_order", Fault.rejected())
+        d.left.faults.once("send_order", None)
+        d.left.faults.always("send_order", Fault.rejected())
         hedge = await d.open()
-        assert hedge is not None
         assert hedge.status is HedgeStatus.HALTED
-        assert EventKind.HEDGE_HALTED in d.kinds()
+        assert EventKind.HEDGE_HALTED in d.alarms()
+        assert EventKind.HALT_RAISED in d.alarms()
         assert await d.held() == (Decimal("0.1"), Decimal(0))
+        assert [halt.subject for halt in d.halts.active()] == [hedge.id]
+        assert {one.code for one in refusals(d)} == {RefusalCode.HALTED}
 
-    on_desk(check)
+    on_desk(check, policy=ExecutionPolicy(max_naked_seconds=Decimal(10**6)))
 
 
-def test_an_exit_nobody_takes_leaves_the_balanced_hedge_open() -> None:
+def test_an_exit_nobody_takes_leaves_the_balanced_hedge_open(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         hedge = await d.open()
-        assert hedge is not None
         for one in (d.left, d.right):
             one.faults.always("send_order", Fault.partial_fill(0))
         hedge = await d.close(hedge)
         assert hedge.status is HedgeStatus.OPEN
+        assert await d.held() == BOTH
         for one in (d.left, d.right):
             one.faults.always("send_order", None)
         assert (await d.close(hedge)).status is HedgeStatus.CLOSED
@@ -333,174 +212,256 @@ def test_an_exit_nobody_takes_leaves_the_balanced_hedge_open() -> None:
     on_desk(check)
 
 
-def test_an_exit_that_closes_one_leg_goes_on_until_the_other_is_closed() -> None:
+def test_an_exit_that_closes_one_leg_goes_on_until_the_other_is_closed(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         hedge = await d.open()
-        assert hedge is not None
         d.right.faults.once("send_order", *[Fault.partial_fill(0) for _ in range(4)])
         hedge = await d.close(hedge)
+        assert hedge.status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+        prices = [one.order.request.price for one in await d.orders(hedge, 1) if one.purpose is OrderPurpose.EXIT]
+        assert prices == sorted(set(prices)), "each attempt pays a little more"
+
+    on_desk(check)
+
+
+def test_an_exit_sends_no_leg_when_another_cannot_be_prepared(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.left.faults.always("prepare_order", Fault(error=KeyError("a bug of the plugin")))
+        sent = d.orders_sent()
+        assert (await d.close(hedge)).status is HedgeStatus.OPEN  # given up after the calm wait
+        assert d.orders_sent() == sent
+        assert await d.held() == BOTH
+        d.left.faults.always("prepare_order", None)
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+
+    on_desk(check)
+
+
+def test_an_exit_sends_no_leg_while_another_has_no_price(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.right.set_mark(d.right.id_of("BTC"), 50_000)
+        d.right.set_book(d.right.id_of("BTC"), [(49_990, 10)], [])
+        await d.services.prices.drop(d.right.id_of("BTC"))
+        assert (await d.close(hedge)).status is HedgeStatus.OPEN
+        assert await d.held() == BOTH
+        assert d.orders_sent() == 2
+
+    on_desk(check)
+
+
+def test_an_exit_is_given_up_when_it_takes_too_long_while_the_legs_balance(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        for one in (d.left, d.right):
+            one.faults.always("send_order", Fault.not_sent())
+        began = d.now_ns
+        assert (await d.close(hedge)).status is HedgeStatus.OPEN
+        assert 30 * SECOND_NS <= d.now_ns - began < 45 * SECOND_NS
+
+    on_desk(check)
+
+
+def test_a_veto_stops_the_entry_before_anything_is_recorded(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.vetoes.append(Veto("not today"))
+        assert "not today" in await d.refused()
+        assert d.orders_sent() == 0
+        assert await d.journal.hedges() == ()
+
+    on_desk(check)
+
+
+def test_a_veto_never_stops_an_exit(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.vetoes.append(Veto("not today"))
+        d.halts.halt(EVERYTHING, "a test", by="a test")
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+
+    on_desk(check)
+
+
+def test_a_halt_between_approval_and_entry_stops_the_entry(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        approved = d.approved()
+        d.halts.halt("left", "a test", by="a test")
+        assert await d.executor.open(approved, strategy="test") is None
+        assert d.orders_sent() == 0
+        assert await d.journal.hedges() == ()
+
+    on_desk(check)
+
+
+@pytest.mark.parametrize("damage", ["{", '{"format": 1, "halts": [{}]}', ""])
+def test_a_halt_file_that_cannot_be_read_opens_nothing_and_closes_all(on_desk: OnDesk, damage: str) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        approved = d.approved()
+        d.world.halt_store.write(damage)
+        assert await d.executor.open(approved, strategy="test") is None
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+
+    on_desk(check)
+
+
+def test_too_little_depth_stops_the_entry(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.right.set_price(d.right.id_of("BTC"), 50_000, size=Decimal("0.001"), levels=2)
+        assert "within 20 bps" in await d.refused()
+        assert d.orders_sent() == 0
+
+    on_desk(check)
+
+
+def test_a_book_that_cannot_be_read_stops_the_entry(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        await d.close(await d.open())
+        await d.sleep(60)
+        sent = d.orders_sent()
+        d.right.faults.always("fetch_order_book", Fault.unknown_before())
+        await d.refused()
+        assert d.orders_sent() == sent
+
+    on_desk(check)
+
+
+def test_a_two_leg_opening_reads_each_book_once(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        approved = d.approved()
+        before = [one.faults.calls.copy() for one in (d.left, d.right)]
+        d.right.faults.always("fetch_positions", Fault(delay_ns=HOUR_NS))  # stop before it looks again
+        task = asyncio.ensure_future(d.executor.open(approved, strategy="test"))
+        while d.orders_sent() < 2:
+            await d.sleep(0)
+        for one, calls in zip((d.left, d.right), before, strict=True):
+            assert (one.faults.calls - calls)["fetch_order_book"] + (one.faults.calls - calls)["fetch_bbo"] == 1
+        task.cancel()
+
+    on_desk(check)
+
+
+def test_fills_that_arrive_late_are_waited_for(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.once("fetch_fills", Fault.unknown_before())
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.OPEN
+        assert EventKind.BOOKS_DIFFER in d.kinds()
+        assert d.orders_sent() == 2
+
+    on_desk(check)
+
+
+@pytest.mark.parametrize("filled", ["0", "0.03"])
+def test_every_closing_order_is_reduce_only(on_desk: OnDesk, filled: str) -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.once("send_order", Fault.partial_fill(filled))
+        hedge = await d.open()
+        if hedge.status is HedgeStatus.OPEN:
+            d.left.faults.once("send_order", Fault.partial_fill("0.01"))
+            await d.close(hedge)
+        assert await d.held() == FLAT
+        for record in await d.orders(hedge):
+            is_entry = record.order.request.side is hedge.legs[record.leg_index].entry_side
+            assert record.order.request.reduce_only is not is_entry
+            assert record.purpose.opens_risk is is_entry
+
+    on_desk(check)
+
+
+def test_a_leg_is_taken_back_however_long_its_venue_cannot_be_reached(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.always("send_order", Fault.rejected())
+        d.left.faults.once("send_order", None)
+        d.left.faults.always("send_order", Fault.not_sent())
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.OPENING
+        await d.sleep(300)
+        assert (await d.stored(hedge)).status is HedgeStatus.OPENING
+        assert EventKind.EXPOSURE_OVER_BUDGET in d.alarms()
+        assert [halt.subject for halt in d.halts.active()] == [hedge.id]
+        d.left.faults.always("send_order", None)
+        assert (await d.wait(hedge)).status is HedgeStatus.ABANDONED
+        assert await d.held() == FLAT
+
+    on_desk(check)
+
+
+def test_what_keeps_a_hedge_from_going_on_is_told_and_told_again_while_it_lasts(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.always("fetch_fills", Fault.unknown_before())
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.OPENING
+        assert d.alarms().count(EventKind.BOOKS_DIFFER) == 1
+        await d.sleep(660)
+        assert d.alarms().count(EventKind.BOOKS_DIFFER) == 2
+
+    on_desk(check, policy=ExecutionPolicy(max_naked_seconds=Decimal(10**6)))
+
+
+def test_an_order_in_doubt_for_long_is_an_alarm_and_a_halt_but_not_a_flood(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.once("send_order", Fault.unknown_after())
+        d.left.faults.always("fetch_order", Fault(error=KeyError("a bug of the plugin")))
+        await d.open()
+        await d.sleep(500)
+        assert sorted(d.alarms()) == [
+            EventKind.EXPOSURE_OVER_BUDGET,
+            EventKind.HALT_RAISED,
+            EventKind.ORDER_IN_DOUBT,
+        ]
+
+    on_desk(check)
+
+
+@pytest.mark.parametrize("operation", ["fetch_order", "fetch_fills", "cancel_order", "prepare_order", "send_order"])
+def test_a_venue_that_never_answers_holds_up_nothing_for_ever(on_desk: OnDesk, operation: str) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.left.faults.always(operation, Fault(delay_ns=10**6 * SECOND_NS))
+        began = d.now_ns
+        await d.close(hedge)
+        assert d.now_ns - began <= 60 * SECOND_NS
+        d.left.faults.always(operation, None)
+        hedge = await d.wait(hedge)
+        if hedge.status is HedgeStatus.OPEN:
+            hedge = await d.close(hedge)
         assert hedge.status is HedgeStatus.CLOSED
         assert await d.held() == FLAT
 
     on_desk(check)
 
 
-def test_a_veto_stops_the_entry_before_anything_is_recorded() -> None:
+def test_a_venue_that_never_answers_delays_no_other_hedge(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
-        d.vetoes.append(Veto("not today"))
-        assert await d.open() is None
-        assert d.orders_sent() == 0
-        assert await d.journal.hedges() == ()
-        assert "not today" in d.events[-1].message
-
-    on_desk(check)
-
-
-def test_too_little_depth_stops_the_entry() -> None:
-    async def check(d: Desk) -> None:
-        d.right.set_price(d.right.id_of("BTC"), 50_000, size=Decimal("0.001"), levels=2)
-        assert await d.open() is None
-        assert d.orders_sent() == 0
-
-    on_desk(check)
-
-
-def test_a_two_leg_opening_reads_each_book_once() -> None:
-    async def check(d: Desk) -> None:
-        await d.open()
-        for one in (d.left, d.right):
-            assert one.faults.calls["fetch_order_book"] + one.faults.calls["fetch_bbo"] == 1
-
-    on_desk(check)
-
-
-def test_fills_that_arrive_late_are_waited_for() -> None:
-    async def check(d: Desk) -> None:
-        d.left.faults.once("fetch_fills", Fault.unknown_before())
-        hedge = await d.open()
-        assert hedge is not None
-        assert hedge.status is HedgeStatus.OPENING
-        assert EventKind.BOOKS_DIFFER in d.kinds()
-        assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.OPEN
-
-    on_desk(check)
-
-
-def test_every_closing_order_is_reduce_only() -> None:
-    async def check(d: Desk) -> None:
-        d.right.faults.once("send_order", Fault.partial_fill("0.03"))
-        hedge = await d.open()
-        assert hedge is not None
-        await d.close(hedge)
-        for record in await d.journal.orders(hedge_id=hedge.id):
-            is_entry = record.order.request.side is hedge.legs[record.leg_index].entry_side
-            assert record.order.request.reduce_only is not is_entry
-
-    on_desk(check)
-
-
-def alarms(d: Desk) -> list[Event]:
-    return [event for event in d.events if event.severity is Severity.ALARM]
-
-
-def test_a_leg_is_taken_back_however_long_its_venue_cannot_be_reached() -> None:
-    async def check(d: Desk) -> None:
-        d.right.faults.once("send_order", Fault.rejected())
-        d.left.faults.once("send_order", None)
-        d.left.faults.always("send_order", Fault.not_sent())
-        hedge = await d.open()
-        assert hedge is not None
-        for _ in range(5):
-            hedge = await d.executor.reconcile(hedge.id)
-            assert hedge.status is HedgeStatus.OPENING
-        assert len(alarms(d)) == 1
-        d.left.faults.always("send_order", None)
-        assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.ABANDONED
-        assert await d.held() == FLAT
-
-    on_desk(check)
-
-
-def test_what_keeps_a_hedge_from_going_on_is_told_once() -> None:
-    async def check(d: Desk) -> None:
-        d.left.faults.always("fetch_fills", Fault.unknown_before())
-        hedge = await d.open()
-        assert hedge is not None
-        for _ in range(5):
-            assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.OPENING
-        assert [event.kind for event in alarms(d)] == [EventKind.BOOKS_DIFFER]
-
-    on_desk(check)
-
-
-def test_an_order_in_doubt_for_long_is_an_alarm_once() -> None:
-    async def check(d: Desk) -> None:
+        d.left.faults.always("fetch_order", Fault(delay_ns=DAY_NS))
         d.left.faults.once("send_order", Fault.unknown_after())
-        d.left.faults.always("fetch_order", Fault(error=KeyError("a bug of the plugin")))
-        hedge = await d.open()
-        assert hedge is not None
-        for _ in range(5):
-            assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.OPENING
-        assert [event.kind for event in alarms(d)] == [EventKind.ORDER_IN_DOUBT]
+        stuck = await d.open()
+        assert stuck.status is HedgeStatus.OPENING
+        began = d.now_ns
+        other = await d.open(legs={"third": "0.1", "right": "-0.1"})
+        assert other.status is HedgeStatus.OPEN
+        assert (await d.close(other)).status is HedgeStatus.CLOSED
+        assert d.now_ns - began < 2 * SECOND_NS
 
-    on_desk(check)
-
-
-@pytest.mark.parametrize("operation", ["fetch_order", "fetch_fills", "cancel_order", "prepare_order", "send_order"])
-def test_a_venue_that_never_answers_holds_up_nothing_for_ever(operation: str) -> None:
-    async def check(d: Desk) -> None:
-        hedge = await d.open()
-        assert hedge is not None
-        d.left.faults.always(operation, Fault(delay_ns=10**6 * SECOND_NS))
-        began = d.services.clock.now_ns()
-        await d.close(hedge)
-        assert d.services.clock.now_ns() - began < 900 * SECOND_NS
-        d.left.faults.always(operation, None)
-        assert (await d.executor.reconcile(hedge.id)).status.is_final
-        assert await d.held() == FLAT
-
-    on_desk(check)
+    on_desk(check, venues=("left", "right", "third"), patience_ns=3 * SECOND_NS)
 
 
-def test_a_leg_that_cannot_be_prepared_does_not_hold_up_the_other() -> None:
-    async def check(d: Desk) -> None:
-        hedge = await d.open()
-        assert hedge is not None
-        d.left.faults.always("prepare_order", Fault(error=KeyError("a bug of the plugin")))
-        assert (await d.close(hedge)).status is HedgeStatus.CLOSING
-        assert await d.held() == (Decimal("0.1"), Decimal(0))
-        d.left.faults.always("prepare_order", None)
-        assert (await d.executor.reconcile(hedge.id)).status is HedgeStatus.CLOSED
-        assert await d.held() == FLAT
-
-    on_desk(check)
-
-
-def test_an_entry_whose_plugin_breaks_is_refused_before_anything_is_sent() -> None:
+def test_an_entry_whose_plugin_breaks_is_refused_before_anything_is_sent(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.right.faults.always("prepare_order", Fault(error=KeyError("a bug of the plugin")))
-        assert await d.open() is None
+        assert "KeyError" in await d.refused()
         assert d.orders_sent() == 0
-        assert "KeyError" in d.events[-1].message
+        assert await d.journal.hedges() == ()
 
     on_desk(check)
 
 
-def test_what_is_too_little_to_trade_is_not_called_flat() -> None:
-    async def check(d: Desk) -> None:
-        dust = d.services.instruments[d.left.id_of("BTC")].min_quantity / 2
-        d.left.faults.once("send_order", Fault.partial_fill(dust))
-        d.right.faults.once("send_order", Fault.rejected())
-        hedge = await d.open()
-        assert hedge is not None
-        assert await d.held() == (dust, Decimal(0))
-        assert hedge.status is HedgeStatus.HALTED
-        assert f"{dust} BTC-PERP.left is left" in alarms(d)[0].message
-
-    on_desk(check)
-
-
-def test_a_fill_dated_in_the_future_hides_none_that_follow() -> None:
+def test_a_fill_dated_in_the_future_hides_none_that_follow(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         await d.open()
         fills = d.left._orders.fills
@@ -508,92 +469,47 @@ def test_a_fill_dated_in_the_future_hides_none_that_follow() -> None:
         await d.services.sync.pull_fills(d.left.name)
         fills.pop()
         hedge = await d.open()
-        assert hedge is not None
-        assert hedge.status is HedgeStatus.OPEN
+        found = [fill.quantity for fill in await d.journal.fills(hedge_id=hedge.id)]
+        assert found == [Decimal("0.1"), Decimal("0.1")]
 
     on_desk(check)
 
 
-class Crashed(BaseException):
-    """The process is gone."""
+def test_a_hedge_that_is_not_open_cannot_be_closed(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.close(await d.open())
+        with pytest.raises(ArbError, match="is not open"):
+            await d.close(hedge)
+        with pytest.raises(ArbError, match="is not open"):
+            await d.close(replace(hedge, id=HedgeId("never")))
+
+    on_desk(check)
 
 
-class CrashingStorage:
-    """A storage whose process dies at one commit: before it took effect or right after."""
+def test_the_third_entry_taken_back_within_the_hour_refuses_the_next(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.always("send_order", Fault.rejected())
+        for _ in range(3):
+            assert (await d.open()).status is HedgeStatus.ABANDONED
+            await d.sleep(60)
+        d.right.faults.always("send_order", None)
+        sent = d.orders_sent()
+        assert "churn" in await d.refused()
+        assert d.orders_sent() == sent
+        other = await d.open(legs={"right": "0.1", "third": "-0.1"})
+        assert other.status is HedgeStatus.OPEN, "another pair is not meant"
+        await d.sleep(3600)
+        assert (await d.open()).status is HedgeStatus.OPEN
 
-    def __init__(self, inner: MemoryStorage, *, at: int, after_commit: bool) -> None:
-        self._inner = inner
-        self._left = at
-        self._after_commit = after_commit
-        self.crashed = False
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._inner.dialect
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        if self.crashed:
-            raise Crashed
-        self._left -= 1
-        async with self._inner.transaction() as transaction:
-            yield transaction
-            if self._left == 0 and not self._after_commit:
-                self.crashed = True
-                raise Crashed
-        if self._left == 0:
-            self.crashed = True
-            raise Crashed
+    on_desk(check, venues=("left", "right", "third"))
 
 
-async def trade(d: Desk) -> None:
-    hedge = await d.open()
-    assert hedge is not None
-    if hedge.status is HedgeStatus.OPEN:
-        await d.close(hedge)
+def test_entries_that_filled_nothing_are_no_churn(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        for venue in (d.left, d.right):
+            venue.faults.always("send_order", Fault.partial_fill(0))
+        for _ in range(4):
+            assert (await d.open()).status is HedgeStatus.ABANDONED
+        assert EventKind.ORDER_VETOED not in d.kinds()
 
-
-async def crash_and_recover(at: int, *, after_commit: bool, faults: Sequence[tuple[str, str, Fault]]) -> bool:
-    """Crash at one commit, start again on the same venues and record; return whether it crashed."""
-    clock = VirtualClock.of_running_loop()
-    left, right = (MemoryExchange(name, clock=clock) for name in ("left", "right"))
-    memory = MemoryStorage()
-    first = await desk_over(left, right, memory)
-    for side, operation, fault in faults:
-        {"left": left, "right": right}[side].faults.once(operation, fault)
-    storage = CrashingStorage(memory, at=at, after_commit=after_commit)
-    with suppress(Crashed):
-        await trade(await desk_over(left, right, storage))
-    second = await desk_over(left, right, memory)
-    for hedge in await second.journal.hedges():
-        if hedge.status in (HedgeStatus.OPENING, HedgeStatus.CLOSING):
-            hedge = await second.executor.reconcile(hedge.id)
-        if hedge.status is HedgeStatus.OPEN:
-            hedge = await second.close(hedge)
-        assert hedge.status.is_final
-        fills = await second.journal.fills(hedge_id=hedge.id)
-        assert sum((fill.quantity * fill.side.sign for fill in fills), Decimal(0)) == 0
-    assert await second.held() == FLAT
-    assert first.orders_sent() <= 8
-    return storage.crashed
-
-
-@pytest.mark.parametrize("after_commit", [False, True])
-@pytest.mark.parametrize(
-    "faults",
-    [
-        [],
-        [("left", "send_order", Fault.unknown_after())],
-        [("right", "send_order", Fault.rejected())],
-        [("right", "send_order", Fault.partial_fill("0.03"))],
-    ],
-    ids=["calm", "answer lost", "leg refused", "partial fill"],
-)
-def test_a_crash_at_any_commit_changes_nothing_in_the_end(
-    after_commit: bool, faults: Sequence[tuple[str, str, Fault]]
-) -> None:
-    at, crashed = 1, True
-    while crashed:
-        crashed = run_virtual(crash_and_recover(at, after_commit=after_commit, faults=faults), start_ns=START_NS)
-        at += 1
-    assert at > 10
+    on_desk(check)

@@ -379,7 +379,7 @@ def test_two_hedges_may_not_oppose_each_other_on_one_venue() -> None:
     outcome = stage.run()
     assert [hedge.status for hedge in outcome.account.hedges] == [HedgeStatus.OPEN]
     assert stage.held() == (Decimal("0.01"), Decimal("-0.01"))
-    assert "would net" in stage.events(EventKind.ORDER_VETOED)[0].message
+    assert "keeps one position" in stage.events(EventKind.ORDER_VETOED)[0].message
 
 
 def test_a_difference_is_not_forgotten_while_the_venue_cannot_be_read() -> None:

@@ -13,7 +13,8 @@ from typing import Final
 from arb.api import ConfigError, StorageError
 from arb.kernel import Config, compose, parse_config, read_config
 from arb.model import DAY_NS, format_utc
-from arb.runtime import MAX_SPEED, RunOptions
+from arb.risk import HaltFile
+from arb.runtime import MAX_SPEED, RunOptions, halt_path
 
 from ._progress import progress_view
 from ._reading import ended_ns, read_report
@@ -43,10 +44,14 @@ def run_demo(wanted: Wanted, disabled: frozenset[str]) -> Report:
     """
     if wanted.folder is None:
         config = parse_config(tomllib.loads(_text(wanted, _MEMORY), parse_float=Decimal), CONFIGURATION)
-        return _run(config, CONFIGURATION, disabled)
+        return _run(config, CONFIGURATION, disabled, None)
     file = prepare(wanted, wanted.folder)
     config = read_config(file)
-    return read_report(file) if _is_over(config, file) else _run(config, str(file), disabled)
+    return (
+        read_report(file)
+        if _is_over(config, file)
+        else _run(config, str(file), disabled, HaltFile(halt_path(config, file)))
+    )
 
 
 def _is_over(config: Config, file: Path) -> bool:
@@ -108,6 +113,6 @@ def _replaced(text: str, old: str, new: str) -> str:
     return before + new + after
 
 
-def _run(config: Config, source: str, disabled: frozenset[str]) -> Report:
+def _run(config: Config, source: str, disabled: frozenset[str], halts: HaltFile | None) -> Report:
     composition = compose(config, source, disabled=disabled)
-    return run_and_watch(composition, source, RunOptions(speed=MAX_SPEED), progress_view(config))
+    return run_and_watch(composition, source, RunOptions(speed=MAX_SPEED), progress_view(config), halts=halts)

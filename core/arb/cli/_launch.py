@@ -13,7 +13,8 @@ import click
 from arb.api import ConfigError
 from arb.kernel import Composition, compose, read_config
 from arb.model import parse_utc
-from arb.runtime import DEFAULT_START, MAX_SPEED, Mode, RunOptions, WallClock, check_live, is_virtual
+from arb.risk import HaltFile
+from arb.runtime import DEFAULT_START, MAX_SPEED, Mode, RunOptions, WallClock, check_live, halt_path, is_virtual
 
 from ._given import Until
 from ._report import Report
@@ -50,7 +51,8 @@ def launch(wanted: Wanted, disabled: frozenset[str]) -> Report:
     if options.mode is Mode.LIVE:
         check_live(composition, source)
         confirm_live(composition, wanted)
-    return run_and_watch(composition, source, options, _view(composition, wanted, options))
+    halts = HaltFile(halt_path(composition.config, wanted.file))
+    return run_and_watch(composition, source, options, _view(composition, wanted, options), halts=halts)
 
 
 def run_options(composition: Composition, wanted: Wanted, *, now_ns: int) -> RunOptions:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from arb.kernel import Composition
+from arb.risk import HaltStore
 from arb.runtime import Mode, RunOptions, execute, is_virtual
 
 from ._errors import ExitCode
@@ -23,8 +24,12 @@ def mode_name(composition: Composition, mode: Mode) -> str:
     return "LIVE" if mode is Mode.LIVE else "SIMULATED" if is_virtual(composition) else "PAPER"
 
 
-def run_and_watch(composition: Composition, source: str, options: RunOptions, view: View) -> Report:
+def run_and_watch(
+    composition: Composition, source: str, options: RunOptions, view: View, *, halts: HaltStore | None = None
+) -> Report:
     """Run until the end, Ctrl-C or SIGTERM, and return the report.
+
+    Without `halts` they are kept in memory: for a run that leaves nothing behind.
 
     Raises:
         ArbError: it could not start, or had to stop; what was committed stands.
@@ -33,7 +38,7 @@ def run_and_watch(composition: Composition, source: str, options: RunOptions, vi
     EventTap(view.tell).attach(composition)
     with view.shown():
         try:
-            outcome = execute(composition, source, options, view.observe)
+            outcome = execute(composition, source, options, view.observe, halt_store=halts)
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
     return Report(

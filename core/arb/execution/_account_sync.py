@@ -15,10 +15,12 @@ from arb.model import (
     ExchangeName,
     Fill,
     FundingPayment,
+    InstrumentId,
     format_utc,
 )
 
 from ._asking import ask, listed
+from ._clocks import CLOCKS_NS
 from ._journaling import Recorder
 
 _BEGIN: Final = "begin"
@@ -32,15 +34,24 @@ class AccountSync:
     """Reads an account's history from a cursor that overlaps: repeats die on their unique keys."""
 
     def __init__(
-        self, exchanges: Mapping[ExchangeName, Exchange], recorder: Recorder, clock: Clock, *, timeout_ns: int
+        self,
+        exchanges: Mapping[ExchangeName, Exchange],
+        recorder: Recorder,
+        clock: Clock,
+        *,
+        fills_timeout_ns: int,
+        payments_timeout_ns: int,
     ) -> None:
+        """Read nothing yet; fills are waited for with a leg that may stand alone, so not for long."""
         self._exchanges = exchanges
         self._recorder = recorder
         self._clock = clock
-        self._timeout_ns = timeout_ns
+        self._fills_timeout_ns = fills_timeout_ns
+        self._payments_timeout_ns = payments_timeout_ns
         self._begin: dict[ExchangeName, int] = {}
         self._read_to: dict[tuple[ExchangeName, str], int] = {}
         self._seen: dict[tuple[ExchangeName, str], frozenset[str]] = {}
+        self._filled: set[InstrumentId] = set()
 
     async def start(self, now_ns: int) -> None:
         """Begin with an account's history at its first run: what it did before is not ours."""
@@ -48,7 +59,8 @@ class AccountSync:
             for exchange in self._exchanges:
                 begin = await tx.cursor(exchange, _BEGIN)
                 if begin is None:
-                    begin = now_ns
+                    # A venue's clock may be behind ours: its first entries would seem older than the run.
+                    begin = now_ns - CLOCKS_NS
                     await tx.put_cursor(exchange, _BEGIN, begin)
                 self._begin[exchange] = begin
                 for what in (_FILLS, _PAYMENTS):
@@ -64,7 +76,7 @@ class AccountSync:
         async def read() -> tuple[Fill, ...]:
             return listed(await trading.fetch_fills(since), Fill)
 
-        fills = await ask(self._clock, self._timeout_ns, exchange, "fills", read)
+        fills = await ask(self._clock, self._fills_timeout_ns, exchange, "fills", read)
         listing = frozenset(fill.fill_id for fill in fills)
         if not listing or listing == self._seen.get((exchange, _FILLS)):
             return ()  # the same as before needs no transaction
@@ -74,7 +86,13 @@ class AccountSync:
             await tx.put_cursor(exchange, _FILLS, read_to)
         self._read_to[exchange, _FILLS] = read_to
         self._seen[exchange, _FILLS] = listing
+        self._filled |= {fill.instrument for fill in new}
         return new
+
+    def take_filled(self) -> frozenset[InstrumentId]:
+        """Return the instruments with new fills since the last call: whoever holds them should look."""
+        filled, self._filled = frozenset(self._filled), set()
+        return filled
 
     async def pull_payments(self, exchange: ExchangeName) -> Sequence[FundingPayment]:
         """Store the funding payments that are new and return them; raises ExchangeError likewise."""
@@ -87,7 +105,7 @@ class AccountSync:
         async def read() -> tuple[FundingPayment, ...]:
             return listed(await trading.fetch_funding_payments(since), FundingPayment)
 
-        payments = await ask(self._clock, self._timeout_ns, exchange, "funding payments", read)
+        payments = await ask(self._clock, self._payments_timeout_ns, exchange, "funding payments", read)
         listing = frozenset(payment.payment_id for payment in payments)
         if not listing or listing == self._seen.get((exchange, _PAYMENTS)):
             return ()

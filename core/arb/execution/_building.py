@@ -1,4 +1,4 @@
-"""Making hedges, order requests and events from plans."""
+"""Making hedges, order records and events from plans."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from arb.model import (
     InstrumentId,
     Leg,
     Order,
+    OrderMode,
     OrderPurpose,
     OrderRecord,
     OrderRequest,
@@ -25,12 +26,19 @@ from arb.model import (
 )
 
 from ._client_ids import client_order_id
-from ._next_step import PlannedOrder, Settle
-from ._pricing import banded_price
+from ._policy import ExecutionPolicy
+from ._pricing import order_price
+from ._steps import LegQuote, PlannedOrder, Settle
 
 
 def new_hedge(
-    plan: HedgePlan, instruments: Mapping[InstrumentId, Instrument], *, hedge_id: HedgeId, strategy: str, now_ns: int
+    plan: HedgePlan,
+    instruments: Mapping[InstrumentId, Instrument],
+    policy: ExecutionPolicy,
+    *,
+    hedge_id: HedgeId,
+    strategy: str,
+    now_ns: int,
 ) -> Hedge:
     """Return the hedge a plan asks for, with nothing filled yet."""
     return Hedge(
@@ -51,35 +59,37 @@ def new_hedge(
         max_slippage_bps=plan.max_slippage_bps,
         entry_reason=plan.reason,
         entry_numbers=plan.numbers,
+        entry=plan.entry or policy.entry,
     )
 
 
-def entry_orders(hedge: Hedge) -> tuple[PlannedOrder, ...]:
-    """Return the first orders of a new hedge."""
-    return tuple(
-        PlannedOrder(
-            leg_index=index,
-            side=leg.entry_side,
-            quantity=leg.target_quantity,
-            purpose=OrderPurpose.ENTRY,
-            attempt=0,
-            band_bps=hedge.max_slippage_bps,
-        )
-        for index, leg in enumerate(hedge.legs)
+def entry_order(hedge: Hedge, leg_index: int, mode: OrderMode) -> PlannedOrder:
+    """Return the first order of a leg of a new hedge."""
+    leg = hedge.legs[leg_index]
+    return PlannedOrder(
+        leg_index=leg_index,
+        side=leg.entry_side,
+        quantity=leg.target_quantity,
+        purpose=OrderPurpose.ENTRY,
+        attempt=0,
+        band_bps=hedge.max_slippage_bps,
+        mode=mode,
     )
 
 
 def new_record(
-    hedge: Hedge, planned: PlannedOrder, instrument: Instrument, *, mid: Decimal, now_ns: int
+    hedge: Hedge, planned: PlannedOrder, instrument: Instrument, quote: LegQuote, *, now_ns: int
 ) -> OrderRecord:
     """Return the record of an order that is about to be sent: it is committed before the wire is touched."""
+    rests = planned.mode.rests
     request = OrderRequest(
         client_order_id=client_order_id(hedge.id, planned.leg_index, planned.attempt),
         instrument=instrument.id,
         side=planned.side,
         quantity=planned.quantity,
-        price=banded_price(instrument, planned.side, mid, planned.band_bps),
-        time_in_force=TimeInForce.IOC,
+        price=order_price(instrument, planned.side, planned.mode, quote, planned.band_bps),
+        time_in_force=TimeInForce.GTC if rests else TimeInForce.IOC,
+        post_only=planned.mode in (OrderMode.POST_ONLY, OrderMode.LIMIT_THEN_MARKET),
         reduce_only=planned.reduce_only,
     )
     return OrderRecord(
@@ -88,8 +98,10 @@ def new_record(
         leg_index=planned.leg_index,
         purpose=planned.purpose,
         attempt=planned.attempt,
-        arrival_price=mid,
+        arrival_price=quote.mid_price,
         created_ns=now_ns,
+        mode=planned.mode,
+        rest_until_ns=now_ns + hedge.entry.rest_ns if rests else None,
     )
 
 
@@ -125,6 +137,18 @@ def closing(hedge: Hedge, now_ns: int) -> Event:
         subject=hedge.id,
         message=f"closing {hedge.base}: {hedge.exit_reason}",
         data=dict(hedge.exit_numbers),
+    )
+
+
+def repairing(hedge: Hedge, why: str, now_ns: int) -> Event:
+    """Return the event of a repair that begins."""
+    return Event(
+        ts_ns=now_ns,
+        kind=EventKind.HEDGE_REPAIRING,
+        severity=Severity.ALARM,
+        subject=hedge.id,
+        message=f"repairing {hedge.base}: {why}",
+        data={"imbalance": str(hedge.imbalance)},
     )
 
 

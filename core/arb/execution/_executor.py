@@ -1,49 +1,45 @@
-"""Hedges of several legs: opened, repaired and closed by one loop over the durable record."""
+"""Hedges of several legs: opened, repaired and closed, each by a task of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from arb.api import (
-    ArbError,
-    Clock,
-    Exchange,
-    ExchangeError,
-    IdSource,
-    OrderIntent,
-    PreparedOrder,
-    Veto,
-)
+from arb.api import ArbError, Clock, Exchange, IdSource, InvariantBroken, LeaseLost, StorageError
 from arb.marketdata import PriceProvider
 from arb.model import (
     CloseHedge,
-    Event,
-    EventKind,
     ExchangeName,
-    Fresh,
     Hedge,
     HedgeId,
+    HedgePlan,
     HedgeStatus,
     Instrument,
     InstrumentId,
-    OrderRecord,
-    Severity,
-    Stale,
-    exchange_of,
+    LegOrder,
+    OrderMode,
 )
-from arb.risk import ApprovedPlan
+from arb.risk import ApprovedPlan, Halts, RiskManager
 
+from ._absorbing import FillAbsorber
 from ._account_sync import AccountSync
-from ._building import closing, entry_orders, new_hedge, new_record, opening, refused, settled
-from ._gateway import OrderGateway
+from ._budget import ExposureBudget
+from ._building import closing, entry_order, new_hedge, opening, refused
+from ._gateway import OrderGateway, OrderObserver
 from ._journaling import Recorder
-from ._legs import filled_by_order, with_fills
 from ._leverage import LeverageKeeper
-from ._liquidity import LiquidityAnalyzer
-from ._next_step import PlannedOrder, RepairPolicy, Settle, next_step
+from ._liquidity import LegLiquidity, LiquidityAnalyzer, less_likely
+from ._policy import ExecutionPolicy
+from ._positions import PositionReader
+from ._quoting import Quoting
+from ._reconciler import Reconciler, ReconcilerParts
+from ._resolving import OrderResolver
+from ._sending import EntryRefused, OrderExecutor
+from ._settling import Settler
+from ._sizing import PositionSizer, SizingLeg
+from ._steps import PlannedOrder, Quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +47,10 @@ class ExecutionServices:
     """What the executor works with.
 
     Attributes:
-        veto: Asks every plugin before an order that opens risk.
         usd_rate: Dollars per unit of a currency; None while unknown.
         max_price_age_ns: Of books that lead to an entry.
         order_timeout_ns: How long one answer about an order is waited for; after it the order is in doubt.
-        fill_polls: How often fills are read again until they add up to an order's filled quantity.
+        patience_ns: How long opening and closing are waited for; the work goes on after that.
     """
 
     exchanges: Mapping[ExchangeName, Exchange]
@@ -64,221 +59,227 @@ class ExecutionServices:
     recorder: Recorder
     sync: AccountSync
     leverage: LeverageKeeper
+    risk: RiskManager
+    halts: Halts
+    observer: OrderObserver
     clock: Clock
     ids: IdSource
-    veto: Callable[[OrderIntent], Veto | None]
     usd_rate: Callable[[str], Decimal | None]
     max_price_age_ns: int
     order_timeout_ns: int
-    repair: RepairPolicy = field(default_factory=RepairPolicy)
-    fill_polls: int = 10
-
-
-class _Refused(Exception):
-    """An entry that stops before anything is recorded or sent."""
+    policy: ExecutionPolicy = field(default_factory=ExecutionPolicy)
+    patience_ns: int = 60_000_000_000
 
 
 class AtomicMultiOrderExecutor:
     """Opens all legs or none, and repairs what came out uneven.
 
-    Every method reads the journal and the venue, takes one safe step, and repeats; so a hedge that a
-    crash interrupted is continued by :meth:`reconcile` as if nothing had happened. One hedge at a
-    time is worked on.
+    Each hedge that moves has one task; so one whose venue does not answer delays no other. A failure
+    of the storage, or a lost lease, ends every task: :meth:`watch` raises it.
     """
 
     def __init__(self, services: ExecutionServices) -> None:
         self._s = services
-        self._gateway = OrderGateway(
-            services.exchanges,
-            services.recorder,
-            services.clock,
-            timeout_ns=services.order_timeout_ns,
-            doubt_poll_ns=services.repair.retry_delay_ns,
+        s = services
+        gateway = OrderGateway(s.exchanges, s.clock, s.recorder.leases, s.observer, timeout_ns=s.order_timeout_ns)
+        self._quoting = Quoting(s.prices, s.instruments, s.usd_rate, max_age_ns=s.max_price_age_ns)
+        self._orders = OrderExecutor(gateway, s.recorder, s.risk, self._quoting, s.clock, s.instruments, s.usd_rate)
+        positions = PositionReader(s.exchanges, s.recorder, s.sync, s.clock, timeout_ns=s.order_timeout_ns)
+        self._reconciler = Reconciler(
+            ReconcilerParts(
+                recorder=s.recorder,
+                resolver=OrderResolver(gateway, s.recorder, s.sync, positions, s.clock, s.exchanges),
+                absorber=FillAbsorber(s.recorder, s.sync, s.clock, s.exchanges),
+                budget=ExposureBudget(s.policy, s.halts, s.recorder, s.clock, s.instruments),
+                quoting=self._quoting,
+                orders=self._orders,
+                settler=Settler(
+                    s.recorder, positions, s.halts, s.policy, s.clock, s.exchanges, s.instruments, s.usd_rate
+                ),
+                halts=s.halts,
+                policy=s.policy,
+                clock=s.clock,
+            )
         )
-        self._liquidity = LiquidityAnalyzer(services.prices, services.instruments, max_age_ns=services.max_price_age_ns)
-        self._turn = asyncio.Lock()
-        self._alarmed: dict[HedgeId, set[str]] = {}
+        self._liquidity = LiquidityAnalyzer(
+            s.prices,
+            s.instruments,
+            max_age_ns=s.max_price_age_ns,
+            stress_depth=s.policy.stress_depth,
+            exit_band_bps=s.policy.max_band_bps,
+        )
+        self._sizer = PositionSizer()
+        self._entry = asyncio.Lock()
+        self._tasks: dict[HedgeId, asyncio.Task[Hedge]] = {}
+        self._rested = asyncio.Event()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def watch(self) -> None:
+        """Wait for ever; raise what ended the work on a hedge: StorageError, LeaseLost, InvariantBroken."""
+        await asyncio.shield(self._failed)
+
+    async def traded(self) -> None:
+        """Return when a hedge has come to rest since the last call."""
+        await self._rested.wait()
+        self._rested.clear()
 
     async def open(self, approved: ApprovedPlan, *, strategy: str) -> Hedge | None:
-        """Open a hedge and return it as it stands; None when it was refused before anything was sent."""
+        """Open a hedge and return it as it stands; None when it was refused before anything was sent.
+
+        Entries begin one at a time. One that is not at rest after the patience goes on by itself.
+        """
         plan = approved.plan
-        async with self._turn:
+        async with self._entry:
             now = self._s.clock.now_ns()
             hedge = new_hedge(
-                plan, self._s.instruments, hedge_id=HedgeId(self._s.ids.new()), strategy=strategy, now_ns=now
+                plan,
+                self._s.instruments,
+                self._s.policy,
+                hedge_id=HedgeId(self._s.ids.new()),
+                strategy=strategy,
+                now_ns=now,
             )
             try:
-                records, prepared = await self._prepare_entry(hedge, await self._arrival_prices(approved))
-            except (_Refused, ArbError) as error:
+                await self._begin(hedge, plan)
+            except EntryRefused as error:
                 await self._s.recorder.events([refused(plan, str(error), self._s.clock.now_ns())])
                 return None
-            await self._s.recorder.hedge(hedge, records, events=[opening(hedge)])
-            await self._gateway.send(records, prepared)
-            return await self._reconcile(hedge)
+        return await self._moved(hedge)
 
     async def close(self, intent: CloseHedge) -> Hedge:
         """Close a hedge with reduce-only orders and return it as it stands; raises ArbError if it is not open."""
-        async with self._turn:
-            hedge = await self._s.recorder.journal.hedge(intent.hedge_id)
-            if hedge is None or hedge.status is not HedgeStatus.OPEN:
-                raise ArbError(f"hedge {intent.hedge_id} is not open, so it cannot be closed")
-            now = self._s.clock.now_ns()
-            hedge = replace(
-                hedge,
-                status=HedgeStatus.CLOSING,
-                closing_ns=now,
-                exit_reason=intent.reason,
-                exit_numbers=intent.numbers,
-                max_slippage_bps=intent.max_slippage_bps,
-            )
-            await self._s.recorder.hedge(hedge, events=[closing(hedge, now)])
-            return await self._reconcile(hedge)
+        hedge = await self._s.recorder.journal.hedge(intent.hedge_id)
+        if hedge is None or hedge.status is not HedgeStatus.OPEN or hedge.id in self._tasks:
+            raise ArbError(f"hedge {intent.hedge_id} is not open, so it cannot be closed")
+        now = self._s.clock.now_ns()
+        hedge = replace(
+            hedge,
+            status=HedgeStatus.CLOSING,
+            closing_ns=now,
+            exit_reason=intent.reason,
+            exit_numbers=intent.numbers,
+            max_slippage_bps=intent.max_slippage_bps,
+        )
+        await self._s.recorder.hedge(hedge, events=[closing(hedge, now)])
+        return await self._moved(hedge)
 
-    async def reconcile(self, hedge_id: HedgeId) -> Hedge:
-        """Continue a hedge that is being opened or closed, after a crash or an unreadable venue."""
-        async with self._turn:
-            hedge = await self._s.recorder.journal.hedge(hedge_id)
-            if hedge is None:
-                raise ArbError(f"there is no hedge {hedge_id}")
-            return await self._reconcile(hedge)
+    def take_up(self, hedges: Iterable[Hedge]) -> None:
+        """Work on hedges that move, that a person released, or whose legs are not what they were.
 
-    async def _arrival_prices(self, approved: ApprovedPlan) -> Sequence[Decimal]:
-        reports = await self._liquidity.check(approved.plan)
+        After a crash, at every look at the accounts, and whenever something was heard of them: asking
+        for one that is at rest costs a read of the record.
+        """
+        for hedge in hedges:
+            self._task(hedge.id)
+
+    async def rest(self, patience_ns: int) -> None:
+        """Wait until nothing moves, as long as that may take, then leave the rest for the next process.
+
+        Raises:
+            ArbError: what ended the work on a hedge, as :meth:`watch` does.
+        """
+        tasks = list(self._tasks.values())
+        if tasks:
+            await self._wait(tasks, patience_ns)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._failed.done():
+            self._failed.result()
+
+    async def _moved(self, hedge: Hedge) -> Hedge:
+        task = self._task(hedge.id)
+        await self._wait([task], self._s.patience_ns)
+        if task.done():
+            return task.result()
+        stored = await self._s.recorder.journal.hedge(hedge.id)
+        return hedge if stored is None else stored
+
+    async def _wait(self, tasks: Sequence[asyncio.Task[Hedge]], patience_ns: int) -> None:
+        clock = self._s.clock
+        timer = asyncio.ensure_future(clock.sleep_until(clock.now_ns() + patience_ns))
+        everything = asyncio.ensure_future(asyncio.wait(tasks))
+        try:
+            await asyncio.wait({timer, everything}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            everything.cancel()
+
+    def _task(self, hedge_id: HedgeId) -> asyncio.Task[Hedge]:
+        known = self._tasks.get(hedge_id)
+        if known is not None:
+            return known
+        task = asyncio.create_task(self._reconciler.run(hedge_id), name=f"hedge {hedge_id}")
+        self._tasks[hedge_id] = task
+        task.add_done_callback(lambda done: self._done(hedge_id, done))
+        return task
+
+    def _done(self, hedge_id: HedgeId, task: asyncio.Task[Hedge]) -> None:
+        self._tasks.pop(hedge_id, None)
+        self._rested.set()
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _begin(self, hedge: Hedge, plan: HedgePlan) -> None:
+        try:
+            await self._refuse_churn(plan)
+            reports = await self._liquid(plan)
+            for leg in plan.legs:
+                await self._s.leverage.ensure(leg.instrument)
+            quotes = await self._quoting.of(hedge)
+            self._refuse_size(hedge, quotes)
+            await self._orders.enter(hedge, self._first(hedge, reports), quotes, opening(hedge))
+        except (EntryRefused, StorageError, LeaseLost, InvariantBroken):
+            raise
+        except ArbError as error:  # a venue, a price, the gate: nothing was recorded, nothing was sent
+            raise EntryRefused(str(error)) from error
+
+    def _first(self, hedge: Hedge, reports: Sequence[LegLiquidity]) -> list[PlannedOrder]:
+        """Return the orders that leave first: all legs, or the one that is less likely to fill."""
+        if hedge.entry.leg_order is LegOrder.TOGETHER:
+            return [entry_order(hedge, index, OrderMode.MARKET) for index in range(len(hedge.legs))]
+        return [entry_order(hedge, less_likely(reports), hedge.entry.mode)]
+
+    async def _liquid(self, plan: HedgePlan) -> Sequence[LegLiquidity]:
+        reports = await self._liquidity.check(plan)
         for report in reports:
             if not report.is_enough:
-                raise _Refused(
+                raise EntryRefused(
                     f"{report.leg.instrument} offers {report.fillable} of {report.leg.quantity} contracts "
-                    f"within {approved.plan.max_slippage_bps} bps"
+                    f"within {plan.max_slippage_bps} bps"
                 )
-        for leg in approved.plan.legs:
-            await self._s.leverage.ensure(leg.instrument)
-        return [report.mid_price for report in reports]
+            if not report.can_leave:
+                raise EntryRefused(
+                    f"{report.leg.instrument} could take back {report.exit_fillable} of {report.leg.quantity} "
+                    f"contracts with {self._s.policy.stress_depth:.0%} of its depth"
+                )
+        return reports
 
-    async def _prepare_entry(
-        self, hedge: Hedge, mids: Sequence[Decimal]
-    ) -> tuple[Sequence[OrderRecord], Sequence[PreparedOrder]]:
-        now = self._s.clock.now_ns()
-        records = [
-            new_record(hedge, planned, self._s.instruments[leg.instrument], mid=mid, now_ns=now)
-            for planned, leg, mid in zip(entry_orders(hedge), hedge.legs, mids, strict=True)
+    def _refuse_size(self, hedge: Hedge, quotes: Quotes) -> None:
+        """Refuse a size that a venue would not take, now or when it has to be closed after a fall of the price."""
+        legs = []
+        for index, leg in enumerate(hedge.legs):
+            rate = self._s.usd_rate(self._s.instruments[leg.instrument].quote)
+            if index not in quotes or rate is None:
+                raise EntryRefused(f"{leg.instrument} has no price in dollars")
+            legs.append(SizingLeg(instrument=quotes[index].instrument, price=quotes[index].mid_price, usd_rate=rate))
+        refusal = self._sizer.check(legs, [leg.target_quantity for leg in hedge.legs])
+        if refusal is not None:
+            raise EntryRefused(str(refusal))
+
+    async def _refuse_churn(self, plan: HedgePlan) -> None:
+        """Refuse a pair that was entered and taken back again and again: each round costs four fees."""
+        pair = {leg.instrument for leg in plan.legs}
+        since_ns = self._s.clock.now_ns() - self._s.policy.churn_window_ns
+        taken_back = [
+            hedge
+            for hedge in await self._s.recorder.journal.hedges(statuses=(HedgeStatus.ABANDONED,))
+            if hedge.created_ns >= since_ns
+            and {leg.instrument for leg in hedge.legs} == pair
+            and any(leg.entry_quantity for leg in hedge.legs)
         ]
-        for record in records:
-            self._ask_veto(record, hedge)
-        return records, await self._gateway.prepare([record.order.request for record in records])
-
-    def _ask_veto(self, record: OrderRecord, hedge: Hedge) -> None:
-        request = record.order.request
-        rate = self._s.usd_rate(self._s.instruments[request.instrument].quote)
-        if rate is None:
-            raise _Refused(f"{request.instrument}: the value of its quote currency in dollars is not known")
-        notional = request.quantity * request.price * rate
-        veto = self._s.veto(OrderIntent(order=request, hedge=hedge, notional_usd=notional))
-        if veto is not None:
-            raise _Refused(f"{request.instrument}: vetoed, {veto.reason}")
-
-    async def _reconcile(self, hedge: Hedge) -> Hedge:
-        # Enough to give up on every leg. Orders that never left do not count towards that, so a
-        # venue that cannot be reached ends the rounds: the next call goes on.
-        for _ in range(self._s.repair.max_attempts + 2):
-            if hedge.status not in (HedgeStatus.OPENING, HedgeStatus.CLOSING):
-                return hedge
-            records = [
-                record if record.order.status.is_final else await self._gateway.resolve(record)
-                for record in await self._s.recorder.journal.orders(hedge_id=hedge.id)
-            ]
-            unclear = [record.order for record in records if not record.order.status.is_final]
-            if unclear:  # nothing that could duplicate them is sent until a read settles it
-                names = ", ".join(f"{one.request.client_order_id} {one.status}" for one in unclear)
-                await self._alarm(hedge, EventKind.ORDER_IN_DOUBT, f"the venue does not tell what became of {names}")
-                return hedge
-            absorbed = await self._absorb(hedge, records)
-            if absorbed is None:
-                return hedge
-            hedge = absorbed
-            step = next_step(hedge, records, self._s.instruments, self._s.repair)
-            if isinstance(step, Settle):
-                return await self._settle(hedge, step)
-            if step.is_retry:
-                await self._s.clock.sleep_until(self._s.clock.now_ns() + self._s.repair.retry_delay_ns)
-            if not await self._send_closing(hedge, step.orders):
-                return hedge
-        if hedge.status in (HedgeStatus.OPENING, HedgeStatus.CLOSING):
-            await self._alarm(hedge, EventKind.EXCHANGE_FAILED, "its orders do not reach the venue; trying goes on")
-        return hedge
-
-    async def _absorb(self, hedge: Hedge, records: Sequence[OrderRecord]) -> Hedge | None:
-        """Return the hedge with the fills of its final orders; None while the venue does not show them all."""
-        names = {exchange_of(leg.instrument) for leg in hedge.legs}
-        for _ in range(self._s.fill_polls):
-            fills = await self._s.recorder.journal.fills(hedge_id=hedge.id)
-            filled = filled_by_order(fills)
-            missing = [
-                record
-                for record in records
-                if filled.get(record.order.request.client_order_id, Decimal(0)) < record.order.filled_quantity
-            ]
-            if not missing:
-                return with_fills(hedge, records, fills)
-            pulled = await asyncio.gather(
-                *(self._s.sync.pull_fills(name) for name in sorted(names)), return_exceptions=True
-            )
-            failures = [result for result in pulled if isinstance(result, BaseException)]
-            for failure in failures:
-                if not isinstance(failure, ExchangeError):
-                    raise failure
-            if failures:
-                await self._alarm(hedge, EventKind.BOOKS_DIFFER, f"fills cannot be read: {failures[0]}")
-                return None
-            await self._s.clock.sleep_until(
-                self._s.clock.now_ns() + max(self._s.exchanges[name].traits.read_after_write_ns for name in names)
-            )
-        await self._alarm(
-            hedge, EventKind.BOOKS_DIFFER, "the venue reports filled orders but does not list their fills"
-        )
-        return None
-
-    async def _send_closing(self, hedge: Hedge, orders: Sequence[PlannedOrder]) -> bool:
-        """Send reduce-only orders; False when a leg has no price at all to bound its order with."""
-        records = []
-        for planned in orders:
-            instrument = hedge.legs[planned.leg_index].instrument
-            reading = await self._s.prices.read_bbo(instrument, self._s.max_price_age_ns)
-            if not isinstance(reading, Fresh | Stale):
-                await self._alarm(hedge, EventKind.EXCHANGE_FAILED, f"{instrument} has no price: {reading.reason}")
-                return False
-            records.append(
-                new_record(
-                    hedge,
-                    planned,
-                    self._s.instruments[instrument],
-                    mid=reading.value.mid_price,
-                    now_ns=self._s.clock.now_ns(),
-                )
-            )
-        await self._s.recorder.hedge(hedge, records)
-        await asyncio.gather(*(self._gateway.prepare_and_send(record) for record in records))
-        return True
-
-    async def _settle(self, hedge: Hedge, step: Settle) -> Hedge:
-        now = self._s.clock.now_ns()
-        opened = now if step.status is HedgeStatus.OPEN and hedge.opened_ns is None else hedge.opened_ns
-        closed = now if step.status.is_final else None
-        hedge = replace(hedge, status=step.status, opened_ns=opened, closed_ns=closed)
-        await self._s.recorder.hedge(hedge, events=[settled(hedge, step, now)])
-        self._alarmed.pop(hedge.id, None)
-        return hedge
-
-    async def _alarm(self, hedge: Hedge, kind: EventKind, message: str) -> None:
-        """Tell once what keeps a hedge from going on; it is tried again and again."""
-        told = self._alarmed.setdefault(hedge.id, set())
-        if kind in told:
-            return
-        told.add(kind)
-        event = Event(
-            ts_ns=self._s.clock.now_ns(),
-            kind=kind,
-            severity=Severity.ALARM,
-            subject=hedge.id,
-            message=f"{hedge.base} {hedge.status}: {message}",
-        )
-        await self._s.recorder.events([event])
+        if len(taken_back) >= self._s.policy.max_churn:
+            raise EntryRefused(f"the last {len(taken_back)} entries of this pair were taken back at a cost: churn")

@@ -1,62 +1,91 @@
-"""Sending orders and finding out what became of them."""
+"""The one way to the wire: preparing, sending and cancelling orders."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
 
 from arb.api import (
     ArbError,
     BadResponse,
+    Capability,
     Clock,
+    DeadMansSwitch,
     Exchange,
     ExchangeError,
+    LeaseLost,
     NotSent,
     PreparedOrder,
     Rejected,
     Trading,
-    UnknownOrder,
 )
 from arb.model import (
-    Event,
-    EventKind,
+    SECOND_NS,
     ExchangeName,
     Order,
     OrderRecord,
-    OrderRequest,
     OrderStatus,
     OrderTrigger,
-    Severity,
     exchange_of,
 )
+from arb.risk import ClearedOrder
 
 from ._asking import ask
-from ._journaling import Recorder
+from ._lease import AccountLeases
 from ._reports import exceeds, merged
 
 T = TypeVar("T")
 
 
+class OrderObserver(Protocol):
+    """Told of every order that was sent: the circuit breakers are one."""
+
+    def observe_order(self, exchange: ExchangeName, status: OrderStatus, round_trip_ns: int) -> None:
+        """Take note of how an order came back and how long that took."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyOrder:
+    """A cleared, signed and recorded order; only :meth:`OrderGateway.prepare` makes one."""
+
+    record: OrderRecord
+    prepared: PreparedOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unready:
+    """An order that could not be prepared. Nothing was sent, so what it says is certain."""
+
+    record: OrderRecord
+    error: ExchangeError
+
+
 class OrderGateway:
-    """Prepares, sends and resolves orders. What it learns is in the journal before it returns."""
+    """Prepares, sends and cancels. It records nothing: who calls it has committed the orders before."""
 
     def __init__(
         self,
         exchanges: Mapping[ExchangeName, Exchange],
-        recorder: Recorder,
         clock: Clock,
+        leases: AccountLeases,
+        observer: OrderObserver,
         *,
         timeout_ns: int,
-        doubt_poll_ns: int,
     ) -> None:
         self._exchanges = exchanges
-        self._recorder = recorder
         self._clock = clock
+        self._leases = leases
+        self._observer = observer
         self._timeout_ns = timeout_ns
-        self._doubt_poll_ns = doubt_poll_ns
+
+    def exchange(self, record: OrderRecord) -> Exchange:
+        """Return the exchange an order belongs to."""
+        return self._exchanges[exchange_of(record.order.request.instrument)]
 
     def trading(self, exchange: ExchangeName) -> Trading:
         """Return the private side of an exchange; raises ArbError when it has none."""
@@ -65,149 +94,102 @@ class OrderGateway:
             raise ArbError(f"{exchange}: this exchange was opened without an account, so it cannot trade")
         return trading
 
-    async def prepare(self, requests: Sequence[OrderRequest]) -> list[PreparedOrder]:
-        """Round, check and sign all of them before any is sent.
+    async def prepare(self, orders: Sequence[tuple[OrderRecord, ClearedOrder]]) -> list[ReadyOrder | Unready]:
+        """Round, check and sign all of them together, before any is sent.
 
         Raises:
-            ExchangeError: of the first that fails; Rejected when it breaks a rule of the instrument.
+            ValueError: an order was cleared as another one.
         """
-        results = await asyncio.gather(*(self._prepare(request) for request in requests), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return [result for result in results if isinstance(result, PreparedOrder)]
+        for record, cleared in orders:
+            if cleared.request != record.order.request:
+                raise ValueError(f"order {record.order.request.client_order_id} was cleared as another one")
+        return list(await asyncio.gather(*(self._prepare(record) for record, _ in orders)))
 
-    async def _prepare(self, request: OrderRequest) -> PreparedOrder:
+    async def _prepare(self, record: OrderRecord) -> ReadyOrder | Unready:
+        request = record.order.request
         exchange = exchange_of(request.instrument)
         trading = self.trading(exchange)
-        prepared = await self._ask(exchange, "prepare_order", lambda: trading.prepare_order(request))
-        if exceeds(prepared, request):
-            raise BadResponse(
-                f"order {request.client_order_id} was prepared as something else than asked, so it is not sent",
-                exchange=exchange,
-                code="prepared_differs",
-            )
-        return prepared
-
-    async def send(self, records: Sequence[OrderRecord], prepared: Sequence[PreparedOrder]) -> list[OrderRecord]:
-        """Send recorded orders together and record every outcome.
-
-        `records` are SUBMITTED and committed. What the venue does not clearly accept or refuse comes
-        back IN_DOUBT.
-        """
-        sent = await asyncio.gather(
-            *(self._send(record, order) for record, order in zip(records, prepared, strict=True))
-        )
-        await self._recorder.orders(sent, events=[event for record in sent for event in _events(record)])
-        return sent
-
-    async def _send(self, record: OrderRecord, prepared: PreparedOrder) -> OrderRecord:
-        order, now = record.order, self._clock.now_ns
-        exchange = exchange_of(order.request.instrument)
-        trading = self.trading(exchange)
         try:
-            report = await self._ask(exchange, "send_order", lambda: trading.send_order(prepared))
+            prepared = await self._ask(exchange, "prepare_order", lambda: trading.prepare_order(request))
+        except ExchangeError as error:
+            return Unready(record=record, error=error)
+        if exceeds(prepared, request):
+            text = f"order {request.client_order_id} was prepared as something else than asked, so it is not sent"
+            return Unready(record=record, error=BadResponse(text, exchange=exchange, code="prepared_differs"))
+        return ReadyOrder(record=record, prepared=prepared)
+
+    async def send(self, ready: Sequence[ReadyOrder]) -> list[OrderRecord]:
+        """Send recorded orders together; what the venue does not clearly accept or refuse comes back IN_DOUBT.
+
+        No work lies between the first writes of the orders but what their plugins do.
+        """
+        return list(await asyncio.gather(*(self._send(one) for one in ready)))
+
+    async def _send(self, ready: ReadyOrder) -> OrderRecord:
+        order, now = ready.record.order, self._clock.now_ns
+        exchange = exchange_of(order.request.instrument)
+        refusal = self._too_late(ready, exchange)
+        if refusal:
+            return replace(ready.record, order=order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=refusal))
+        trading, began_ns = self.trading(exchange), now()
+        try:
+            report = await self._ask(exchange, "send_order", lambda: trading.send_order(ready.prepared))
             after = merged(order, report)
         except NotSent as error:
             after = order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=str(error))
         except Rejected as error:
-            after = order.after(OrderTrigger.REJECTED, ts_event_ns=now(), reason=f"{error.code} {error}".strip())
+            after = order.after(OrderTrigger.REJECTED, ts_event_ns=now(), reason=coded(error))
         except Exception as error:  # a plugin that breaks while sending tells nothing about the order
             after = order.after(OrderTrigger.DOUBTED, ts_event_ns=now(), reason=f"{type(error).__name__}: {error}")
-        return replace(record, order=after)
+        self._observer.observe_order(exchange, after.status, now() - began_ns)
+        return replace(ready.record, order=after)
 
-    async def prepare_and_send(self, record: OrderRecord) -> OrderRecord:
-        """Send one recorded order; one that cannot be prepared is recorded as refused or not sent."""
+    def _too_late(self, ready: ReadyOrder, exchange: ExchangeName) -> str:
+        """Return why an order must not leave any more: a pause of this process is no licence to trade late."""
+        now_ns = self._clock.now_ns()
         try:
-            prepared = await self.prepare([record.order.request])
-        except ExchangeError as error:
-            # Certain either way: preparing sends nothing.
-            trigger = OrderTrigger.REJECTED if isinstance(error, Rejected) else OrderTrigger.NOT_SENT
-            reason = f"{error.code} {error}".strip()
-            order = record.order.after(trigger, ts_event_ns=self._clock.now_ns(), reason=reason)
-            refused = replace(record, order=order)
-            await self._recorder.orders([refused], events=_events(refused))
-            return refused
-        (sent,) = await self.send([record], prepared)
-        return sent
+            self._leases.check(exchange)
+        except LeaseLost as error:
+            return str(error)
+        age_ns = now_ns - ready.record.created_ns
+        if age_ns > self._timeout_ns:
+            return f"it was decided {Decimal(age_ns) / SECOND_NS:f} s ago: too old to send"
+        expires_ns = ready.prepared.expires_ns
+        return "its signature has expired" if expires_ns is not None and expires_ns <= now_ns else ""
 
-    async def resolve(self, record: OrderRecord) -> OrderRecord:
-        """Read the venue once and record what it says; an order still not known stays in doubt.
-
-        A resting order is cancelled: what this package sends is meant to trade now. Orders that were
-        recorded before a crash come here too.
-        """
-        order = record.order
-        if order.status in (OrderStatus.PENDING, OrderStatus.SUBMITTED):
-            order = order.after(OrderTrigger.DOUBTED, ts_event_ns=self._clock.now_ns(), reason="no answer is on record")
-        after = replace(record, order=await self._read(record, order))
-        if after != record:
-            await self._recorder.orders([after], events=_events(after))
-        return after
-
-    async def _read(self, record: OrderRecord, order: Order) -> Order:
-        exchange = exchange_of(order.request.instrument)
+    async def fetch(self, record: OrderRecord) -> Order:
+        """Read one order of the venue; raises ExchangeError, among them UnknownOrder."""
+        request = record.order.request
+        exchange = exchange_of(request.instrument)
         trading = self.trading(exchange)
-        # Before this moment a read may not show the order yet: "not found" would prove nothing. A
-        # venue's clock that is ahead of ours is not waited for.
-        known_ns = min(max(record.created_ns, order.ts_event_ns), self._clock.now_ns())
-        await self._clock.sleep_until(known_ns + self._exchanges[exchange].traits.read_after_write_ns)
-        try:
-            order = merged(order, await self._fetch(exchange, trading, order.request))
-        except UnknownOrder as error:
-            if order.status is not OrderStatus.IN_DOUBT:
-                return order  # it was there before: a listing that lost it proves nothing
-            return order.after(OrderTrigger.PROVED_ABSENT, ts_event_ns=self._clock.now_ns(), reason=str(error))
-        except ExchangeError:
-            await self._clock.sleep_until(self._clock.now_ns() + self._doubt_poll_ns)
-            return order
-        return order if order.status.is_final else await self._cancelled(exchange, trading, order)
-
-    async def _cancelled(self, exchange: ExchangeName, trading: Trading, order: Order) -> Order:
-        """Cancel an order that the venue has, and read what became of it.
-
-        Nothing here proves it absent: whatever the venue says of the cancellation, it was there, and
-        it may have been filled a moment before.
-        """
-        request = order.request
-        with suppress(ExchangeError):  # refused, perhaps because it has ended: the read below tells
-            await self._ask(
-                exchange, "cancel_order", lambda: trading.cancel_order(request.instrument, request.client_order_id)
-            )
-        delay_ns = max(self._doubt_poll_ns, self._exchanges[exchange].traits.read_after_write_ns)
-        await self._clock.sleep_until(self._clock.now_ns() + delay_ns)
-        try:
-            return merged(order, await self._fetch(exchange, trading, request))
-        except ExchangeError:
-            return order
-
-    async def _fetch(self, exchange: ExchangeName, trading: Trading, request: OrderRequest) -> Order:
         return await self._ask(
             exchange, "fetch_order", lambda: trading.fetch_order(request.instrument, request.client_order_id)
         )
+
+    async def cancel(self, record: OrderRecord) -> None:
+        """Ask for a cancellation. Nothing of the answer counts: what became of the order tells a read."""
+        request = record.order.request
+        exchange = exchange_of(request.instrument)
+        trading = self.trading(exchange)
+        with suppress(ExchangeError):
+            await self._ask(
+                exchange, "cancel_order", lambda: trading.cancel_order(request.instrument, request.client_order_id)
+            )
+
+    async def arm(self, exchange: ExchangeName, timeout_ns: int) -> None:
+        """Arm the venue's dead man's switch, where it has one; 0 disarms. A failure is the venue's alone."""
+        switch: object = self._exchanges[exchange].trading
+        if Capability.DEAD_MANS_SWITCH not in self._exchanges[exchange].capabilities:
+            return
+        if isinstance(switch, DeadMansSwitch):
+            arm = switch.arm_dead_mans_switch
+            with suppress(ExchangeError):
+                await self._ask(exchange, "arm_dead_mans_switch", lambda: arm(timeout_ns))
 
     async def _ask(self, exchange: ExchangeName, what: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await ask(self._clock, self._timeout_ns, exchange, what, call)
 
 
-def _events(record: OrderRecord) -> list[Event]:
-    order = record.order
-    kinds = {
-        OrderStatus.REJECTED: (EventKind.ORDER_REJECTED, Severity.WARNING),
-        OrderStatus.NOT_SENT: (EventKind.ORDER_REJECTED, Severity.WARNING),
-        OrderStatus.IN_DOUBT: (EventKind.ORDER_IN_DOUBT, Severity.WARNING),
-    }
-    found = kinds.get(order.status)
-    if found is None:
-        return []
-    request = order.request
-    return [
-        Event(
-            ts_ns=order.ts_event_ns,
-            kind=found[0],
-            severity=found[1],
-            subject=request.client_order_id,
-            message=f"{request.side} {request.quantity} {request.instrument} is {order.status}: {order.reason}",
-            data={"hedge": record.hedge_id, "purpose": record.purpose, "price": str(request.price)},
-        )
-    ]
+def coded(error: ExchangeError) -> str:
+    """Return the venue's code and text."""
+    return f"{error.code} {error}".strip()

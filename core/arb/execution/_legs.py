@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from arb.model import ZERO, ClientOrderId, Fill, Hedge, Leg, OrderRecord
+from arb.model import ZERO, ClientOrderId, Fill, Hedge, InstrumentId, Leg, OrderRecord, OrderRequest
 
 
 def with_fills(hedge: Hedge, records: Sequence[OrderRecord], fills: Iterable[Fill]) -> Hedge:
@@ -14,10 +14,10 @@ def with_fills(hedge: Hedge, records: Sequence[OrderRecord], fills: Iterable[Fil
 
     `fills` are all fills of the orders in `records`; others are ignored.
     """
-    leg_of = {record.order.request.client_order_id: record.leg_index for record in records}
+    leg_of = {key_of(record.order.request): record.leg_index for record in records}
     by_leg: dict[int, list[Fill]] = {}
     for fill in fills:
-        index = leg_of.get(fill.client_order_id)
+        index = leg_of.get(key_of(fill))
         if index is not None:
             by_leg.setdefault(index, []).append(fill)
     legs = tuple(_fold(leg, by_leg.get(index, [])) for index, leg in enumerate(hedge.legs))
@@ -45,9 +45,18 @@ def _average(fills: Sequence[Fill]) -> Decimal | None:
     return sum((fill.quantity * fill.price for fill in fills), ZERO) / quantity if quantity else None
 
 
-def filled_by_order(fills: Iterable[Fill]) -> Mapping[ClientOrderId, Decimal]:
-    """Return the contracts filled for each client order id."""
-    filled: dict[ClientOrderId, Decimal] = {}
+OrderKey = tuple[ClientOrderId, InstrumentId]
+"""What tells orders apart: venues may give orders of their own one id on two instruments."""
+
+
+def key_of(one: OrderRequest | Fill) -> OrderKey:
+    """Return the key of an order, or of the order that a fill belongs to."""
+    return one.client_order_id, one.instrument
+
+
+def filled_by_order(fills: Iterable[Fill]) -> Mapping[OrderKey, Decimal]:
+    """Return the contracts filled for each order."""
+    filled: dict[OrderKey, Decimal] = {}
     for fill in fills:
-        filled[fill.client_order_id] = filled.get(fill.client_order_id, ZERO) + fill.quantity
+        filled[key_of(fill)] = filled.get(key_of(fill), ZERO) + fill.quantity
     return filled

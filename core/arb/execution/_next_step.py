@@ -1,7 +1,7 @@
-"""The next safe step of a hedge whose orders are all final: one pure function, no memory.
+"""The next safe step of a hedge: one pure function of the record, the quotes and the time.
 
 Normal running, repair of a one-sided fill and recovery after a crash are the same question asked of
-the same record.
+the same record. Every order in the record is final, or rests in a book as far as the venue told.
 """
 
 from __future__ import annotations
@@ -10,161 +10,228 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.model import ZERO, Hedge, HedgeStatus, Instrument, InstrumentId, OrderPurpose, OrderRecord, OrderStatus, Side
+from arb.model import (
+    ZERO,
+    Hedge,
+    HedgeStatus,
+    Instrument,
+    InstrumentId,
+    LegOrder,
+    OrderMode,
+    OrderPurpose,
+    OrderRecord,
+)
+
+from ._policy import ExecutionPolicy
+from ._repair import next_repair
+from ._steps import Cancel, NextStep, PlannedOrder, Quotes, Send, Settle, Wait
+from ._tries import Tries, tradable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepairPolicy:
-    """How far repairs may go.
+class Situation:
+    """Everything the next step depends on.
 
     Attributes:
-        max_attempts: Orders of one leg beyond the first that reach the venue before a person is asked.
-        calm_attempts: Orders of each leg after which an exit is given up while the legs still balance:
-            nothing is urgent then, and the strategy decides again.
-        max_band_bps: Widest price band; each further attempt doubles the hedge's own bound.
-        retry_delay_ns: Between two attempts.
+        quotes: Of the legs with a usable book.
+        pilot: The leg that leaves first, where the legs do not leave together.
+        may_open: Whether legs may be made larger: no halt stands and the exposure is within its budget.
     """
 
-    max_attempts: int = 6
-    calm_attempts: int = 2
-    max_band_bps: Decimal = Decimal(300)
-    retry_delay_ns: int = 1_000_000_000
+    hedge: Hedge
+    records: Sequence[OrderRecord]
+    instruments: Mapping[InstrumentId, Instrument]
+    quotes: Quotes
+    policy: ExecutionPolicy
+    now_ns: int
+    may_open: bool
+    pilot: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedOrder:
-    """An order to be sent next; its price is set when it is prepared."""
-
-    leg_index: int
-    side: Side
-    quantity: Decimal
-    purpose: OrderPurpose
-    attempt: int
-    band_bps: Decimal
-
-    @property
-    def reduce_only(self) -> bool:
-        """Whether it may only close."""
-        return self.purpose in (OrderPurpose.UNWIND, OrderPurpose.EXIT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle:
-    """The hedge is where it should be; `note` says what was left over, if anything."""
-
-    status: HedgeStatus
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
-    """These orders leave together."""
-
-    orders: tuple[PlannedOrder, ...]
-    is_retry: bool
-
-
-NextStep = Settle | Send
-
-
-def next_step(
-    hedge: Hedge,
-    records: Sequence[OrderRecord],
-    instruments: Mapping[InstrumentId, Instrument],
-    policy: RepairPolicy,
-) -> NextStep:
-    """Return what to do now. Every order in `records` is final and its fills are in `hedge`.
+def next_step(at: Situation) -> NextStep:
+    """Return what to do now.
 
     Raises:
-        ValueError: the hedge is not being opened or closed.
+        ValueError: the hedge is at rest.
     """
-    if hedge.status is HedgeStatus.OPENING:
-        return _next_opening(hedge, records, instruments, policy)
-    if hedge.status is HedgeStatus.CLOSING:
-        return _next_closing(hedge, records, instruments, policy)
-    raise ValueError(f"hedge {hedge.id} is {hedge.status}: there is nothing to do")
+    if at.hedge.status is HedgeStatus.OPENING:
+        return _next_opening(at)
+    if at.hedge.status is HedgeStatus.CLOSING:
+        return _next_closing(at)
+    if at.hedge.status is HedgeStatus.REPAIRING:
+        return _repaired(at, may_complete=False, otherwise=HedgeStatus.CLOSED)
+    raise ValueError(f"hedge {at.hedge.id} is {at.hedge.status}: there is nothing to do")
 
 
-def _next_opening(
-    hedge: Hedge,
-    records: Sequence[OrderRecord],
-    instruments: Mapping[InstrumentId, Instrument],
-    policy: RepairPolicy,
-) -> NextStep:
-    common = min(abs(leg.base_quantity) for leg in hedge.legs)
-    excess = [_tradable(instruments[leg.instrument], abs(leg.base_quantity) - common) for leg in hedge.legs]
-    if any(excess):
-        return _send(hedge, records, excess, OrderPurpose.UNWIND, policy)
-    if common > 0:
-        return Settle(status=HedgeStatus.OPEN, note=_leftover(hedge))
-    return _ended(hedge, HedgeStatus.ABANDONED)
+def _next_opening(at: Situation) -> NextStep:
+    tries = Tries(at.hedge, at.records)
+    over = [
+        record.leg_index
+        for record in tries.resting()
+        if not at.may_open or (record.rest_until_ns is not None and record.rest_until_ns <= at.now_ns)
+    ]
+    if over:
+        return Cancel(leg_indices=tuple(over))
+    if at.hedge.entry.leg_order is LegOrder.PILOT_FIRST and at.may_open:
+        planned = _follow_pilot(at, tries) or _rest_of_pilot(at, tries)
+        if planned is not None:
+            return planned
+    if tries.resting():
+        return _beside_resting(at, tries)
+    return _repaired(at, may_complete=at.may_open, otherwise=HedgeStatus.ABANDONED)
 
 
-def _next_closing(
-    hedge: Hedge,
-    records: Sequence[OrderRecord],
-    instruments: Mapping[InstrumentId, Instrument],
-    policy: RepairPolicy,
-) -> NextStep:
-    rest = [_tradable(instruments[leg.instrument], leg.open_quantity * leg.multiplier) for leg in hedge.legs]
-    # An exit that was tried before and given up does not count against this one.
-    recent = [record for record in records if hedge.closing_ns is None or record.created_ns >= hedge.closing_ns]
+def _beside_resting(at: Situation, tries: Tries) -> Cancel | Wait:
+    """Stop a pilot that goes on filling while the others cannot follow; else let it rest."""
+    for index, leg in enumerate(at.hedge.legs):
+        quote = at.quotes.get(index)
+        price = None if quote is None else quote.mid_price
+        light = leg.side.sign * at.hedge.imbalance < 0
+        instrument = at.instruments[leg.instrument]
+        if light and tradable(instrument, abs(at.hedge.imbalance), price, closing=False):
+            return Cancel(leg_indices=tuple(record.leg_index for record in tries.resting()))
+    return Wait(why="an order rests")
+
+
+def _follow_pilot(at: Situation, tries: Tries) -> Send | None:
+    """Return the first orders of the other legs for what the pilot has filled since the last ones."""
+    pilot = at.hedge.legs[at.pilot]
+    orders = []
+    for index, leg in enumerate(at.hedge.legs):
+        if index == at.pilot:
+            continue
+        share = leg.target_quantity * leg.multiplier / (pilot.target_quantity * pilot.multiplier)
+        wanted = pilot.entry_quantity * pilot.multiplier * share
+        base = wanted - tries.requested(index, OrderPurpose.ENTRY) * leg.multiplier
+        quote = at.quotes.get(index)
+        if base <= 0 or quote is None:
+            continue
+        quantity = tradable(at.instruments[leg.instrument], base, quote.mid_price, closing=False)
+        if quantity and not tries.was_refused(index, OrderPurpose.ENTRY):
+            orders.append(_entry(at, tries, index, quantity, OrderMode.MARKET))
+    return Send(orders=tuple(orders), is_retry=False) if orders else None
+
+
+def _rest_of_pilot(at: Situation, tries: Tries) -> Send | None:
+    """Return the taking order for what a pilot that rested in vain has left, where its mode asks for it."""
+    leg = at.hedge.legs[at.pilot]
+    if at.hedge.entry.mode is not OrderMode.LIMIT_THEN_MARKET or tries.resting():
+        return None
+    taken = [
+        record
+        for record in at.records
+        if record.leg_index == at.pilot and record.purpose is OrderPurpose.ENTRY and record.mode is OrderMode.MARKET
+    ]
+    left = leg.target_quantity - leg.entry_quantity
+    quote = at.quotes.get(at.pilot)
+    if taken or left <= 0 or quote is None:
+        return None
+    instrument = at.instruments[leg.instrument]
+    quantity = tradable(instrument, left * leg.multiplier, quote.mid_price, closing=False)
+    return Send(orders=(_entry(at, tries, at.pilot, quantity, OrderMode.MARKET),), is_retry=False) if quantity else None
+
+
+def _entry(at: Situation, tries: Tries, index: int, quantity: Decimal, mode: OrderMode) -> PlannedOrder:
+    return PlannedOrder(
+        leg_index=index,
+        side=at.hedge.legs[index].entry_side,
+        quantity=quantity,
+        purpose=OrderPurpose.ENTRY,
+        attempt=tries.next_attempt(index),
+        band_bps=at.hedge.max_slippage_bps,
+        mode=mode,
+    )
+
+
+def _repaired(at: Situation, *, may_complete: bool, otherwise: HedgeStatus) -> NextStep:
+    """Make the legs equal; then the hedge is OPEN, or `otherwise` when it holds nothing worth the name."""
+    if at.hedge.imbalance:
+        repair = next_repair(at.hedge, at.records, at.instruments, at.quotes, at.policy, may_complete=may_complete)
+        if repair is not None:
+            return repair
+    if all(leg.open_quantity > 0 for leg in at.hedge.legs):
+        return Settle(status=HedgeStatus.OPEN, note=_leftover(at.hedge))
+    if at.hedge.status is HedgeStatus.REPAIRING and at.hedge.opened_ns is None:
+        otherwise = HedgeStatus.ABANDONED
+    return _ended(at.hedge, otherwise)
+
+
+def _next_closing(at: Situation) -> NextStep:
+    tries = Tries(at.hedge, at.records)
+    if tries.resting():
+        return Cancel(leg_indices=tuple(record.leg_index for record in tries.resting()))
+    rest = [_closable(at, tries, index) for index in range(len(at.hedge.legs))]
     if not any(rest):
-        return _ended(hedge, HedgeStatus.CLOSED)
-    tries = sum(record.purpose is OrderPurpose.EXIT for record in recent)
-    if hedge.imbalance == 0 and tries >= policy.calm_attempts * len(hedge.legs):
-        return Settle(status=HedgeStatus.OPEN, note="no leg could be closed within the slippage bound")
-    return _send(hedge, records, rest, OrderPurpose.EXIT, policy)
+        return _ended(at.hedge, HedgeStatus.CLOSED)
+    counts = [tries.count(index, OrderPurpose.EXIT) for index in range(len(at.hedge.legs))]
+    balanced = _is_balanced(at)
+    missing = [leg.instrument for index, leg in enumerate(at.hedge.legs) if rest[index] and index not in at.quotes]
+    if balanced:
+        if min(counts) >= at.policy.calm_attempts or at.now_ns - at.hedge.phase_ns > at.policy.calm_wait_ns:
+            return Settle(status=HedgeStatus.OPEN, note="no leg could be closed within the slippage bound")
+        if missing:  # closing one leg alone would make a naked one of the other
+            return Wait(why=f"{', '.join(missing)} has no price")
+    spent = [
+        f"{leg.instrument}: {rest[index]} contracts still open after {counts[index]} exit orders"
+        for index, leg in enumerate(at.hedge.legs)
+        if rest[index] and counts[index] >= at.policy.max_attempts
+    ]
+    if spent:
+        return Settle(status=HedgeStatus.HALTED, note="; ".join(spent))
+    orders = [
+        PlannedOrder(
+            leg_index=index,
+            side=leg.entry_side.opposite,
+            quantity=quantity,
+            purpose=OrderPurpose.EXIT,
+            attempt=tries.next_attempt(index),
+            band_bps=min(at.hedge.max_slippage_bps * 2 ** counts[index], at.policy.max_band_bps),
+        )
+        for index, leg in enumerate(at.hedge.legs)
+        if (quantity := _exit_quantity(at, rest[index], index, is_partial=bool(missing)))
+    ]
+    if not orders:
+        return Wait(why=f"{', '.join(missing)} has no price")
+    retry = any(tries.was_tried(one.leg_index, OrderPurpose.EXIT) for one in orders)
+    return Send(orders=tuple(orders), is_retry=retry, all_or_none=balanced)
+
+
+def _is_balanced(at: Situation) -> bool:
+    """Whether the legs are as equal as orders can make them."""
+    excess = at.hedge.imbalance
+    return not any(
+        tradable(at.instruments[leg.instrument], abs(excess), None, closing=True)
+        for leg in at.hedge.legs
+        if leg.side.sign * excess > 0
+    )
+
+
+def _exit_quantity(at: Situation, rest: Decimal, index: int, *, is_partial: bool) -> Decimal:
+    """Return what a leg sends now: all of it, or only its excess while another leg cannot send."""
+    if index not in at.quotes or not rest:
+        return ZERO
+    if not is_partial:
+        return rest
+    leg = at.hedge.legs[index]
+    if leg.side.sign * at.hedge.imbalance <= 0:
+        return ZERO
+    excess = tradable(at.instruments[leg.instrument], abs(at.hedge.imbalance), None, closing=True)
+    return min(rest, excess)
+
+
+def _closable(at: Situation, tries: Tries, index: int) -> Decimal:
+    leg, quote = at.hedge.legs[index], at.quotes.get(index)
+    price = None if quote is None else quote.mid_price
+    quantity = tradable(at.instruments[leg.instrument], leg.open_quantity * leg.multiplier, price, closing=True)
+    return ZERO if tries.too_small(index, quantity) else quantity
 
 
 def _ended(hedge: Hedge, status: HedgeStatus) -> Settle:
-    """Return the end of a hedge; what is too little to trade is still a position that somebody has to know of."""
+    """Return the end of a hedge; what no order can be small enough for is declared as dust."""
     if hedge.is_flat:
         return Settle(status=status)
     held = ", ".join(f"{leg.open_quantity} {leg.instrument}" for leg in hedge.legs if leg.open_quantity)
-    return Settle(status=HedgeStatus.HALTED, note=f"{held} is left, too little to trade; close it at the venue")
-
-
-def _tradable(instrument: Instrument, base: Decimal) -> Decimal:
-    """Return the contracts of `base` units that an order can carry; zero when it is less than the minimum."""
-    quantity = instrument.floor_quantity(base / instrument.multiplier)
-    return quantity if quantity >= max(instrument.min_quantity, instrument.lot_size) else ZERO
-
-
-def _send(
-    hedge: Hedge,
-    records: Sequence[OrderRecord],
-    quantities: Sequence[Decimal],
-    purpose: OrderPurpose,
-    policy: RepairPolicy,
-) -> NextStep:
-    orders = []
-    retry = False
-    for index, (leg, quantity) in enumerate(zip(hedge.legs, quantities, strict=True)):
-        if not quantity:
-            continue
-        earlier = [record for record in records if record.leg_index == index]
-        since = hedge.closing_ns if purpose is OrderPurpose.EXIT and hedge.closing_ns is not None else 0
-        same = [record for record in earlier if record.purpose is purpose and record.created_ns >= since]
-        # What never reached the venue says nothing about it: it may be tried for as long as it takes.
-        tries = sum(record.order.status is not OrderStatus.NOT_SENT for record in same)
-        if tries >= policy.max_attempts:
-            return Settle(
-                status=HedgeStatus.HALTED,
-                note=f"{leg.instrument}: {quantity} contracts still open after {tries} {purpose} orders",
-            )
-        retry = retry or bool(same)
-        orders.append(
-            PlannedOrder(
-                leg_index=index,
-                side=leg.entry_side.opposite,
-                quantity=quantity,
-                purpose=purpose,
-                attempt=max((record.attempt for record in earlier), default=-1) + 1,
-                band_bps=min(hedge.max_slippage_bps * 2**tries, policy.max_band_bps),
-            )
-        )
-    return Send(orders=tuple(orders), is_retry=retry)
+    return Settle(status=status, note=f"{held} is left, too little to trade")
 
 
 def _leftover(hedge: Hedge) -> str:

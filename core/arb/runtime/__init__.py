@@ -2,13 +2,19 @@
 
 from ._assembly import App, Observe
 from ._clock import WallClock
+from ._flatten_accounts import AccountKind, FlattenTarget
+from ._flattening import flatten, flatten_targets
+from ._halting import halt_path
+from ._looking import read_only
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
 from ._probe import probe_context
 from ._run import DEFAULT_START, RunOutcome, execute
 
 __all__ = [
+    "AccountKind",
     "App",
     "DEFAULT_START",
+    "FlattenTarget",
     "MAX_SPEED",
     "Mode",
     "Observe",
@@ -17,6 +23,10 @@ __all__ = [
     "WallClock",
     "check_live",
     "execute",
+    "flatten",
+    "flatten_targets",
+    "halt_path",
     "is_virtual",
     "probe_context",
+    "read_only",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 
 from arb.api import Clock, Exchange, ExchangeError
 from arb.execution import ask, listed
@@ -24,7 +25,6 @@ from arb.model import (
     Unknown,
     exact_money,
 )
-from arb.risk import AccountRisk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +96,36 @@ class Accounts:
         kind = Fresh if self._clock.now_ns() - state.observed_ns <= self._max_age_ns else Stale
         return kind(state, exchange, state.observed_ns)
 
+    def usd_reading(self, currency: str) -> Reading[Decimal]:
+        """Return dollars per unit, with the age of what was said."""
+        return self._fx.usd_rate(currency, self._clock.now_ns())
+
     def usd_rate(self, currency: str) -> Decimal | None:
         """Return dollars per unit; None while nobody has said, or too long ago."""
-        reading = self._fx.usd_rate(currency, self._clock.now_ns())
+        reading = self.usd_reading(currency)
         return reading.value if isinstance(reading, Fresh) else None
 
     def equity_usd(self, exchange: ExchangeName) -> Reading[Decimal]:
         """Return the account's equity in dollars."""
+        return self.in_usd(exchange, attrgetter("equity"))
+
+    def total_equity_usd(self) -> Reading[Decimal]:
+        """Return the equity of all accounts; Unknown when there is none, or one of them is not known now."""
+        names = [name for name, exchange in self._exchanges.items() if exchange.trading is not None]
+        if not names:
+            return Unknown("there is no account")
+        total, oldest_ns = ZERO, self._clock.now_ns()
+        for name in names:
+            reading = self.equity_usd(name)
+            if not isinstance(reading, Fresh):
+                return Unknown(f"the equity of {name} is not known now")
+            with exact_money():
+                total += reading.value
+            oldest_ns = min(oldest_ns, reading.observed_ns)
+        return Fresh(total, "accounts", oldest_ns)
+
+    def in_usd(self, exchange: ExchangeName, amount: Callable[[Balance], Decimal]) -> Reading[Decimal]:
+        """Return an amount of every balance of an account together, in dollars."""
         reading = self.state(exchange)
         if isinstance(reading, Unknown):
             return reading
@@ -112,29 +135,9 @@ class Accounts:
                 rate = self.usd_rate(balance.currency)
                 if rate is None:
                     return Unknown(f"{exchange}: what a {balance.currency} is worth in dollars is not known")
-                total += balance.equity * rate
+                total += amount(balance) * rate
         kind = Fresh if isinstance(reading, Fresh) else Stale
         return kind(total, reading.source, reading.observed_ns)
-
-    def risks(self, quotes: Mapping[InstrumentId, str]) -> Mapping[ExchangeName, AccountRisk]:
-        """Return what each account carries; `quotes` tells the quote currency of every instrument."""
-        return {name: self._risk(name, quotes) for name in self._exchanges}
-
-    def _risk(self, name: ExchangeName, quotes: Mapping[InstrumentId, str]) -> AccountRisk:
-        reading = self.state(name)
-        equity = self.equity_usd(name)
-        if isinstance(reading, Unknown):
-            # Without an account there is nothing to carry; one that was not read may carry anything.
-            gross = ZERO if self._exchanges[name].trading is None else None
-            return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=gross)
-        total = ZERO
-        for position in reading.value.positions:
-            rate = self.usd_rate(quotes.get(position.instrument, ""))
-            if rate is None:
-                equity = Unknown(f"{position.instrument}: its value in dollars is not known")
-                return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=None)
-            total += abs(position.quantity) * position.mark_price * rate
-        return AccountRisk(exchange=name, equity_usd=equity, gross_notional_usd=total)
 
     def samples(
         self, quotes: Mapping[InstrumentId, str]

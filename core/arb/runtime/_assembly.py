@@ -25,17 +25,19 @@ from arb.api import (
     Strategy,
 )
 from arb.execution import (
+    AccountLeases,
     Recorder,
     ask,
     listed,
 )
-from arb.kernel import Composition, Family, open_family
+from arb.kernel import Composition, Config, Family, open_family
 from arb.marketdata import PriceProvider
 from arb.model import (
     Event,
     ExchangeName,
     Instrument,
 )
+from arb.risk import Halts
 from arb.storage import Journal, JournalStateStore
 
 from ._attended import check_attended
@@ -90,19 +92,30 @@ async def assembled(
         journal = await Journal.open(cast("Storage", storages["main"]))
         # Before any other plugin opens: it would continue from the state of a run that is not its own.
         await claim(journal, identity)
-        recorder = Recorder(journal, ports.clock, _Notifier(composition).tell)
+        leases = AccountLeases(
+            ports.clock, holder=ports.holder, is_gone=ports.holder_is_gone, ttl_ns=_lease_ns(composition.config)
+        )
+        recorder = Recorder(journal, ports.clock, _Notifier(composition).tell, leases)
         tiers = cast("dict[str, CacheTier]", await opening.family(Family.CACHE_TIERS, journal))
         sources = cast("dict[str, PriceSource]", await opening.family(Family.PRICE_SOURCES, journal))
         exchanges = await _open_exchanges(opening, journal, options)
         await check_attended(journal, exchanges, composition.config.strategies)
+        await leases.take(journal, [name for name, one in exchanges.items() if one.trading is not None])
+        stack.push_async_callback(leases.release, journal)
         strategies = cast("dict[str, Strategy]", await opening.family(Family.STRATEGIES, journal))
         prices = PriceProvider(ports.clock, exchanges, tiers, sources)
         stack.push_async_callback(prices.close)
-        parts = await wired(composition, ports, recorder, exchanges, strategies, prices)
+        halts = Halts(ports.halt_store, ports.clock)
+        parts = await wired(composition, ports, recorder, exchanges, strategies, prices, halts)
         extensions = cast("dict[str, Extension]", await opening.family(Family.EXTENSIONS, journal))
         engine = Engine(parts, stop, lambda: observe(app))
         app = App(engine=engine, parts=parts, journal=journal, extensions=extensions, stop=stop)
         yield app
+
+
+def _lease_ns(config: Config) -> int:
+    """Return how long a lease holds: three times the longest pause between two writes of a healthy run."""
+    return 3 * max(config.run.collect_every, config.run.order_timeout)
 
 
 class _Notifier:

@@ -8,7 +8,13 @@ from arb.api import ConfigError, Exchange
 from arb.model import ExchangeName, Hedge, HedgeStatus, exchange_of
 from arb.storage import Journal
 
-LIVE = (HedgeStatus.OPENING, HedgeStatus.OPEN, HedgeStatus.CLOSING, HedgeStatus.HALTED)
+LIVE = (
+    HedgeStatus.OPENING,
+    HedgeStatus.OPEN,
+    HedgeStatus.CLOSING,
+    HedgeStatus.REPAIRING,
+    HedgeStatus.HALTED,
+)
 """Every status in which a leg may be open."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from arb.api import Clock, HttpTransport, IdSource, StateStore, WebSocketTransport
+from arb.risk import HaltStore
 
 T = TypeVar("T")
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -50,6 +51,9 @@ class Ports:
 
     Attributes:
         inline: Blocking work runs in line (virtual time) rather than in a thread.
+        halt_store: Where halts are kept.
+        holder: This process, for the leases of accounts.
+        holder_is_gone: Whether another holder's process is known to have ended.
     """
 
     clock: Clock
@@ -58,6 +62,9 @@ class Ports:
     websocket: WebSocketTransport
     seed: int
     inline: bool
+    halt_store: HaltStore
+    holder: str
+    holder_is_gone: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

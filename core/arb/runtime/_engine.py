@@ -9,16 +9,20 @@ from functools import partial
 
 from arb.api import Clock, Exchange, PluginError, StorageError
 from arb.cache import within
-from arb.execution import Recorder
+from arb.execution import AtomicMultiOrderExecutor, Recorder
 from arb.funding import FundingBook, OpportunityFinder
 from arb.marketdata import PriceProvider
-from arb.model import EventKind, ExchangeName, Instrument, InstrumentId, Intent, Severity
+from arb.model import ZERO, Event, EventKind, ExchangeName, Fresh, Instrument, InstrumentId, Intent, Severity
+from arb.risk import Breakers
 
 from ._accounts import Accounts
 from ._collecting import Collecting
+from ._halt_watch import HaltWatch
 from ._hedge_money import HedgeMoney
+from ._hints import AccountHints
 from ._intents import intents_of
 from ._keeper import Keeper
+from ._markouts import Markouts
 from ._periodic import StopSignal, periodic, sleep_or_stop
 from ._trader import RunningStrategy, Trader
 from ._view import View
@@ -29,6 +33,9 @@ class EngineParts:
     """What the engine drives.
 
     Attributes:
+        about: Version of the code and digest of the configuration, for `arb explain`.
+        watch_every_ns: Between two looks at the accounts while a hedge is live.
+        rest_ns: How long moving hedges are waited for at the end.
         decision_timeout_ns: The longest wait for a decision of a strategy.
     """
 
@@ -45,6 +52,14 @@ class EngineParts:
     keeper: Keeper
     trader: Trader
     money: HedgeMoney
+    executor: AtomicMultiOrderExecutor
+    hints: AccountHints
+    markouts: Markouts
+    halt_watch: HaltWatch
+    breakers: Breakers
+    about: Mapping[str, str]
+    watch_every_ns: int
+    rest_ns: int
     collect_every_ns: int
     sample_every_ns: int
     instruments_every_ns: int
@@ -70,25 +85,44 @@ class Engine:
             PluginError: a plugin cancelled the work that called it.
         """
         p = self._p
+        # What an earlier run left is taken up first: a leg that stands alone waits for nothing.
+        await p.halt_watch.update()
+        await p.keeper.start()
         await p.collecting.load_instruments()
         await p.collecting.collect()
-        await p.keeper.start()
+        await p.keeper.load_money()
         await p.keeper.update()
-        what = f"{len(p.exchanges)} exchanges, {len(p.strategies)} strategies"
-        await p.recorder.event(EventKind.RUN_STARTED, "run", what)
+        await p.recorder.events([self._started()])
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._every(p.sample_every_ns, self._sample))
                 tasks.create_task(self._every(p.instruments_every_ns, p.collecting.load_instruments))
                 tasks.create_task(self._every(p.collect_every_ns, self._collect))
+                tasks.create_task(self._watched())
+                background = [
+                    tasks.create_task(one) for one in (p.executor.watch(), p.hints.listen(), p.markouts.run())
+                ]
                 for running in p.strategies:
                     tasks.create_task(self._every(running.strategy.cycle_ns, partial(self._cycle, running)))
                 if until_ns is not None:
                     tasks.create_task(self._stop_at(until_ns))
+                await self._stop.wait()
+                for task in background:
+                    task.cancel()
         except BaseExceptionGroup as group:
             # The first failure cancelled the others; it is the one to tell.
-            raise group.exceptions[0] from None
+            raise _first(group) from None
         await self._finish()
+
+    def _started(self) -> Event:
+        p = self._p
+        return Event(
+            ts_ns=p.clock.now_ns(),
+            kind=EventKind.RUN_STARTED,
+            subject="run",
+            message=f"{len(p.exchanges)} exchanges, {len(p.strategies)} strategies",
+            data=p.about,
+        )
 
     async def _every(self, every_ns: int, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -104,7 +138,25 @@ class Engine:
         await sleep_or_stop(until_ns, self._p.clock, self._stop)
         self._stop.set("the end time was reached")
 
+    async def _watched(self) -> None:
+        """Look at the accounts when a stream tells of a fill, and at intervals while a hedge is live."""
+        p = self._p
+        while True:
+            heard = asyncio.ensure_future(p.hints.heard())
+            pause = asyncio.ensure_future(sleep_or_stop(p.clock.now_ns() + p.watch_every_ns, p.clock, self._stop))
+            await asyncio.wait({heard, pause}, return_when=asyncio.FIRST_COMPLETED)
+            was_heard = heard.done()
+            heard.cancel()
+            pause.cancel()
+            if self._stop.is_set:
+                return
+            await p.halt_watch.update()
+            if was_heard or p.keeper.hedges:
+                async with self._turn:
+                    await p.keeper.update()
+
     async def _finish(self) -> None:
+        await self._p.executor.rest(self._p.rest_ns)
         await self._sample()
         # What was booked between the last pull and the sample belongs to the books as well.
         await self._p.keeper.update()
@@ -118,12 +170,22 @@ class Engine:
         async with self._turn:
             p = self._p
             await p.keeper.update()
+            self._observe_equity()
             rows = p.accounts.samples({one.id: one.quote for one in p.instruments.values()})
             if rows is None:
                 return  # an account could not be read: a hole in the curve, not a zero
             async with p.recorder.transaction() as tx:
                 await tx.add_equity(rows[0])
                 await tx.add_positions(rows[1])
+
+    def _observe_equity(self) -> None:
+        p = self._p
+        readings = [p.accounts.equity_usd(name) for name, one in p.exchanges.items() if one.trading is not None]
+        known = [reading for reading in readings if isinstance(reading, Fresh)]
+        if len(known) < len(readings) or not known:
+            return  # a part of the whole is not the whole
+        total = sum((reading.value for reading in known), ZERO)
+        p.breakers.observe_equity(Fresh(total, "accounts", min(reading.observed_ns for reading in known)))
 
     async def _cycle(self, running: RunningStrategy) -> None:
         async with self._turn:
@@ -170,3 +232,8 @@ class Engine:
             prices=p.prices,
             money=p.money,
         )
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first failure in a group of groups."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -28,17 +28,16 @@ def intents_of(answer: object) -> tuple[Intent, ...]:
     return tuple(intents)
 
 
-def opposing(plan: HedgePlan, hedges: Sequence[Hedge]) -> str | None:
-    """Return why a plan must not share instruments with the hedges there are; None when it may.
+def taken(plan: HedgePlan, hedges: Sequence[Hedge]) -> str | None:
+    """Return why a plan must not use an instrument that another hedge holds; None when it may have all of its own.
 
-    Venues net what an account holds: a long of one hedge and a short of another on one instrument
-    leave neither with a position that a reduce-only order could close.
+    A venue keeps one position for one instrument of an account. What it reduces by itself, and what a
+    reduce-only order closes, could not be told apart between two hedges.
     """
-    held = {leg.instrument: (leg.side, hedge.id) for hedge in hedges for leg in hedge.legs}
+    held = {leg.instrument: hedge.id for hedge in hedges for leg in hedge.legs}
     for leg in plan.legs:
-        side, owner = held.get(leg.instrument, (leg.side, None))
-        if side is not leg.side:
-            return f"hedge {owner} is {side} {leg.instrument}, and the venue would net the two"
+        if leg.instrument in held:
+            return f"hedge {held[leg.instrument]} holds {leg.instrument}, and the venue keeps one position of both"
     return None
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from arb.api import Clock, Exchange, ExchangeError
 from arb.execution import AccountSync, AtomicMultiOrderExecutor, Recorder
 from arb.model import (
+    SECOND_NS,
     ZERO,
     Event,
     EventKind,
@@ -21,12 +23,13 @@ from arb.model import (
     Severity,
     exchange_of,
 )
+from arb.risk import Halts
 
 from ._accounts import Accounts
 from ._attended import LIVE
 from ._hedge_money import HedgeMoney
 
-_UNFINISHED = (HedgeStatus.OPENING, HedgeStatus.CLOSING)
+_LATE_FILLS_NS: Final = 20 * SECOND_NS
 
 
 class Keeper:
@@ -47,6 +50,7 @@ class Keeper:
         recorder: Recorder,
         money: HedgeMoney,
         clock: Clock,
+        halts: Halts,
     ) -> None:
         self._exchanges = exchanges
         self._accounts = accounts
@@ -55,7 +59,9 @@ class Keeper:
         self._recorder = recorder
         self._money = money
         self._clock = clock
+        self._halts = halts
         self._failing: dict[ExchangeName, str] = {}
+        self._differs_since: dict[InstrumentId, tuple[str, int]] = {}
         self.hedges: Sequence[Hedge] = ()
         self.differences: Mapping[InstrumentId, str] = {}
 
@@ -63,6 +69,10 @@ class Keeper:
         """Take over what an earlier run left."""
         await self._sync.start(self._clock.now_ns())
         self.hedges = await self._recorder.journal.hedges(statuses=LIVE)
+        self._executor.take_up(self.hedges)
+
+    async def load_money(self) -> None:
+        """Value what the hedges have earned and paid; the currencies' dollars have to be known."""
         await self._money.load(self._recorder.journal, self.hedges)
 
     async def update(self) -> None:
@@ -76,11 +86,9 @@ class Keeper:
             else:
                 self._share(result)
         await self._report(failures)
-        for hedge in self.hedges:
-            if hedge.status in _UNFINISHED:
-                await self._executor.reconcile(hedge.id)
-                await self._accounts.refresh()
+        filled = self._sync.take_filled()
         await self.reload()
+        self._executor.take_up(hedge for hedge in self.hedges if _needs_work(hedge, filled))
         await self._compare()
 
     async def reload(self) -> None:
@@ -119,8 +127,9 @@ class Keeper:
             await self._recorder.events(events)
 
     async def _compare(self) -> None:
-        """Compare the venues' positions with our hedges where neither is moving."""
+        """Compare the venues' positions with our hedges and dust where neither is moving."""
         found: dict[InstrumentId, str] = {}
+        dust = await self._dust()
         for name in self._exchanges:
             reading = self._accounts.state(name)
             if not isinstance(reading, Fresh):
@@ -129,8 +138,9 @@ class Keeper:
                 continue
             held = {position.instrument: position.quantity for position in reading.value.positions}
             ours, moving = _expected(self.hedges, name)
-            for instrument in held.keys() | ours.keys():
-                venue, record = held.get(instrument, ZERO), ours.get(instrument, ZERO)
+            for instrument in held.keys() | ours.keys() | {key for key in dust if exchange_of(key) == name}:
+                venue = held.get(instrument, ZERO)
+                record = ours.get(instrument, ZERO) + dust.get(instrument, ZERO)
                 if venue != record and instrument not in moving:
                     found[instrument] = f"{instrument}: the venue holds {venue}, our hedges hold {record}"
         news = [text for instrument, text in found.items() if self.differences.get(instrument) != text]
@@ -139,6 +149,36 @@ class Keeper:
             await self._recorder.events(
                 [self._event(EventKind.BOOKS_DIFFER, text.split(":")[0], text, Severity.ALARM) for text in news]
             )
+        self._halt_lasting(found)
+
+    async def _dust(self) -> Mapping[InstrumentId, Decimal]:
+        """Return what finished hedges left at the venues, less what somebody has closed since."""
+        declared: dict[InstrumentId, Decimal] = {}
+        for one in await self._recorder.journal.dust():
+            declared[one.instrument] = declared.get(one.instrument, ZERO) + one.quantity
+        held = {leg.instrument: leg for hedge in self.hedges for leg in hedge.legs}
+        for instrument, quantity in declared.items():
+            leg = held.get(instrument)
+            ours = ZERO if leg is None else leg.open_quantity * leg.side.sign
+            left = await self._recorder.journal.net_quantity(instrument) - ours
+            if abs(left) <= abs(quantity):
+                declared[instrument] = left
+        return declared
+
+    def _halt_lasting(self, found: Mapping[InstrumentId, str]) -> None:
+        """Halt an exchange whose positions go on differing: no fill explains it, so a person has to."""
+        now_ns = self._clock.now_ns()
+        for instrument, text in found.items():
+            known = self._differs_since.get(instrument)
+            if known is None or known[0] != text:
+                self._differs_since[instrument] = (text, now_ns)
+                continue
+            name = exchange_of(instrument)
+            # Reads may lag, fills may come late: only what outlasts both is a difference of its own.
+            patience_ns = 2 * self._exchanges[name].traits.read_after_write_ns + _LATE_FILLS_NS
+            if now_ns - known[1] > patience_ns and self._halts.blocking(name) is None:
+                self._halts.halt(name, text, by="books")
+        self._differs_since = {key: value for key, value in self._differs_since.items() if key in found}
 
     def _event(self, kind: EventKind, subject: str, message: str, severity: Severity) -> Event:
         return Event(ts_ns=self._clock.now_ns(), kind=kind, subject=subject, message=message, severity=severity)
@@ -147,6 +187,12 @@ class Keeper:
 def _kind(error: ExchangeError) -> str:
     """Return what makes a failure another one: texts may differ each time, by a number or an id."""
     return f"{type(error).__name__} {error.code}"
+
+
+def _needs_work(hedge: Hedge, filled: frozenset[InstrumentId]) -> bool:
+    """Whether execution should look at a hedge: it moves, waits for a person, or something of it was traded."""
+    waits = hedge.status is HedgeStatus.HALTED
+    return hedge.status.is_moving or waits or any(leg.instrument in filled for leg in hedge.legs)
 
 
 def _expected(hedges: Sequence[Hedge], exchange: ExchangeName) -> tuple[dict[InstrumentId, Decimal], set[InstrumentId]]:
@@ -158,6 +204,6 @@ def _expected(hedges: Sequence[Hedge], exchange: ExchangeName) -> tuple[dict[Ins
             if exchange_of(leg.instrument) != exchange:
                 continue
             held[leg.instrument] = held.get(leg.instrument, ZERO) + leg.open_quantity * leg.side.sign
-            if hedge.status in _UNFINISHED:
+            if hedge.status.is_moving:
                 moving.add(leg.instrument)
     return held, moving

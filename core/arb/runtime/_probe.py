@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from arb.net import open_transports
+from arb.risk import MemoryHaltStore
 
 from ._clock import WallClock
 from ._context import Ports, RandomIds, RuntimeContext, make_context
+from ._holder import is_gone, own_holder
 
 
 class _ForgetfulState:
@@ -30,5 +32,15 @@ class _ForgetfulState:
 async def probe_context(name: str) -> AsyncIterator[RuntimeContext]:
     """Lend a context with real time and network, and a memory that is not stored."""
     async with open_transports() as (http, websocket):
-        ports = Ports(clock=WallClock(), ids=RandomIds(), http=http, websocket=websocket, seed=0, inline=False)
+        ports = Ports(
+            clock=WallClock(),
+            ids=RandomIds(),
+            http=http,
+            websocket=websocket,
+            seed=0,
+            inline=False,
+            halt_store=MemoryHaltStore(),
+            holder=own_holder(),
+            holder_is_gone=is_gone,
+        )
         yield make_context(ports, "probe", name, _ForgetfulState())

@@ -8,18 +8,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, cast
 
 from arb.api import ConfigError, Extension, HttpTransport, Storage, WebSocketTransport
 from arb.kernel import Composition, Family, open_family
 from arb.model import EquitySample, Event, EventKind, Severity, format_utc, parse_utc
 from arb.net import open_transports
+from arb.risk import HaltStore, MemoryHaltStore
 from arb.storage import Journal, RunAccount, account_run
 
 from ._assembly import App, NoState, Observe, assembled
 from ._claim import claim
 from ._clock import WallClock
 from ._context import Ports, RandomIds, SeededIds, make_context
+from ._holder import is_gone, own_holder
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
 from ._periodic import StopSignal
 
@@ -46,8 +49,22 @@ class RunOutcome:
     wall_seconds: float
 
 
-def execute(composition: Composition, source: str, options: RunOptions, observe: Observe) -> RunOutcome:
+def execute(
+    composition: Composition,
+    source: str,
+    options: RunOptions,
+    observe: Observe,
+    *,
+    halt_store: HaltStore | None = None,
+) -> RunOutcome:
     """Run until the end time, Ctrl-C or SIGTERM, and return the books.
+
+    Args:
+        composition: What to run.
+        source: The configuration's name, for messages.
+        options: What the command line adds.
+        observe: Called after every step.
+        halt_store: Where halts are kept; None for a run that leaves nothing behind.
 
     Raises:
         ConfigError: the options contradict the configuration.
@@ -55,14 +72,15 @@ def execute(composition: Composition, source: str, options: RunOptions, observe:
     """
     if options.mode is Mode.LIVE:
         check_live(composition, source)
+    halts = MemoryHaltStore() if halt_store is None else halt_store
     if not is_virtual(composition):
         if options.speed != 1:
             raise ConfigError("--speed: real exchanges run at the speed of the world; leave it out")
-        return asyncio.run(_main(composition, options, observe, _wall_ports))
-    return _execute_virtual(composition, options, observe)
+        return asyncio.run(_main(composition, options, observe, partial(_wall_ports, halts)))
+    return _execute_virtual(composition, options, observe, halts)
 
 
-def _execute_virtual(composition: Composition, options: RunOptions, observe: Observe) -> RunOutcome:
+def _execute_virtual(composition: Composition, options: RunOptions, observe: Observe, halts: HaltStore) -> RunOutcome:
     # Imported here: a run on real exchanges has no simulated time in it.
     from arb.simulation import VirtualClock, run_virtual
 
@@ -89,14 +107,27 @@ def _execute_virtual(composition: Composition, options: RunOptions, observe: Obs
             websocket=websocket,
             seed=seed,
             inline=True,
+            halt_store=halts,
+            holder=own_holder(),
+            holder_is_gone=is_gone,
         )
 
     speed = None if options.speed == MAX_SPEED else options.speed
     return run_virtual(_main(composition, options, observe, ports), start_ns=start_ns, speed=speed)
 
 
-def _wall_ports(seed: int, http: HttpTransport, websocket: WebSocketTransport) -> Ports:
-    return Ports(clock=WallClock(), ids=RandomIds(), http=http, websocket=websocket, seed=seed, inline=False)
+def _wall_ports(halts: HaltStore, seed: int, http: HttpTransport, websocket: WebSocketTransport) -> Ports:
+    return Ports(
+        clock=WallClock(),
+        ids=RandomIds(),
+        http=http,
+        websocket=websocket,
+        seed=seed,
+        inline=False,
+        halt_store=halts,
+        holder=own_holder(),
+        holder_is_gone=is_gone,
+    )
 
 
 def _identity(composition: Composition, options: RunOptions) -> str:
@@ -115,7 +146,7 @@ async def _begin_session(composition: Composition, identity: str) -> tuple[int, 
         Its number, the time that the one before reached, and whether that one came to its end.
     """
     async with AsyncExitStack() as stack:
-        ports = _wall_ports(0, *await stack.enter_async_context(open_transports()))
+        ports = _wall_ports(MemoryHaltStore(), 0, *await stack.enter_async_context(open_transports()))
         opened = await open_family(
             stack,
             composition,

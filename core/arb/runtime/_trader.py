@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
-from arb.api import ArbError, ExchangeError, InvariantBroken, StorageError, Strategy
+from arb.api import ArbError, ExchangeError, InvariantBroken, LeaseLost, StorageError, Strategy
 from arb.execution import AtomicMultiOrderExecutor, Recorder
-from arb.marketdata import PriceProvider
 from arb.model import (
     CloseHedge,
     EventKind,
-    Fresh,
     HedgePlan,
     HedgeStatus,
     Instrument,
     InstrumentId,
     Intent,
     OpenHedge,
-    PositionSide,
-    Reading,
     Severity,
-    Unknown,
     exchange_of,
 )
-from arb.risk import ApprovedPlan, PricedLeg, RiskManager
+from arb.risk import ApprovedPlan, RiskManager
 
-from ._accounts import Accounts
-from ._intents import opposing
+from ._intents import taken
 from ._keeper import Keeper
+from ._risk_inputs import RiskInputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +40,20 @@ class Trader:
     """Carries out one intent at a time. What is refused is said in an event, with the reason."""
 
     instruments: Mapping[InstrumentId, Instrument]
-    accounts: Accounts
     keeper: Keeper
-    prices: PriceProvider
+    inputs: RiskInputs
     risk: RiskManager
     executor: AtomicMultiOrderExecutor
     recorder: Recorder
-    max_price_age_ns: int
 
     async def carry_out(self, running: RunningStrategy, intent: Intent) -> None:
-        """Open or close; raises StorageError and InvariantBroken, after which nothing may be traded."""
+        """Open or close; raises StorageError, InvariantBroken and LeaseLost, after which nothing may be traded."""
         try:
             if isinstance(intent, CloseHedge):
                 await self._close(running, intent)
             else:
                 await self._open(running, intent)
-        except (StorageError, InvariantBroken):
+        except (StorageError, InvariantBroken, LeaseLost):
             raise
         except ExchangeError as error:
             subject = error.exchange or running.name
@@ -86,9 +78,8 @@ class Trader:
         if objection is not None:
             await self._refuse(plan.base, objection)
             return
-        legs = [await self._price(leg.instrument, leg.side, leg.quantity) for leg in plan.legs]
-        risks = self.accounts.risks({one.id: one.quote for one in self.instruments.values()})
-        approved = self.risk.approve(plan, legs, risks, open_hedges=len(self.keeper.hedges))
+        legs = await self.inputs.priced(plan)
+        approved = self.risk.approve(plan, legs, self.inputs.risks(), hedges=self.keeper.hedges)
         if not isinstance(approved, ApprovedPlan):
             await self._refuse(plan.base, "; ".join(str(refusal) for refusal in approved))
             return
@@ -102,25 +93,10 @@ class Trader:
             return "the plan names an instrument that is not listed"
         if any(exchange_of(leg.instrument) not in running.exchanges for leg in plan.legs):
             return f"the plan names an exchange that {running.name} may not use"
-        return opposing(plan, self.keeper.hedges)
-
-    async def _price(self, instrument_id: InstrumentId, side: PositionSide, quantity: Decimal) -> PricedLeg:
-        instrument = self.instruments[instrument_id]
-        return PricedLeg(
-            instrument=instrument,
-            base_quantity=quantity * instrument.multiplier * side.sign,
-            quantity=quantity,
-            mid_usd=await self._mid_usd(instrument),
-        )
-
-    async def _mid_usd(self, instrument: Instrument) -> Reading[Decimal]:
-        reading = await self.prices.read_bbo(instrument.id, self.max_price_age_ns)
-        rate = self.accounts.usd_rate(instrument.quote)
-        if rate is None:
-            return Unknown(f"what a {instrument.quote} is worth in dollars is not known")
-        if not isinstance(reading, Fresh):
-            return reading if isinstance(reading, Unknown) else Unknown("the last price is too old")
-        return Fresh(reading.value.mid_price * rate, reading.source, reading.observed_ns)
+        opening = [hedge.id for hedge in self.keeper.hedges if hedge.status is HedgeStatus.OPENING]
+        if opening:
+            return f"hedge {opening[0]} is still being opened, and what it will hold is not counted yet"
+        return taken(plan, self.keeper.hedges)
 
     async def _refuse(self, subject: str, why: str) -> None:
         await self.recorder.event(EventKind.ORDER_VETOED, subject, f"not carried out: {why}", Severity.WARNING)

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from arb._version import __version__
 from arb.api import Exchange, Strategy
-from arb.execution import AccountSync, AtomicMultiOrderExecutor, ExecutionServices, LeverageKeeper, Recorder
+from arb.execution import (
+    AccountSync,
+    AtomicMultiOrderExecutor,
+    ExecutionServices,
+    LeverageKeeper,
+    MarkoutRecorder,
+    Recorder,
+)
 from arb.funding import FinderSettings, FundingBook, FundingCollector, FxBook, OpportunityFinder, StatsBook
 from arb.kernel import Composition, Config
 from arb.marketdata import PriceProvider
 from arb.model import DAY_NS, HOUR_NS, SECOND_NS, ExchangeName, FundingKind, Instrument, InstrumentId
-from arb.risk import RiskLimits, RiskManager
+from arb.risk import Breakers, Halts, RiskManager
 
 from ._accounts import Accounts
 from ._collecting import Collecting
 from ._context import Ports
 from ._engine import EngineParts
+from ._halt_watch import HaltWatch
 from ._hedge_money import HedgeMoney
+from ._hints import AccountHints
 from ._keeper import Keeper
+from ._markouts import Markouts
+from ._policies import execution_policy
+from ._risk_inputs import RiskInputs
+from ._risk_policy import breaker_limits, risk_limits
 from ._trader import RunningStrategy, Trader
 
 _HISTORY_NS = 14 * DAY_NS
@@ -42,18 +57,47 @@ async def wired(
     exchanges: Mapping[ExchangeName, Exchange],
     strategies: Mapping[str, Strategy],
     prices: PriceProvider,
+    halts: Halts,
 ) -> EngineParts:
     """Build everything between the plugins and the engine."""
     config, clock = composition.config, ports.clock
     instruments: dict[InstrumentId, Instrument] = {one.id: one for one in await recorder.journal.instruments()}
     books = await _books(config, recorder, instruments, clock.now_ns())
     accounts = Accounts(
-        exchanges, clock, books.fx, max_age_ns=config.run.max_price_age, timeout_ns=config.run.order_timeout
+        exchanges, clock, books.fx, max_age_ns=config.risk.max_account_age, timeout_ns=config.run.order_timeout
     )
     answer_timeout = max(config.run.order_timeout, LONG_ANSWER_NS)
-    sync = AccountSync(exchanges, recorder, clock, timeout_ns=answer_timeout)
-    services = _services(composition, ports, recorder, exchanges, instruments, prices, accounts, sync)
-    executor = AtomicMultiOrderExecutor(services)
+    sync = AccountSync(
+        exchanges,
+        recorder,
+        clock,
+        fills_timeout_ns=config.run.order_timeout,
+        payments_timeout_ns=answer_timeout,
+    )
+    breakers = Breakers(breaker_limits(config), halts=halts, clock=clock)
+    risk = RiskManager(
+        risk_limits(config), halts=halts, veto=composition.registry.veto_order, clock=clock, instruments=instruments
+    )
+    leverage = {ExchangeName(name): use.leverage for name, use in config.exchanges.items() if use.leverage is not None}
+    executor = AtomicMultiOrderExecutor(
+        ExecutionServices(
+            exchanges=exchanges,
+            instruments=instruments,
+            prices=prices,
+            recorder=recorder,
+            sync=sync,
+            leverage=LeverageKeeper(exchanges, leverage, clock, timeout_ns=config.run.order_timeout),
+            risk=risk,
+            halts=halts,
+            observer=breakers,
+            clock=clock,
+            ids=ports.ids,
+            usd_rate=accounts.usd_rate,
+            max_price_age_ns=config.run.max_price_age,
+            order_timeout_ns=config.run.order_timeout,
+            policy=execution_policy(config.execution),
+        )
+    )
     money = HedgeMoney(accounts.usd_rate)
     keeper = Keeper(
         exchanges=exchanges,
@@ -63,6 +107,7 @@ async def wired(
         recorder=recorder,
         money=money,
         clock=clock,
+        halts=halts,
     )
     return EngineParts(
         clock=clock,
@@ -95,20 +140,41 @@ async def wired(
         keeper=keeper,
         trader=Trader(
             instruments=instruments,
-            accounts=accounts,
             keeper=keeper,
-            prices=prices,
-            risk=RiskManager(_limits(config)),
+            inputs=RiskInputs(
+                exchanges=exchanges,
+                instruments=instruments,
+                accounts=accounts,
+                prices=prices,
+                stats=books.stats,
+                clock=clock,
+                leverage=leverage,
+                max_price_age_ns=config.run.max_price_age,
+                timeout_ns=config.run.order_timeout,
+            ),
+            risk=risk,
             executor=executor,
             recorder=recorder,
-            max_price_age_ns=config.run.max_price_age,
         ),
         money=money,
+        executor=executor,
+        hints=AccountHints(exchanges.values(), clock),
+        markouts=Markouts(executor, MarkoutRecorder(prices, recorder.journal, clock), recorder.journal, clock),
+        halt_watch=HaltWatch(halts, recorder),
+        breakers=breakers,
+        about={"version": __version__, "config": _digest(config)},
+        watch_every_ns=config.run.watch_every,
+        rest_ns=config.run.close_timeout,
         collect_every_ns=config.run.collect_every,
         sample_every_ns=config.run.sample_every,
         instruments_every_ns=HOUR_NS,
         decision_timeout_ns=answer_timeout,
     )
+
+
+def _digest(config: Config) -> str:
+    """Return what tells one configuration from another; secrets in it are references."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
 
 
 async def _books(
@@ -121,34 +187,6 @@ async def _books(
         stored = await recorder.journal.funding_rates(instrument, FundingKind.SETTLED, now_ns - _HISTORY_NS, now_ns)
         funding.add_settled(stored)
     return _Books(funding, StatsBook(max_age_ns=max_age), FxBook(assumed=config.run.fx, max_age_ns=max_age))
-
-
-def _services(
-    composition: Composition,
-    ports: Ports,
-    recorder: Recorder,
-    exchanges: Mapping[ExchangeName, Exchange],
-    instruments: Mapping[InstrumentId, Instrument],
-    prices: PriceProvider,
-    accounts: Accounts,
-    sync: AccountSync,
-) -> ExecutionServices:
-    config = composition.config
-    leverage = {ExchangeName(name): use.leverage for name, use in config.exchanges.items() if use.leverage is not None}
-    return ExecutionServices(
-        exchanges=exchanges,
-        instruments=instruments,
-        prices=prices,
-        recorder=recorder,
-        sync=sync,
-        leverage=LeverageKeeper(exchanges, leverage, ports.clock, timeout_ns=config.run.order_timeout),
-        clock=ports.clock,
-        ids=ports.ids,
-        veto=composition.registry.veto_order,
-        usd_rate=accounts.usd_rate,
-        max_price_age_ns=config.run.max_price_age,
-        order_timeout_ns=config.run.order_timeout,
-    )
 
 
 def _finder(
@@ -166,16 +204,4 @@ def _finder(
         prices=prices,
         clock=ports.clock,
         settings=FinderSettings(max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage),
-    )
-
-
-def _limits(config: Config) -> RiskLimits:
-    return RiskLimits(
-        max_hedge_notional_usd=config.risk.max_hedge_notional_usd,
-        max_exchange_notional_usd=config.risk.max_exchange_notional_usd,
-        max_total_notional_usd=config.risk.max_total_notional_usd,
-        max_hedges=config.risk.max_hedges,
-        max_leverage=config.risk.max_leverage,
-        min_liquidation_distance=config.risk.min_liquidation_distance,
-        max_mark_divergence_bps=config.risk.max_mark_divergence_bps,
     )

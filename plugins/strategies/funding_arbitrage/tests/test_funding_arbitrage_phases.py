@@ -311,13 +311,14 @@ def test_beside_a_hedge_of_unknown_capital_nothing_is_opened() -> None:
     assert desk.opens() == []
 
 
-def test_no_hedge_is_opened_that_would_cancel_another_on_a_venue() -> None:
-    # Long a, short b is open; long b, short c would leave nothing on b.
+def test_no_hedge_is_opened_on_an_instrument_that_another_holds() -> None:
+    # Long a, short b is open. A venue keeps one position for an instrument, so neither a nor b is free.
     desk = Desk({"max_hedges_per_base": 3})
     desk.hold()
-    a, b, c = (InstrumentId(f"BTC-PERP.{exchange}") for exchange in "abc")
-    desk.view.rows = [row_of(long=b, short=c), row_of(long=c, short=a), row_of(long=a, short=c)]
-    assert desk.opens() == [(a, c)]
+    a, b, c, d = (InstrumentId(f"BTC-PERP.{exchange}") for exchange in "abcd")
+    sharing = [row_of(long=b, short=c), row_of(long=c, short=a), row_of(long=a, short=c)]
+    desk.view.rows = [*sharing, row_of(long=c, short=d)]
+    assert desk.opens() == [(c, d)]
 
 
 def test_a_pair_is_held_once() -> None:

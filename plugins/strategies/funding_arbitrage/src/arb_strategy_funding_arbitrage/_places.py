@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from arb.api import StrategyView
-from arb.model import ExchangeName, Fresh, Hedge, InstrumentId, Opportunity, PositionSide, exchange_of
+from arb.model import ExchangeName, Fresh, Hedge, InstrumentId, Opportunity, exchange_of
 
 from ._memory import pair_of
 from ._numbers import entry_capital
@@ -23,7 +23,7 @@ class Places:
         self._taken = 0
         self._per_base: Counter[str] = Counter()
         self._pairs: set[str] = set()
-        self._sides: dict[InstrumentId, PositionSide] = {}
+        self._held: set[InstrumentId] = set()
         self._bound: dict[ExchangeName, Decimal] = defaultdict(Decimal)
         for hedge in hedges:
             self._taken += 1
@@ -31,17 +31,17 @@ class Places:
             self._pairs.add(pair_of(leg.instrument for leg in hedge.legs))
             capital = entry_capital(hedge)
             for leg in hedge.legs:
-                self._sides[leg.instrument] = leg.side
+                self._held.add(leg.instrument)
                 share = Decimal("Infinity") if capital is None else capital / len(hedge.legs)
                 self._bound[exchange_of(leg.instrument)] += share
 
     def admits(self, view: StrategyView, row: Opportunity) -> bool:
-        """Return whether a pair fits."""
+        """Return whether a pair fits; a venue keeps one position for an instrument, so two hedges never share one."""
         return (
             self._taken < self._settings.max_hedges
             and self._per_base[row.base] < self._settings.max_hedges_per_base
             and pair_of((row.long, row.short)) not in self._pairs
-            and not self._cancels(row)
+            and not self._held & {row.long, row.short}
             and self._has_capital(view, row)
         )
 
@@ -50,13 +50,9 @@ class Places:
         self._taken += 1
         self._per_base[row.base] += 1
         self._pairs.add(pair_of((row.long, row.short)))
-        self._sides |= {row.long: PositionSide.LONG, row.short: PositionSide.SHORT}
+        self._held |= {row.long, row.short}
         for instrument in (row.long, row.short):
             self._bound[exchange_of(instrument)] += row.capital_usd / 2
-
-    def _cancels(self, row: Opportunity) -> bool:
-        """Return whether a leg would cancel another hedge's: the venue would show no position for either."""
-        return self._sides.get(row.long) is PositionSide.SHORT or self._sides.get(row.short) is PositionSide.LONG
 
     def _has_capital(self, view: StrategyView, row: Opportunity) -> bool:
         """Return whether both accounts hold the margin; an equity that is not fresh opens nothing."""

@@ -1,0 +1,161 @@
+"""Bringing a hedge's legs up to date with every fill, ours and those the venue or a person made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from arb.api import Clock, Exchange, ExchangeError
+from arb.model import (
+    ZERO,
+    ClientOrderId,
+    Event,
+    EventKind,
+    ExchangeName,
+    Fill,
+    Hedge,
+    Order,
+    OrderPurpose,
+    OrderRecord,
+    OrderRequest,
+    OrderStatus,
+    Severity,
+    exchange_of,
+)
+
+from ._account_sync import AccountSync
+from ._clocks import CLOCKS_NS
+from ._journaling import Recorder
+from ._legs import filled_by_order, key_of, with_fills
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorbed:
+    """A hedge with every fill that is known.
+
+    Attributes:
+        missing: Why fills that the venue reports are not listed yet; empty when all are there.
+    """
+
+    hedge: Hedge
+    records: Sequence[OrderRecord]
+    fills: Sequence[Fill]
+    missing: str = ""
+
+
+class FillAbsorber:
+    """Computes legs from fills, and takes in reductions that were not ours."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        sync: AccountSync,
+        clock: Clock,
+        exchanges: Mapping[ExchangeName, Exchange],
+    ) -> None:
+        self._recorder = recorder
+        self._sync = sync
+        self._clock = clock
+        self._exchanges = exchanges
+
+    async def absorb(self, hedge: Hedge, records: Sequence[OrderRecord]) -> Absorbed:
+        """Return the hedge with all its fills; read the venues when some are missing."""
+        found = await self._stored(hedge, records)
+        if found.missing:
+            names = sorted({exchange_of(leg.instrument) for leg in hedge.legs})
+            pulled = await asyncio.gather(*(self._pull(name) for name in names))
+            found = await self._stored(hedge, records)
+            failed = [str(error) for error in pulled if error is not None]
+            if found.missing and failed:
+                return Absorbed(hedge=found.hedge, records=found.records, fills=found.fills, missing="; ".join(failed))
+        return found
+
+    async def _pull(self, name: ExchangeName) -> ExchangeError | None:
+        try:
+            await self._sync.pull_fills(name)
+        except ExchangeError as error:
+            return error
+        return None
+
+    async def _stored(self, hedge: Hedge, records: Sequence[OrderRecord]) -> Absorbed:
+        forced = await self._take_forced(hedge, records)
+        records = [*records, *forced]
+        fills = await self._recorder.journal.fills(hedge_id=hedge.id)
+        filled = filled_by_order(fills)
+        missing = [
+            record.order.request.client_order_id
+            for record in records
+            if filled.get(key_of(record.order.request), ZERO) < record.order.filled_quantity
+        ]
+        why = f"the venue reports fills of {', '.join(missing)} and does not list them yet" if missing else ""
+        return Absorbed(hedge=with_fills(hedge, records, fills), records=records, fills=fills, missing=why)
+
+    async def _take_forced(self, hedge: Hedge, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        """Record orders of others that reduced a leg: liquidation, deleveraging, a person at the venue."""
+        taken: list[OrderRecord] = []
+        events: list[Event] = []
+        for index, leg in enumerate(hedge.legs):
+            grouped: dict[ClientOrderId, list[Fill]] = {}
+            # The venue's clock may be behind ours: what it did right after the entry would look older.
+            since_ns = hedge.created_ns - CLOCKS_NS
+            for fill in await self._recorder.journal.foreign_fills(leg.instrument, since_ns):
+                if fill.side is leg.entry_side.opposite:
+                    grouped.setdefault(fill.client_order_id, []).append(fill)
+            for attempt, fills in enumerate(grouped.values(), _next_attempt(records, index)):
+                record = _forced(hedge, index, fills, attempt, self._clock.now_ns())
+                taken.append(record)
+                events.append(_forced_event(hedge, record, fills))
+        if taken:
+            await self._recorder.hedge(hedge, taken, events=events)
+        return taken
+
+
+def _next_attempt(records: Sequence[OrderRecord], leg_index: int) -> int:
+    return max((record.attempt for record in records if record.leg_index == leg_index), default=-1) + 1
+
+
+def _forced(hedge: Hedge, leg_index: int, fills: Sequence[Fill], attempt: int, now_ns: int) -> OrderRecord:
+    first = fills[0]
+    quantity = sum((fill.quantity for fill in fills), ZERO)
+    average: Decimal = sum((fill.quantity * fill.price for fill in fills), ZERO) / quantity
+    request = OrderRequest(
+        client_order_id=first.client_order_id,
+        instrument=first.instrument,
+        side=first.side,
+        quantity=quantity,
+        price=first.price,
+        reduce_only=True,
+    )
+    order = Order(
+        request=request,
+        status=OrderStatus.FILLED,
+        exchange_order_id=first.exchange_order_id,
+        filled_quantity=quantity,
+        average_price=average,
+        ts_event_ns=fills[-1].ts_event_ns,
+        reason="not an order of arb",
+    )
+    return OrderRecord(
+        order=order,
+        hedge_id=hedge.id,
+        leg_index=leg_index,
+        purpose=OrderPurpose.FORCED,
+        attempt=attempt,
+        arrival_price=average,
+        created_ns=min(first.ts_event_ns, now_ns),
+    )
+
+
+def _forced_event(hedge: Hedge, record: OrderRecord, fills: Sequence[Fill]) -> Event:
+    request = record.order.request
+    return Event(
+        ts_ns=fills[-1].ts_event_ns,
+        kind=EventKind.LEG_FORCED,
+        severity=Severity.ALARM,
+        subject=hedge.id,
+        message=f"{hedge.base}: {request.quantity} {request.instrument} was closed by order {request.client_order_id}, "
+        "which is not ours: a liquidation, a deleveraging, or a person",
+        data={"price": str(record.order.average_price), "side": request.side},
+    )

@@ -1,0 +1,244 @@
+"""One loop for everything: read the record and the venues, take the next safe step, repeat.
+
+An entry, an exit, a repair and the recovery after a crash differ in the record they find, not in the
+code that reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from arb.api import ArbError, Clock
+from arb.model import (
+    MINUTE_NS,
+    SECOND_NS,
+    Event,
+    EventKind,
+    Hedge,
+    HedgeId,
+    HedgeStatus,
+    OrderPurpose,
+    OrderRecord,
+    OrderStatus,
+    Severity,
+)
+from arb.risk import Halts
+
+from ._absorbing import Absorbed, FillAbsorber
+from ._budget import ExposureBudget
+from ._building import repairing
+from ._journaling import Recorder
+from ._legs import with_fills
+from ._next_step import Situation, next_step
+from ._pace import Pace
+from ._policy import ExecutionPolicy
+from ._positions import Agreement
+from ._quoting import Quoting
+from ._resolving import OrderResolver
+from ._sending import OrderExecutor
+from ._settling import Settler
+from ._steps import Cancel, NextStep, Quotes, Send, Settle, Wait
+from ._tries import is_resting
+
+_ALARM_EVERY_NS = 10 * MINUTE_NS
+_DISAGREEMENTS = 3
+"""So often a venue may show other positions than its fills make before a person has to look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilerParts:
+    """What the loop works with."""
+
+    recorder: Recorder
+    resolver: OrderResolver
+    absorber: FillAbsorber
+    budget: ExposureBudget
+    quoting: Quoting
+    orders: OrderExecutor
+    settler: Settler
+    halts: Halts
+    policy: ExecutionPolicy
+    clock: Clock
+
+
+class Reconciler:
+    """Brings one hedge to rest. Cancelling it leaves nothing half done: the record tells how to go on."""
+
+    def __init__(self, parts: ReconcilerParts) -> None:
+        self._p = parts
+        self._told: dict[tuple[HedgeId, EventKind], int] = {}
+
+    async def run(self, hedge_id: HedgeId) -> Hedge:
+        """Work until the hedge is at rest and return it.
+
+        Raises:
+            ArbError: there is no such hedge, or LeaseLost: it is another process's now.
+            StorageError: the record cannot be written; nothing more is sent.
+        """
+        # Beside the loop: a venue that keeps the loop waiting must not keep the budget from being looked at.
+        watch = asyncio.create_task(self._watch_budget(hedge_id))
+        try:
+            return await self._run(hedge_id, watch)
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+    async def _run(self, hedge_id: HedgeId, watch: asyncio.Task[None]) -> Hedge:
+        pace = Pace(self._p.clock, self._p.policy.poll_ns, self._p.policy.longest_poll_ns)
+        differed = 0
+        while True:
+            if watch.done():
+                watch.result()
+            hedge = await self._taken_up(await self._stored(hedge_id))
+            if not hedge.status.is_moving:
+                return hedge
+            at = await self._observed(hedge)
+            may_open = await self._p.budget.may_open(at)
+            unclear = [one for one in at.records if not one.order.status.is_final and not is_resting(one)]
+            if unclear or at.missing:
+                await self._tell_unclear(at, unclear)
+                await pace.wait()
+                continue
+            quotes = await self._p.quoting.of(at.hedge)
+            step = self._step(at, quotes, may_open=may_open)
+            if isinstance(step, Settle) and step.status is not HedgeStatus.HALTED:
+                agreement = await self._p.settler.verify(at.hedge)
+                differed = differed + 1 if agreement is Agreement.DIFFERS else 0
+                step = _verified(step, agreement, differed)
+            if isinstance(step, Settle):
+                step = self._p.settler.judged(at.hedge, step, quotes)
+            if isinstance(step, Settle):
+                return await self._settled(at, step, quotes)
+            await self._take(at, step, quotes, pace)
+
+    async def _watch_budget(self, hedge_id: HedgeId) -> None:
+        """Look at the budget each second, by what is stored."""
+        journal = self._p.recorder.journal
+        while True:
+            await self._p.clock.sleep_until(self._p.clock.now_ns() + SECOND_NS)
+            hedge = await journal.hedge(hedge_id)
+            if hedge is not None and hedge.status.is_moving:
+                records = await journal.orders(hedge_id=hedge_id)
+                fills = await journal.fills(hedge_id=hedge_id)
+                at = Absorbed(hedge=with_fills(hedge, records, fills), records=records, fills=fills)
+                await self._p.budget.may_open(at)
+
+    async def _stored(self, hedge_id: HedgeId) -> Hedge:
+        hedge = await self._p.recorder.journal.hedge(hedge_id)
+        if hedge is None:
+            raise ArbError(f"there is no hedge {hedge_id}")
+        return hedge
+
+    async def _taken_up(self, hedge: Hedge) -> Hedge:
+        """Begin a repair where a hedge at rest is not what its fills make, or a person lifted its halt.
+
+        A hedge that stays halted keeps its books all the same.
+        """
+        if hedge.status not in (HedgeStatus.OPEN, HedgeStatus.HALTED):
+            return hedge
+        at = await self._p.absorber.absorb(hedge, await self._p.recorder.journal.orders(hedge_id=hedge.id))
+        changed, hedge = at.hedge.legs != hedge.legs, at.hedge
+        if hedge.status is HedgeStatus.HALTED and self._p.halts.holds(hedge.id):
+            if changed:
+                await self._p.recorder.hedge(hedge)
+            return hedge
+        why = "a leg was reduced by an order that is not ours"
+        if hedge.status is HedgeStatus.HALTED:
+            why = "a person lifted its halt"
+        elif not changed:
+            return hedge
+        now_ns = self._p.clock.now_ns()
+        hedge = replace(hedge, status=HedgeStatus.REPAIRING, repairing_ns=now_ns)
+        await self._p.recorder.hedge(hedge, events=[repairing(hedge, why, now_ns)])
+        return hedge
+
+    async def _observed(self, hedge: Hedge) -> Absorbed:
+        """Read every order that is not final and absorb all fills."""
+        records = await self._p.recorder.journal.orders(hedge_id=hedge.id)
+        resolved = await asyncio.gather(*(self._resolved(record) for record in records))
+        return await self._p.absorber.absorb(hedge, resolved)
+
+    async def _resolved(self, record: OrderRecord) -> OrderRecord:
+        if record.order.status.is_final:
+            return record
+        record = await self._p.resolver.resolve(record)
+        known = record.order.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
+        # What was meant to trade at once and rests all the same is taken back.
+        return await self._p.resolver.cancel(record) if known and not is_resting(record) else record
+
+    def _step(self, at: Absorbed, quotes: Quotes, *, may_open: bool) -> NextStep:
+        situation = Situation(
+            hedge=at.hedge,
+            records=at.records,
+            instruments=self._p.quoting.instruments,
+            quotes=quotes,
+            policy=self._p.policy,
+            now_ns=self._p.clock.now_ns(),
+            may_open=may_open,
+            pilot=_pilot(at.records),
+        )
+        return next_step(situation)
+
+    async def _take(self, at: Absorbed, step: NextStep, quotes: Quotes, pace: Pace) -> None:
+        if isinstance(step, Cancel):
+            over = [one for one in at.records if is_resting(one) and one.leg_index in step.leg_indices]
+            await asyncio.gather(*(self._p.resolver.cancel(record) for record in over))
+        elif isinstance(step, Send):
+            if step.is_retry:
+                await pace.retry(self._p.policy.retry_delay_ns)
+            if await self._p.orders.send(at.hedge, step, quotes):
+                return
+            await pace.wait()
+        elif isinstance(step, Wait):
+            if not any(is_resting(one) for one in at.records):
+                await self._tell(at.hedge, EventKind.EXCHANGE_FAILED, step.why)
+            await pace.wait()
+
+    async def _settled(self, at: Absorbed, step: Settle, quotes: Quotes) -> Hedge:
+        hedge = await self._p.settler.settle(at.hedge, step, quotes)
+        self._told = {key: ts_ns for key, ts_ns in self._told.items() if key[0] != hedge.id}
+        return hedge
+
+    async def _tell_unclear(self, at: Absorbed, unclear: Sequence[OrderRecord]) -> None:
+        hedge = at.hedge
+        if unclear:
+            names = ", ".join(f"{one.order.request.client_order_id} {one.order.status}" for one in unclear)
+            await self._tell(hedge, EventKind.ORDER_IN_DOUBT, f"the venue does not tell what became of {names}")
+        else:
+            await self._tell(hedge, EventKind.BOOKS_DIFFER, at.missing)
+
+    async def _tell(self, hedge: Hedge, kind: EventKind, message: str) -> None:
+        """Tell what keeps a hedge from going on, and again while it lasts: never silently."""
+        now_ns = self._p.clock.now_ns()
+        last_ns = self._told.get((hedge.id, kind))
+        if last_ns is not None and now_ns - last_ns < _ALARM_EVERY_NS:
+            return
+        self._told[hedge.id, kind] = now_ns
+        event = Event(
+            ts_ns=now_ns,
+            kind=kind,
+            severity=Severity.ALARM,
+            subject=hedge.id,
+            message=f"{hedge.base} {hedge.status}: {message}",
+        )
+        await self._p.recorder.events([event])
+
+
+def _pilot(records: Sequence[OrderRecord]) -> int:
+    """Return the leg whose entry order was recorded first."""
+    entries = [record for record in records if record.purpose is OrderPurpose.ENTRY]
+    return min(entries, key=lambda one: (one.created_ns, one.attempt)).leg_index if entries else 0
+
+
+def _verified(step: Settle, agreement: Agreement, differed: int) -> NextStep:
+    """Return what may be done after the venues' positions were read."""
+    if agreement is Agreement.AGREES:
+        return step
+    if agreement is Agreement.UNREADABLE:
+        return Wait(why="the positions cannot be read, so nothing is called settled")
+    if differed < _DISAGREEMENTS:
+        return Wait(why="the venue holds another position than its fills make")
+    note = "the venue holds another position than its fills make, again and again"
+    return Settle(status=HedgeStatus.HALTED, note=note)

@@ -1,0 +1,110 @@
+"""Finding out what became of orders: only a read of the venue ends a doubt, never time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from arb.api import Clock, Exchange, ExchangeError, UnknownOrder
+from arb.model import (
+    ZERO,
+    ExchangeName,
+    Order,
+    OrderRecord,
+    OrderStatus,
+    OrderTrigger,
+    exchange_of,
+)
+
+from ._account_sync import AccountSync
+from ._gateway import OrderGateway
+from ._journaling import Recorder
+from ._legs import filled_by_order, key_of
+from ._order_events import order_events
+from ._positions import Agreement, PositionReader
+from ._reports import merged
+
+
+class OrderResolver:
+    """Reads orders that are not final and records what it learns before it returns."""
+
+    def __init__(
+        self,
+        gateway: OrderGateway,
+        recorder: Recorder,
+        sync: AccountSync,
+        positions: PositionReader,
+        clock: Clock,
+        exchanges: Mapping[ExchangeName, Exchange],
+    ) -> None:
+        self._gateway = gateway
+        self._recorder = recorder
+        self._sync = sync
+        self._positions = positions
+        self._clock = clock
+        self._exchanges = exchanges
+        self._started_ns = clock.now_ns()
+
+    async def resolve(self, record: OrderRecord) -> OrderRecord:
+        """Read an order once and record what the venue says; one that is still not known stays in doubt.
+
+        An order that was recorded before this process began was sent, or not, by one that is gone.
+        """
+        order = record.order
+        if order.status in (OrderStatus.PENDING, OrderStatus.SUBMITTED):
+            order = order.after(OrderTrigger.DOUBTED, ts_event_ns=self._clock.now_ns(), reason="no answer is on record")
+        after = replace(record, order=await self._read(record, order))
+        if after != record:
+            await self._recorder.orders([after], source="fetch_order", events=order_events(after))
+        return after
+
+    async def cancel(self, record: OrderRecord) -> OrderRecord:
+        """Cancel a resting order and record what became of it; it may still rest when the venue lags.
+
+        Whatever the venue says of the cancellation, the order was there, and it may have been filled a
+        moment before: only the reads after it count.
+        """
+        await self._gateway.cancel(record)
+        await self._settled(record)
+        return await self.resolve(record)
+
+    async def _read(self, record: OrderRecord, order: Order) -> Order:
+        try:
+            return merged(order, await self._gateway.fetch(record))
+        except UnknownOrder as error:
+            # An order that was there before: a listing that lost it proves nothing.
+            if order.status is not OrderStatus.IN_DOUBT or not await self._is_absent(record):
+                return order
+            return order.after(OrderTrigger.PROVED_ABSENT, ts_event_ns=self._clock.now_ns(), reason=str(error))
+        except ExchangeError:
+            return order
+
+    async def _is_absent(self, record: OrderRecord) -> bool:
+        """Whether the venue proves that an order it does not know never came and never will.
+
+        The time in which it could still arrive and in which a read could still miss it must be over,
+        counted from when this process first could know of it; then its fills and the position must
+        agree that nothing happened.
+        """
+        name = exchange_of(record.order.request.instrument)
+        traits = self._exchanges[name].traits
+        # A record from before this process bears another clock: whatever it was, it left before we began.
+        sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()))
+        if self._clock.now_ns() < sent_ns + traits.order_validity_ns + traits.read_after_write_ns:
+            return False
+        try:
+            await self._sync.pull_fills(name)
+        except ExchangeError:
+            return False
+        if await self._filled(record):
+            return False
+        return await self._positions.compare(record.order.request.instrument) is Agreement.AGREES
+
+    async def _filled(self, record: OrderRecord) -> Decimal:
+        filled = filled_by_order(await self._recorder.journal.fills(hedge_id=record.hedge_id))
+        return filled.get(key_of(record.order.request), ZERO)
+
+    async def _settled(self, record: OrderRecord) -> None:
+        traits = self._gateway.exchange(record).traits
+        await self._clock.sleep_until(self._clock.now_ns() + traits.read_after_write_ns)

@@ -1,0 +1,60 @@
+"""Halts in the journal: whoever raised or lifted one, in whatever process, observers are told."""
+
+from __future__ import annotations
+
+import json
+
+from arb.execution import Recorder
+from arb.model import Event, EventKind, Severity
+from arb.risk import Halt, Halts
+
+_OWNER = "run"
+_KEY = "halts"
+
+
+class HaltWatch:
+    """Compares the halts with what the journal has heard of them."""
+
+    def __init__(self, halts: Halts, recorder: Recorder) -> None:
+        self._halts = halts
+        self._recorder = recorder
+        self._told: dict[str, bool] | None = None
+
+    async def update(self) -> None:
+        """Store an event for each halt that is new or newly lifted."""
+        if self._told is None:
+            self._told = json.loads(await self._recorder.journal.state(_OWNER, _KEY) or "{}")
+        events: list[Event] = []
+        for halt in self._halts.history():
+            if halt.halt_id == 0:
+                continue  # it stands for a file that cannot be read, and has no history
+            known = self._told.get(str(halt.halt_id))
+            if known is None and halt.raised_by != "execution":  # execution told it together with its cause
+                events.append(_raised(halt))
+            if not halt.is_active and known is not False:
+                events.append(_lifted(halt))
+            self._told[str(halt.halt_id)] = halt.is_active
+        if events:
+            async with self._recorder.transaction() as tx:
+                await tx.put_state(_OWNER, _KEY, json.dumps(self._told))
+            await self._recorder.events(events)
+
+
+def _raised(halt: Halt) -> Event:
+    return Event(
+        ts_ns=halt.raised_ns,
+        kind=EventKind.HALT_RAISED,
+        severity=Severity.ALARM,
+        subject=halt.subject or halt.scope,
+        message=f"{halt} (by {halt.raised_by})",
+    )
+
+
+def _lifted(halt: Halt) -> Event:
+    return Event(
+        ts_ns=halt.lifted_ns or halt.raised_ns,
+        kind=EventKind.HALT_LIFTED,
+        severity=Severity.WARNING,
+        subject=halt.subject or halt.scope,
+        message=f"{halt} was lifted by {halt.lifted_by}: {halt.lifted_reason}",
+    )
