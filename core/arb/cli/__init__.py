@@ -25,7 +25,13 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "config": ("arb.cli.config:command", "Check, show, describe and create configuration files."),
         "positions": ("arb.cli.positions:command", "Show the hedges and positions of a stored run."),
         "events": ("arb.cli.events:command", "Show the events of a stored run."),
+        "orders": ("arb.cli.orders:command", "Show the orders of a stored run, and how good they were."),
+        "explain": ("arb.cli.explain:command", "Say why a hedge or an order came about, and what became of it."),
         "report": ("arb.cli.report:command", "Account for a stored run, to the last unit."),
+        "halt": ("arb.cli.halt:command", "Open no more risk, at once and until a person resumes."),
+        "resume": ("arb.cli.resume:command", "Lift halts, in the name of a person."),
+        "flatten": ("arb.cli.flatten:command", "Emergency exit: cancel every order and close every position."),
+        "simulate": ("arb.cli.simulate:command", "Prove in simulated runs that no hedge is ever silently unhedged."),
         "doctor": ("arb.cli.doctor:command", "Check this machine, the installation and a configuration."),
     }
 )

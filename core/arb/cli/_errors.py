@@ -40,7 +40,7 @@ EXIT_CODES: Final[Mapping[int, str]] = MappingProxyType(
         ExitCode.PLUGIN: "a plugin cannot be used",
         ExitCode.STORAGE: "the storage cannot be read or written",
         ExitCode.EXCHANGE: "an exchange failed",
-        ExitCode.HALTED: "the books do not balance, or trading is halted",
+        ExitCode.HALTED: "the books do not balance, trading is halted, or another process trades",
         ExitCode.CHECK: "a check found something",
         ExitCode.INTERRUPTED: "interrupted before a clean stop",
         ExitCode.CLOSED_PIPE: "whoever read the output went away",
@@ -128,7 +128,16 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _code(error: BaseException) -> ExitCode:
     # Imported only now: it costs more than most commands, and only a failure needs it.
-    from arb.api import ConfigError, ExchangeError, InvariantBroken, PluginError, StaleData, StorageError
+    from arb.api import (
+        ConfigError,
+        ExchangeError,
+        Halted,
+        InvariantBroken,
+        LeaseLost,
+        PluginError,
+        StaleData,
+        StorageError,
+    )
 
     table = (
         (ConfigError, ExitCode.USAGE),
@@ -137,6 +146,8 @@ def _code(error: BaseException) -> ExitCode:
         (ExchangeError, ExitCode.EXCHANGE),
         (StaleData, ExitCode.EXCHANGE),
         (InvariantBroken, ExitCode.HALTED),
+        (Halted, ExitCode.HALTED),
+        (LeaseLost, ExitCode.HALTED),
     )
     return next((code for class_, code in table if isinstance(error, class_)), ExitCode.INTERNAL)
 

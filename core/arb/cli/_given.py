@@ -96,6 +96,13 @@ def folder(_ctx: click.Context, _param: click.Parameter, value: str | None) -> P
     return path
 
 
+def some_text(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check a text that somebody has to be able to read later: a name, a reason."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("is empty")
+    return value
+
+
 def config_option(command: Command) -> Command:
     """Add `-c FILE` to a command."""
     option = click.option(

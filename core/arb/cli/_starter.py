@@ -17,11 +17,13 @@ collect_every = "15m"       # how often funding rates are collected
 start = "2026-01-01T00:00:00Z"
 until = "2026-01-15T00:00:00Z"
 
+# Limits that no strategy can exceed, and circuit breakers that halt: docs/how-to/risk.md.
 [risk]
 max_hedge_notional_usd = 2000
 max_total_notional_usd = 20000
 max_exchange_notional_usd = 10000
 max_hedges = 3
+max_loss_usd = 1000         # everything is halted when the equity of all accounts falls so far within a day
 
 # Where everything is recorded. The journal is the storage named "main".
 [storages.main]

@@ -9,11 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from pydantic import ValidationError
-
-from arb.api import Clock, ConfigError, Storage
-from arb.kernel import Composition, Config, Family, Part, compose, open_family, read_config
-from arb.runtime import probe_context
+from arb.api import Clock, Storage
+from arb.kernel import Composition, Config, Family, compose, open_family, read_config
+from arb.runtime import probe_context, read_only
 from arb.storage import Journal
 
 from ._options import disabled_plugins
@@ -39,7 +37,7 @@ async def stored_run(file: Path) -> AsyncIterator[StoredRun]:
     """
     config = read_config(file)
     composition = compose(config, str(file), disabled=disabled_plugins(), families=(Family.STORAGES,))
-    part = _read_only(composition.parts[Family.STORAGES]["main"], str(file))
+    part = read_only(composition.parts[Family.STORAGES]["main"], str(file))
     alone = replace(composition, parts=MappingProxyType({Family.STORAGES: MappingProxyType({"main": part})}))
     async with AsyncExitStack() as stack:
         yield await _opened(stack, alone)
@@ -50,16 +48,3 @@ async def _opened(stack: AsyncExitStack, composition: Composition) -> StoredRun:
     storages = await open_family(stack, composition, Family.STORAGES, lambda _family, _alias: context)
     journal = await Journal.open(cast("Storage", storages["main"]))
     return StoredRun(config=composition.config, journal=journal, clock=context.clock)
-
-
-def _read_only(part: Part, source: str) -> Part:
-    """Ask for a read-only opening where the plugin has such a setting."""
-    if "read_only" not in type(part.settings).model_fields:
-        return part
-    try:
-        settings = part.spec.settings.model_validate({**part.raw, "read_only": True})
-    except ValidationError as error:
-        # Valid as written, so this is about reading alone: a database in memory, say.
-        reasons = "; ".join(each["msg"] for each in error.errors(include_input=False, include_url=False))
-        raise ConfigError(f"{source}: [storages.main]: holds no stored run to look at: {reasons}") from None
-    return replace(part, settings=settings)

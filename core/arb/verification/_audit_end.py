@@ -1,0 +1,133 @@
+"""What has to be true when the faults are over, and when everything is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from arb.model import ZERO, Dust, Fill, FundingPayment, Hedge, HedgeStatus, InstrumentId, exchange_of
+from arb.storage import Journal, RunAccount, account_run
+
+from ._kinds import Code
+
+if TYPE_CHECKING:
+    from ._auditor import Auditor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """One side's view of the accounts: the journal's or the venues'."""
+
+    fills: Mapping[tuple[str, str], Fill]
+    payments: Mapping[tuple[str, str], FundingPayment]
+    positions: Mapping[InstrumentId, Decimal] = field(default_factory=dict)
+
+
+def check_rest(auditor: Auditor, moving_since: Mapping[str, int], quiet_ns: int) -> None:
+    """Every hedge is open and balanced, flat, or halted with an alarm.
+
+    Args:
+        auditor: What it knows.
+        moving_since: When each moving hedge began its phase, by the time of the world.
+        quiet_ns: Since when nothing goes wrong; a phase that began later has its own time.
+    """
+    for hedge in auditor.truth.hedges.values():
+        problem = _unrest(auditor, hedge)
+        if problem and not (hedge.status.is_moving and moving_since.get(hedge.id, 0) > quiet_ns):
+            auditor.found(Code.STUCK, hedge.id, f"hedge {hedge.id} ({hedge.base}) {problem}")
+
+
+def _unrest(auditor: Auditor, hedge: Hedge) -> str:
+    balanced = auditor.exposure.is_balanced(hedge)
+    if hedge.status.is_moving:
+        return f"is still {hedge.status}"
+    if hedge.status is HedgeStatus.HALTED:
+        return "" if auditor.truth.alarmed(hedge.id) else "is halted, and no alarm tells of it"
+    held = [auditor.exposure.held(hedge, index) for index in range(len(hedge.legs))]
+    if not balanced:
+        return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
+    if hedge.status.is_final:
+        smallest = auditor.exposure.smallest(hedge)
+        if any(abs(quantity) * leg.multiplier >= smallest for quantity, leg in zip(held, hedge.legs, strict=True)):
+            return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
+    return ""
+
+
+def check_books(auditor: Auditor, journal: Books, venues: Books) -> None:
+    """Fills, payments and positions of the journal are those of the venues."""
+    _compare(auditor, "fill", journal.fills, venues.fills)
+    _compare(auditor, "payment", journal.payments, venues.payments)
+    for instrument in sorted({*journal.positions, *venues.positions}):
+        ours, theirs = journal.positions.get(instrument, ZERO), venues.positions.get(instrument, ZERO)
+        if ours != theirs:
+            text = f"{instrument}: our hedges and their dust hold {ours}, the venue holds {theirs}"
+            auditor.found(Code.LEDGER, instrument, text)
+
+
+def _compare(
+    auditor: Auditor, what: str, ours: Mapping[tuple[str, str], object], theirs: Mapping[tuple[str, str], object]
+) -> None:
+    for key in sorted({*ours, *theirs}):
+        name = f"{what} {key[1]} of {key[0]}"
+        if key not in theirs:
+            auditor.found(Code.LEDGER, name, f"the journal has {name}, the venue has none")
+        elif key not in ours:
+            auditor.found(Code.LEDGER, name, f"the venue has {name} ({_short(theirs[key])}), the journal has none")
+        elif ours[key] != theirs[key]:
+            auditor.found(
+                Code.LEDGER,
+                name,
+                f"{name} is {_short(ours[key])} in the journal and {_short(theirs[key])} at the venue",
+            )
+
+
+def _short(row: object) -> str:
+    if isinstance(row, Fill):
+        return f"{row.side} {row.quantity} {row.instrument} at {row.price} of order {row.client_order_id}"
+    if isinstance(row, FundingPayment):
+        return f"{row.amount} {row.currency} on {row.instrument}"
+    return str(row)
+
+
+def check_dust(auditor: Auditor, dust: tuple[Dust, ...]) -> None:
+    """What a finished hedge still holds is declared."""
+    declared = {(row.hedge_id, row.leg_index): row.quantity for row in dust}
+    for hedge in auditor.truth.hedges.values():
+        if not hedge.status.is_final:
+            continue
+        for index, leg in enumerate(hedge.legs):
+            held = leg.open_quantity * leg.side.sign
+            if held and declared.get((hedge.id, index)) != held:
+                text = f"hedge {hedge.id} is {hedge.status} with {held} {leg.instrument}, declared as dust are "
+                auditor.found(Code.DUST, f"{hedge.id}/{index}", text + f"{declared.get((hedge.id, index), 'none')}")
+
+
+def check_money(auditor: Auditor, account: RunAccount) -> None:
+    """Every cent of the change of equity has a part."""
+    if account.unexplained:
+        auditor.found(Code.MONEY, "unexplained", f"{account.unexplained} USD of the change of equity is not explained")
+    if account.parts.total != account.equity_change:
+        text = f"the parts sum to {account.parts.total}, equity changed by {account.equity_change}"
+        auditor.found(Code.MONEY, "parts", text)
+
+
+async def check_journal(auditor: Auditor, journal: Journal, venues: Books) -> None:
+    """Read the journal once everything is over and compare it with the venues and with itself."""
+    hedges = await journal.hedges()
+    dust = await journal.dust()
+    positions: dict[InstrumentId, Decimal] = {}
+    for hedge in hedges:
+        for leg in hedge.legs:
+            if leg.open_quantity:
+                held = positions.get(leg.instrument, ZERO) + leg.open_quantity * leg.side.sign
+                positions[leg.instrument] = held
+    fills = {(str(exchange_of(row.instrument)), str(row.fill_id)): row for row in await journal.fills()}
+    payments = {
+        (str(exchange_of(row.instrument)), str(row.payment_id)): row for row in await journal.funding_payments()
+    }
+    ours = Books(fills=fills, payments=payments, positions={key: held for key, held in positions.items() if held})
+    check_books(auditor, ours, venues)
+    check_dust(auditor, dust)
+    check_money(auditor, await account_run(journal))

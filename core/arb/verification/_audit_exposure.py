@@ -1,0 +1,208 @@
+"""Naked exposure: the integral of what is not hedged, in dollars times seconds, against its budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from arb.model import SECOND_NS, ZERO, Fill, Hedge, HedgeId, HedgeStatus, Instrument, exchange_of
+from arb.risk import EVERYTHING
+
+from ._kinds import Code
+
+if TYPE_CHECKING:
+    from ._auditor import Auditor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NakedTime:
+    """How long and how far one hedge was not hedged, in its whole life.
+
+    Attributes:
+        seconds: In all.
+        usd_seconds: In all.
+        counted: The largest share of its budget that one phase spent while a process lived, USD seconds.
+        budget: Of one phase, USD seconds.
+    """
+
+    hedge_id: HedgeId
+    seconds: Decimal
+    usd_seconds: Decimal
+    counted: Decimal
+    budget: Decimal
+
+
+@dataclass(slots=True)
+class _Exposure:
+    """One hedge by its fills at the venues.
+
+    Attributes:
+        held: Contracts of each leg, positive in the leg's direction.
+        spent: USD seconds of this phase while a process lived.
+        over_ns: When the budget was spent; None while it is not.
+        forced_ns: When a venue last reduced a leg by itself.
+    """
+
+    phase_ns: int
+    held: dict[int, Decimal] = field(default_factory=dict)
+    base: Decimal = ZERO
+    naked_ns: int = 0
+    usd_ns: Decimal = ZERO
+    spent: Decimal = ZERO
+    most: Decimal = ZERO
+    over_ns: int | None = None
+    forced_ns: int = 0
+
+
+class ExposureAudit:
+    """Integrates the exposure of every hedge as time passes."""
+
+    def __init__(self, auditor: Auditor) -> None:
+        self._a = auditor
+        self._exposures: dict[HedgeId, _Exposure] = {}
+        self._naked: dict[HedgeId, _Exposure] = {}
+        self._last_ns = auditor.start_ns
+        self._counting_from: int | None = None
+
+    def process_started(self) -> None:
+        """Time counts against budgets from the end of a process's start on."""
+        if len(self._a.truth.holders) == 1:
+            self._counting_from = self._a.sight.now_ns() + self._a.rules.startup_ns
+
+    def process_ended(self) -> None:
+        """Without a process nobody can hedge: time does not count."""
+        if not self._a.truth.holders:
+            self._counting_from = None
+
+    def hedge_changed(self, before: Hedge | None, hedge: Hedge) -> None:
+        """Begin a new budget with each phase."""
+        found = self._exposures.get(hedge.id)
+        if found is None:
+            self._exposures[hedge.id] = _Exposure(phase_ns=hedge.phase_ns)
+        elif before is not None and before.phase_ns != hedge.phase_ns:
+            found.phase_ns, found.spent, found.over_ns = hedge.phase_ns, ZERO, None
+
+    def begin_again(self) -> None:
+        """A person has lifted a halt: what was spent before is known to somebody."""
+        for exposure in self._exposures.values():
+            exposure.spent, exposure.over_ns = ZERO, None
+
+    def filled(self, fill: Fill) -> None:
+        """Count a fill of an own order."""
+        record = self._a.truth.orders.get(fill.client_order_id)
+        if record is not None:
+            hedge = self._a.truth.hedges[record.hedge_id]
+            side = hedge.legs[record.leg_index].side
+            self._add(hedge, record.leg_index, fill.quantity * fill.side.sign * side.sign)
+
+    def forced(self, fill: Fill) -> None:
+        """Count a reduction that a venue made by itself, oldest hedge first."""
+        left = fill.quantity
+        for hedge in self._a.truth.hedges.values():
+            for index, leg in enumerate(hedge.legs):
+                if leg.instrument != fill.instrument or fill.side is leg.entry_side:
+                    continue
+                taken = min(left, self._exposures[hedge.id].held.get(index, ZERO))
+                if taken > 0:
+                    left -= taken
+                    self._exposures[hedge.id].forced_ns = self._a.sight.now_ns()
+                    self._add(hedge, index, -taken)
+
+    def pass_time(self) -> None:
+        """Integrate until now."""
+        now_ns = self._a.sight.now_ns()
+        since_ns, self._last_ns = self._last_ns, now_ns
+        if now_ns <= since_ns or not self._naked:
+            return
+        for hedge_id, exposure in self._naked.items():
+            usd = abs(exposure.base) * self._price(self._a.truth.hedges[hedge_id])
+            exposure.naked_ns += now_ns - since_ns
+            exposure.usd_ns += usd * (now_ns - since_ns)
+            counted_ns = self._counted(exposure, since_ns, now_ns)
+            exposure.spent += usd * counted_ns / SECOND_NS
+            exposure.most = max(exposure.most, exposure.spent)
+
+    def check(self) -> None:
+        """Look for budgets that are spent without a word."""
+        now_ns, rules = self._a.sight.now_ns(), self._a.rules
+        for hedge_id, exposure in self._naked.items():
+            hedge = self._a.truth.hedges[hedge_id]
+            budget = self._budget(hedge)
+            if exposure.spent <= budget or self._is_told(hedge):
+                continue
+            exposure.over_ns = exposure.over_ns or now_ns
+            if now_ns - exposure.over_ns > rules.detection_ns:
+                text = f"hedge {hedge_id} ({hedge.status}) is {exposure.base} {hedge.base} naked; "
+                text += f"{exposure.spent:.0f} USD seconds are spent of {budget:.0f}, without a halt and an alarm"
+                self._a.found(Code.NAKED, hedge_id, text)
+
+    def is_balanced(self, hedge: Hedge) -> bool:
+        """Whether what the venues hold of a hedge is equal, but for what no order can mend."""
+        return hedge.id not in self._naked
+
+    def held(self, hedge: Hedge, index: int) -> Decimal:
+        """Return the contracts of a leg by the venue's fills."""
+        exposure = self._exposures.get(hedge.id)
+        return ZERO if exposure is None else exposure.held.get(index, ZERO)
+
+    def times(self) -> list[NakedTime]:
+        """Return the exposure of every hedge."""
+        self.pass_time()
+        return [
+            NakedTime(
+                hedge_id=hedge_id,
+                seconds=Decimal(one.naked_ns) / SECOND_NS,
+                usd_seconds=one.usd_ns / SECOND_NS,
+                counted=one.most,
+                budget=self._budget(self._a.truth.hedges[hedge_id]),
+            )
+            for hedge_id, one in self._exposures.items()
+        ]
+
+    def smallest(self, hedge: Hedge) -> Decimal:
+        """Return the smallest imbalance in base units that an order on any leg could mend."""
+        return max(self._smallest_order(self._a.sight.instrument(leg.instrument)) for leg in hedge.legs)
+
+    def _smallest_order(self, instrument: Instrument) -> Decimal:
+        price = self._a.sight.usd_per_base(instrument.id) * instrument.multiplier
+        least = max(instrument.lot_size, instrument.min_quantity)
+        if instrument.closing_min_notional:
+            lots = -(-instrument.closing_min_notional / price // instrument.lot_size)
+            least = max(least, lots * instrument.lot_size)
+        return least * instrument.multiplier
+
+    def _counted(self, exposure: _Exposure, since_ns: int, now_ns: int) -> int:
+        if self._counting_from is None:
+            return 0
+        begin_ns = max(since_ns, self._counting_from)
+        if exposure.forced_ns:
+            begin_ns = max(begin_ns, exposure.forced_ns + self._a.rules.detection_ns)
+        return max(0, now_ns - begin_ns)
+
+    def _add(self, hedge: Hedge, index: int, quantity: Decimal) -> None:
+        exposure = self._exposures[hedge.id]
+        exposure.held[index] = exposure.held.get(index, ZERO) + quantity
+        leg = hedge.legs[index]
+        exposure.base += quantity * leg.multiplier * leg.side.sign
+        if abs(exposure.base) >= self.smallest(hedge):
+            self._naked[hedge.id] = exposure
+        else:
+            self._naked.pop(hedge.id, None)
+
+    def _price(self, hedge: Hedge) -> Decimal:
+        return max(self._a.sight.usd_per_base(leg.instrument) for leg in hedge.legs)
+
+    def _budget(self, hedge: Hedge) -> Decimal:
+        leg = hedge.legs[0]
+        notional = leg.target_quantity * leg.multiplier * self._price(hedge)
+        return notional * self._a.rules.max_naked_seconds
+
+    def _is_told(self, hedge: Hedge) -> bool:
+        """Whether a durable halt and an alarm tell of a hedge."""
+        truth = self._a.truth
+        scopes = {EVERYTHING, *(str(exchange_of(leg.instrument)) for leg in hedge.legs)}
+        halted = hedge.status is HedgeStatus.HALTED or any(
+            halt.is_active and halt.scope in scopes for halt in self._a.sight.halts()
+        )
+        return halted and truth.alarmed(hedge.id)

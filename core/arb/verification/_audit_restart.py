@@ -1,0 +1,82 @@
+"""Restarts: what was at rest stays as it was, and the recovery itself sends nothing for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from arb.model import ClientOrderId, Hedge, HedgeId, HedgeStatus, InstrumentId, OrderRequest
+
+from ._database import Changes
+from ._kinds import Code
+
+if TYPE_CHECKING:
+    from ._auditor import Auditor
+
+
+class RestartAudit:
+    """Compares hedges at rest before a process began with what its recovery makes of them."""
+
+    def __init__(self, auditor: Auditor) -> None:
+        self._a = auditor
+        self._at_rest: dict[str, Mapping[HedgeId, Hedge]] = {}
+        self._deadlines: dict[ClientOrderId, int | None] = {}
+        self._forced: set[InstrumentId] = set()
+        self._lifted = False
+
+    def started(self, holder: str) -> None:
+        """Remember what is at rest."""
+        if self._a.truth.hedges:
+            hedges = self._a.truth.hedges.values()
+            self._at_rest[holder] = {hedge.id: hedge for hedge in hedges if not hedge.status.is_moving}
+
+    def ready(self, holder: str) -> None:
+        """The recovery is over."""
+        self._at_rest.pop(holder, None)
+        self._forced.clear()
+        self._lifted = False
+
+    def ended(self, holder: str) -> None:
+        """Forget a process."""
+        self._at_rest.pop(holder, None)
+
+    def forced(self, instrument: InstrumentId) -> None:
+        """A venue changed a position by itself: a recovery may have to answer that."""
+        self._forced.add(instrument)
+
+    def lifted(self) -> None:
+        """A person lifted halts: what waited for that may go on."""
+        self._lifted = True
+
+    def sent(self, holder: str, request: OrderRequest) -> None:
+        """Look at an order that a recovery sends."""
+        record = self._a.truth.orders.get(request.client_order_id)
+        hedge = None if record is None else self._at_rest.get(holder, {}).get(record.hedge_id)
+        if hedge is not None and not self._is_touched(hedge):
+            text = f"the recovery of {holder} sent order {request.client_order_id}, and hedge {hedge.id} was at rest"
+            self._a.found(Code.RESTART, hedge.id, text)
+
+    def committed(self, holder: str, changes: Changes) -> None:
+        """Look at what a process makes durable."""
+        for record in changes.orders:
+            order_id = record.order.request.client_order_id
+            known = self._deadlines.setdefault(order_id, record.rest_until_ns)
+            if known != record.rest_until_ns:
+                text = f"the deadline of order {order_id} moved from {known} to {record.rest_until_ns}"
+                self._a.found(Code.RESTART, order_id, text)
+        at_rest = self._at_rest.get(holder)
+        if not at_rest:
+            return
+        for hedge in changes.hedges:
+            before = at_rest.get(hedge.id)
+            if before is not None and _times(before) != _times(hedge) and not self._is_touched(before):
+                text = f"the recovery of {holder} changed hedge {hedge.id}, which was at rest: {_times(before)}"
+                self._a.found(Code.RESTART, hedge.id, f"{text} became {_times(hedge)}")
+
+    def _is_touched(self, hedge: Hedge) -> bool:
+        waited = self._lifted and hedge.status is HedgeStatus.HALTED
+        return waited or any(leg.instrument in self._forced for leg in hedge.legs)
+
+
+def _times(hedge: Hedge) -> tuple[str, int, int | None, int | None, int | None]:
+    return str(hedge.status), hedge.created_ns, hedge.opened_ns, hedge.closing_ns, hedge.closed_ns

@@ -1,0 +1,124 @@
+"""Running an episode: on a loop of its own, in virtual time, with nothing of the machine in it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from arb.model import SECOND_NS
+from arb.simulation import VirtualTimeLoop, run_virtual
+
+from ._chance import Chance
+from ._episode import Episode
+from ._fate import Fates, SeededFates
+from ._plan import Plan, drawn_plan
+from ._process import CrashPlan
+from ._result import EpisodeResult
+
+Direct = Callable[[Episode], None]
+"""Plans what will happen in an episode, before it starts."""
+
+
+def run_episode(
+    seed: int,
+    profile: str = "mixed",
+    *,
+    keep_log: bool = False,
+    crashes: Mapping[int, CrashPlan] | None = None,
+) -> EpisodeResult:
+    """Run one episode; the same seed and profile give the same result and the same log.
+
+    Args:
+        seed: Everything is drawn from it.
+        profile: How hard it is.
+        keep_log: Whether the result holds the event log.
+        crashes: When which process dies, instead of what the seed says.
+
+    Raises:
+        KeyError: there is no such profile.
+    """
+    plan = drawn_plan(seed, profile)
+    if crashes is not None:
+        plan = replace(plan, crashes=crashes)
+    return run_plan(plan, seeded_fates(plan), direct_seeded, keep_log=keep_log)
+
+
+def seeded_fates(plan: Plan) -> Fates:
+    """Return the faults of calls that a seed says."""
+    profile = plan.profile
+    return SeededFates(plan.seed, order_ppm=profile.order_ppm, read_ppm=profile.read_ppm, weights=dict(profile.wire))
+
+
+def direct_seeded(episode: Episode) -> None:
+    """Plan the events of the world that a seed says."""
+    plan, profile = episode.plan, episode.plan.profile
+    chance = Chance(plan.seed, "troubles")
+    latest_ns = plan.faults_ns - 20 * SECOND_NS
+    if profile.events:
+        for number in range(chance.between(1, profile.events)):
+            kind = chance.weighted(list(profile.world.items()))
+            episode.troubles.plan(kind, plan.start_ns + chance.between(10 * SECOND_NS, latest_ns), number)
+    if profile.second_process:
+        moment_ns = plan.start_ns + chance.between(5 * SECOND_NS, plan.faults_ns // 2)
+        episode.world.at(moment_ns, episode.start_second)
+
+
+def run_plan(
+    plan: Plan,
+    fates: Fates,
+    direct: Direct,
+    *,
+    keep_log: bool = False,
+    on_turn: Callable[[Episode], None] | None = None,
+    judge: Callable[[Episode], None] | None = None,
+) -> EpisodeResult:
+    """Run an episode of a plan.
+
+    Args:
+        plan: Its frame.
+        fates: What becomes of calls.
+        direct: Plans what will happen.
+        keep_log: Whether the result holds the event log.
+        on_turn: Called before each turn of the loop.
+        judge: Called at the end, before the result is made.
+    """
+    made: list[Episode] = []
+
+    async def main() -> EpisodeResult:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        episode = Episode(plan, loop, fates, keep=keep_log)
+        made.append(episode)
+        try:
+            direct(episode)
+            return await episode.run(judge)
+        finally:
+            episode.world.database.close()
+
+    def turn() -> None:
+        if made:
+            made[0].world.turn()
+            if on_turn is not None:
+                on_turn(made[0])
+
+    counts = plan.counts_turns or on_turn is not None
+    with undisturbed():
+        return run_virtual(main(), start_ns=plan.start_ns, on_turn=turn if counts else None)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep logs and the garbage collector quiet: a collection closes iterators at a moment that no seed knows."""
+    level, collecting = logging.root.manager.disable, gc.isenabled()
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    try:
+        yield
+    finally:
+        logging.disable(level)
+        if collecting:
+            gc.enable()

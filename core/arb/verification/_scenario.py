@@ -1,0 +1,316 @@
+"""The language of named cases: what is set up, what happens, and how it has to end.
+
+A script is a tuple of steps. Times are seconds since the start of the episode; amounts are texts, so
+that they are exact. Every invariant of the auditor holds in a scenario too.
+
+    Scenario(
+        name="late-order",
+        references=("ccxt#2599",),
+        about="An order goes through after the client saw a time-out.",
+        script=(fault("right", "send_order", late_effect=2), at(40, adl("left", "0.05"))),
+        expect=(ends(closed=1), orders("right", at_most=2)),
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from arb.model import EventKind, Severity
+from arb.risk import EVERYTHING
+
+from ._fate import CHANGING
+from ._kinds import FaultKind
+from ._process import CrashPlan
+
+if TYPE_CHECKING:
+    from ._stage import Stage
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+Deed = Callable[["Stage"], None]
+"""Something that happens in the world at a moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The world of a scenario: calm but for its script.
+
+    Attributes:
+        seed: Of prices, lots and latencies.
+        venues: Two or three of `left`, `right`, `third`.
+        bases: Assets that are listed: BTC, ETH, SOL, PEPE.
+        minutes: How long the script has; after it everything is calm.
+        flips_s: When every carry turns, so that open hedges are closed.
+        read_delay_s: How long reads of a venue may miss writes.
+        order_validity_s: How long a signed order may still arrive.
+        rules: Fields of the instruments of a venue, such as `lot_size`.
+        run, risk, execution: Tables of the configuration.
+        strategy: Settings of the strategy.
+        resume_s: How long after a halt a person lifts it; None is never.
+    """
+
+    seed: int = 1
+    venues: tuple[str, ...] = ("left", "right")
+    bases: tuple[str, ...] = ("BTC",)
+    minutes: int = 3
+    flips_s: tuple[int, ...] = (90,)
+    read_delay_s: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    order_validity_s: int = 5
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING)
+    run: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    risk: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    execution: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    strategy: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    resume_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFault:
+    """What becomes of some calls of a venue.
+
+    Attributes:
+        first: The first call of the operation that meets it, counted from 1.
+        count: How many calls in a row do.
+        value: Seconds for a late effect, lots for a thin book; None where the kind needs none.
+    """
+
+    venue: str
+    operation: str
+    kind: FaultKind
+    first: int
+    count: int
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """When a process dies."""
+
+    process: int
+    plan: CrashPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """What happens at a time."""
+
+    seconds: float
+    deeds: tuple[Deed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnEvent:
+    """What happens some time after the journal holds an event of a kind for the nth time."""
+
+    kind: EventKind
+    nth: int
+    after_s: float
+    deeds: tuple[Deed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFault:
+    """A commit that fails, or that takes effect and is not confirmed."""
+
+    number: int
+    kind: FaultKind
+
+
+Step = CallFault | Crash | Timed | OnEvent | CommitFault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """How a scenario has to end: a sentence, and a test that returns what is wrong or nothing."""
+
+    text: str
+    check: Callable[[Stage], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A named case.
+
+    Attributes:
+        references: Reports of the field that it reproduces.
+        about: One or two sentences.
+    """
+
+    name: str
+    references: tuple[str, ...]
+    about: str
+    setup: Setup = field(default_factory=Setup)
+    script: tuple[Step, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+
+
+def fault(venue: str, operation: str, *, nth: int = 1, count: int = 1, **how: bool | int | float | str) -> CallFault:
+    """Let the nth call of an operation, and `count - 1` after it, meet a fault.
+
+    Args:
+        venue: Its name.
+        operation: A method of the exchange, such as `send_order`.
+        nth: Counted over all processes.
+        count: How many calls in a row.
+        how: One kind of fault by its name: `timeout_after=True`, `late_effect=2.5` (seconds), `thin_book=1` (lots).
+
+    Raises:
+        ValueError: it names no fault, or more than one, or one that such a call cannot meet.
+    """
+    if len(how) != 1:
+        raise ValueError(f"name one kind of fault, not {', '.join(how) or 'none'}")
+    ((name, value),) = how.items()
+    kind = FaultKind(name)
+    if kind is FaultKind.LATE_EFFECT and operation not in CHANGING:
+        raise ValueError(f"{operation} has no effect that could be late")
+    number = None if isinstance(value, bool) else Decimal(str(value))
+    return CallFault(venue=venue, operation=operation, kind=kind, first=nth, count=count, value=number)
+
+
+def at(seconds: float, *deeds: Deed) -> Timed:
+    """Do something so many seconds after the start."""
+    return Timed(seconds=seconds, deeds=deeds)
+
+
+def when(kind: EventKind, *deeds: Deed, nth: int = 1, after_s: float = 0) -> OnEvent:
+    """Do something once the journal holds the nth event of a kind, or some seconds later."""
+    return OnEvent(kind=kind, nth=nth, after_s=after_s, deeds=deeds)
+
+
+def crash(
+    *,
+    process: int = 1,
+    at_step: int = 0,
+    after_orders: int = 0,
+    at_turn: int = 0,
+    at_commit: int = 0,
+    after_commit: bool = False,
+) -> Crash:
+    """Kill a process; see :class:`CrashPlan` for the moments."""
+    plan = CrashPlan(
+        at_step=at_step, after_orders=after_orders, at_turn=at_turn, at_commit=at_commit, after_commit=after_commit
+    )
+    return Crash(process=process, plan=plan)
+
+
+def commit_fails(number: int, *, takes_effect: bool = False) -> CommitFault:
+    """Let a commit, counted over all processes, raise an error."""
+    return CommitFault(number=number, kind=FaultKind.COMMIT_UNCONFIRMED if takes_effect else FaultKind.STORAGE_ERROR)
+
+
+def second_process() -> Deed:
+    """Start a process beside the one that runs."""
+    return lambda stage: stage.episode.start_second()
+
+
+def kill() -> Deed:
+    """Kill every process that lives."""
+    return lambda stage: stage.kill()
+
+
+def adl(venue: str, contracts: str | None = None, *, base: str | None = None) -> Deed:
+    """Let a venue deleverage the account: so many contracts of what it holds, or all of it."""
+    return lambda stage: stage.deleverage(venue, contracts, base)
+
+
+def liquidate(venue: str, *, base: str | None = None) -> Deed:
+    """Let a venue liquidate what it holds."""
+    return lambda stage: stage.liquidate(venue, base)
+
+
+def delist(venue: str, *, base: str | None = None) -> Deed:
+    """Let a venue delist an instrument: what is held is closed at the mark price."""
+    return lambda stage: stage.delist(venue, base)
+
+
+def close_venue(venue: str, seconds: int, *, kind: FaultKind = FaultKind.MAINTENANCE) -> Deed:
+    """Let a venue be in maintenance, or the connection to it be down."""
+    return lambda stage: stage.episode.troubles.close_venue(stage.counter(venue), kind, seconds)
+
+
+def book(venue: str, *, lots: int, seconds: float, base: str | None = None) -> Deed:
+    """Let the book of a venue offer so many lots a level for a while."""
+    return lambda stage: stage.patch(venue, lots, seconds, base)
+
+
+def price_jump(ppm: int) -> Deed:
+    """Move every price at once, parts in a million."""
+    return lambda stage: stage.episode.troubles.move_prices(ppm)
+
+
+def clock_jump(seconds: float) -> Deed:
+    """Let the clock of every process go ahead."""
+    return lambda stage: stage.jump_clocks(seconds)
+
+
+def disk_full(seconds: int) -> Deed:
+    """Let no transaction begin for a while."""
+    return lambda stage: stage.episode.troubles.fill_disk(seconds)
+
+
+def halt(scope: str = EVERYTHING) -> Deed:
+    """Let a person halt trading."""
+    return lambda stage: stage.episode.world.halt(scope)
+
+
+def resume() -> Deed:
+    """Let a person lift every halt."""
+    return lambda stage: stage.episode.world.resume()
+
+
+def ends(**counts: int) -> Expectation:
+    """Expect so many hedges by how they ended, such as `closed=1`; those not named are none."""
+    wanted = {name: count for name, count in sorted(counts.items()) if count}
+    text = f"hedges end {wanted}"
+    return Expectation(text=text, check=lambda stage: _differs(stage.outcomes(), wanted))
+
+
+def orders(venue: str, *, at_most: int | None = None, exactly: int | None = None) -> Expectation:
+    """Expect a number of orders that reached a venue."""
+
+    def check(stage: Stage) -> str:
+        count = stage.arrivals(venue)
+        good = (at_most is None or count <= at_most) and (exactly is None or count == exactly)
+        return "" if good else f"{count} orders reached {venue}"
+
+    limit = f"exactly {exactly}" if exactly is not None else f"at most {at_most}"
+    return Expectation(text=f"{limit} orders reach {venue}", check=check)
+
+
+def told(kind: EventKind, *, at_least: int = 1, severity: Severity | None = None) -> Expectation:
+    """Expect events of a kind in the journal."""
+
+    def check(stage: Stage) -> str:
+        count = sum(one.kind is kind and severity in (None, one.severity) for one in stage.events)
+        return "" if count >= at_least else f"{count} events {kind}"
+
+    return Expectation(text=f"at least {at_least} events {kind}", check=check)
+
+
+def never_told(kind: EventKind) -> Expectation:
+    """Expect no event of a kind."""
+
+    def check(stage: Stage) -> str:
+        found = next((one for one in stage.events if one.kind is kind), None)
+        return "" if found is None else f"event {kind}: {found.message}"
+
+    return Expectation(text=f"no event {kind}", check=check)
+
+
+def holds(venue: str, contracts: str) -> Expectation:
+    """Expect what a venue holds at the end, signed contracts over all its instruments."""
+
+    def check(stage: Stage) -> str:
+        held = stage.held(venue)
+        return "" if held == Decimal(contracts) else f"{venue} holds {held}"
+
+    return Expectation(text=f"{venue} holds {contracts}", check=check)
+
+
+def _differs(found: Mapping[str, int], wanted: Mapping[str, int]) -> str:
+    return "" if dict(found) == dict(wanted) else f"they end {dict(found)}"

@@ -1,0 +1,198 @@
+"""Playing a scenario."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from arb.api import ExchangeTraits
+from arb.model import MINUTE_NS, SECOND_NS, ZERO, Event, InstrumentId, exchange_of
+
+from ._chance import Chance
+from ._counter import Counter
+from ._episode import Episode
+from ._fate import CallFacts, CalmFates, Fate, faulty, fits
+from ._kinds import Code, FaultKind
+from ._plan import EPOCH_NS, Plan, risk_table, run_table, strategy_settings
+from ._profile import Profile
+from ._result import EpisodeResult
+from ._running import run_plan
+from ._scenario import CallFault, CommitFault, Crash, Deed, OnEvent, Scenario, Timed
+
+_PROFILE: Final = Profile(about="only what the script says goes wrong")
+
+
+def run_scenario(scenario: Scenario, *, keep_log: bool = False) -> EpisodeResult:
+    """Play a scenario to its end; what it does not end like is a violation `expectation`."""
+    plan = scenario_plan(scenario)
+    stages: list[Stage] = []
+
+    def direct(episode: Episode) -> None:
+        stages.append(Stage(scenario, episode))
+
+    fates = ScriptedFates(plan.seed, [step for step in scenario.script if isinstance(step, CallFault)])
+    return run_plan(plan, fates, direct, keep_log=keep_log, judge=lambda _episode: stages[0].judge())
+
+
+def scenario_plan(scenario: Scenario) -> Plan:
+    """Return the frame of a scenario."""
+    setup = scenario.setup
+    start_ns = EPOCH_NS + 10 * MINUTE_NS
+    return Plan(
+        seed=setup.seed,
+        title=f"scenario {scenario.name}",
+        profile=_PROFILE,
+        names=setup.venues,
+        bases=setup.bases,
+        start_ns=start_ns,
+        faults_ns=setup.minutes * MINUTE_NS,
+        flips_ns=tuple(start_ns + seconds * SECOND_NS for seconds in setup.flips_s),
+        traits={
+            name: ExchangeTraits(
+                read_after_write_ns=setup.read_delay_s.get(name, 0) * SECOND_NS,
+                order_validity_ns=setup.order_validity_s * SECOND_NS,
+            )
+            for name in setup.venues
+        },
+        document={
+            "run": {**run_table(setup.seed), **setup.run},
+            "risk": {**risk_table(), **setup.risk},
+            "execution": setup.execution,
+            "strategy": {
+                **strategy_settings(notional_usd=1200, cycle_s=10, cooldown_s=3600, max_hedges=1),
+                **setup.strategy,
+            },
+        },
+        rules=setup.rules,
+        crashes={step.process: step.plan for step in scenario.script if isinstance(step, Crash)},
+        resume_ns=None if setup.resume_s is None else setup.resume_s * SECOND_NS,
+    )
+
+
+class ScriptedFates:
+    """Calls go well, but for those that the script names."""
+
+    def __init__(self, seed: int, steps: list[CallFault]) -> None:
+        self._seed = seed
+        self._calm = CalmFates(seed)
+        self._steps = steps
+
+    def fate(self, call: CallFacts) -> Fate:
+        """Return what becomes of a call."""
+        for step in self._steps:
+            here = (step.venue, step.operation) == (call.venue, call.operation)
+            if here and step.first <= call.count < step.first + step.count:
+                return self._fate(step, call)
+        return self._calm.fate(call)
+
+    def _fate(self, step: CallFault, call: CallFacts) -> Fate:
+        if not fits(step.kind, call):
+            raise ValueError(f"a call of {call.operation} at {call.venue} cannot meet {step.kind}")
+        chance = Chance(self._seed, "fate", call.venue, call.operation, call.count)
+        drawn = faulty(step.kind, call, chance)
+        if step.value is None:
+            return drawn
+        if step.kind is FaultKind.LATE_EFFECT:
+            late_ns = int(step.value * SECOND_NS)
+            return Fate(kind=step.kind, request_ns=late_ns, error=drawn.error, fails_ns=late_ns // 2)
+        return Fate(kind=step.kind, request_ns=drawn.request_ns, answer_ns=drawn.answer_ns, lots=int(step.value))
+
+
+class Stage:
+    """A scenario in its episode: makes the script happen and remembers what its expectations ask for."""
+
+    def __init__(self, scenario: Scenario, episode: Episode) -> None:
+        self.scenario = scenario
+        self.episode = episode
+        self.events: list[Event] = []
+        self._seen: Tally[str] = Tally()
+        world = episode.world
+        world.on_event = self._event
+        for step in scenario.script:
+            if isinstance(step, Timed):
+                world.at(world.start_ns + int(step.seconds * SECOND_NS), self._do, step.deeds)
+            elif isinstance(step, CommitFault):
+                world.commit_faults[step.number] = step.kind
+
+    def judge(self) -> None:
+        """Compare the end with what is expected."""
+        for expectation in self.scenario.expect:
+            problem = expectation.check(self)
+            if problem:
+                text = f"{self.scenario.name}: expected that {expectation.text}, but {problem}"
+                self.episode.world.auditor.found(Code.EXPECTATION, expectation.text, text)
+
+    def counter(self, venue: str) -> Counter:
+        """Return a venue."""
+        return self.episode.world.counters[venue]
+
+    def outcomes(self) -> Mapping[str, int]:
+        """Return hedges by how they ended."""
+        return self.episode.outcomes()
+
+    def arrivals(self, venue: str) -> int:
+        """Return how many orders reached a venue."""
+        truth = self.episode.world.auditor.truth
+        return sum(
+            count
+            for order_id, count in truth.arrivals.items()
+            if order_id in truth.orders and exchange_of(truth.orders[order_id].order.request.instrument) == venue
+        )
+
+    def held(self, venue: str) -> Decimal:
+        """Return the signed contracts a venue holds."""
+        return sum((row.quantity for row in self.counter(venue).venue.positions()), ZERO)
+
+    def kill(self) -> None:
+        """Kill every process that lives."""
+        world = self.episode.world
+        for process in world.alive:
+            world.crash(process, FaultKind.CRASH_AT_STEP, "by the script")
+
+    def deleverage(self, venue: str, contracts: str | None, base: str | None) -> None:
+        """Deleverage what a venue holds."""
+        instrument = self._instrument(venue, base)
+        lot = self.counter(venue).venue.instruments[instrument].lot_size
+        lots = None if contracts is None else int(Decimal(contracts) / lot)
+        if not self.episode.troubles.deleverage(self.counter(venue), instrument, lots):
+            raise ValueError(f"{self.scenario.name}: {venue} holds nothing to deleverage at that time")
+
+    def liquidate(self, venue: str, base: str | None) -> None:
+        """Liquidate what a venue holds."""
+        if not self.episode.troubles.liquidate(self.counter(venue), self._instrument(venue, base)):
+            raise ValueError(f"{self.scenario.name}: {venue} holds nothing to liquidate at that time")
+
+    def delist(self, venue: str, base: str | None) -> None:
+        """Delist an instrument."""
+        self.episode.troubles.delist(self.counter(venue), self._instrument(venue, base))
+
+    def patch(self, venue: str, lots: int, seconds: float, base: str | None) -> None:
+        """Make a book thin for a while."""
+        world = self.episode.world
+        world.fault(FaultKind.THIN_BOOK, venue, f"{lots} lots a level for {seconds} s")
+        until_ns = world.now_ns() + int(seconds * SECOND_NS)
+        self.counter(venue).market.patch(self._instrument(venue, base), world.now_ns(), until_ns, lots)
+
+    def jump_clocks(self, seconds: float) -> None:
+        """Let every process's clock go ahead."""
+        for process in self.episode.world.alive:
+            self.episode.world.fault(FaultKind.CLOCK_JUMP, process.name, f"{seconds:+} s")
+            process.clock.jump(int(seconds * SECOND_NS))
+
+    def _instrument(self, venue: str, base: str | None) -> InstrumentId:
+        base = base or self.scenario.setup.bases[0]
+        return next(one.id for one in self.counter(venue).market.instruments() if one.base == base)
+
+    def _event(self, event: Event) -> None:
+        self.events.append(event)
+        self._seen[event.kind] += 1
+        for step in self.scenario.script:
+            if isinstance(step, OnEvent) and step.kind is event.kind and step.nth == self._seen[event.kind]:
+                world = self.episode.world
+                world.at(world.now_ns() + int(step.after_s * SECOND_NS), self._do, step.deeds)
+
+    def _do(self, deeds: tuple[Deed, ...]) -> None:
+        for deed in deeds:
+            deed(self)

@@ -1,0 +1,98 @@
+"""`arb simulate` on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from arb.cli import main
+from arb.cli._simulating import show_campaign
+from arb.verification import PROFILES, SCENARIOS, Work
+
+
+def arb(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["simulate", *arguments], prog_name="arb")
+
+
+def document(*arguments: str) -> dict[str, Any]:
+    result = arb(*arguments, "--json")
+    assert result.stderr == ""
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_it_lists_profiles_and_scenarios() -> None:
+    listed = document("--list")
+
+    assert set(listed["profiles"]) == set(PROFILES)
+    assert set(listed["scenarios"]) == set(SCENARIOS)
+    for name in (*PROFILES, *SCENARIOS):
+        assert name in arb("--list").stdout
+
+
+def test_it_sums_episodes_up() -> None:
+    found = document("--episodes", "3", "--seed", "5", "--profile", "calm", "--jobs", "1")
+
+    assert found["episodes"] == 3
+    assert found["violations"] == []
+    assert found["faults"] == {}
+    assert found["outcomes"]["closed"] > 0
+    assert found["simulated_seconds"] > 600
+    assert len(found["log_sha256"]) == 64
+    assert {"wall_seconds", "cpu_seconds", "orders", "naked_seconds"} <= set(found)
+
+
+def test_the_sum_is_readable() -> None:
+    result = arb("--episodes", "2", "--profile", "wire", "--jobs", "1")
+
+    assert "Episodes:" in result.stdout
+    assert "h an hour of processor" in result.stdout
+    assert "timeout_after" in result.stdout
+
+
+def test_a_replay_is_a_timeline_of_the_same_episode() -> None:
+    found = document("--replay", "2", "--profile", "calm")
+    text = arb("--replay", "2", "--profile", "calm")
+    whole = arb("--replay", "2", "--profile", "calm", "--whole")
+
+    assert text.exit_code == 0
+    assert found["seed"] == 2
+    assert any("hedge.opened" in line for line in found["timeline"])
+    assert found["timeline"][0] in text.stdout
+    assert "fetch_balances" not in text.stdout
+    assert "fetch_balances" in whole.stdout
+
+
+def test_a_scenario_is_played_by_name() -> None:
+    result = arb("--scenario", "late-order")
+
+    assert result.exit_code == 0
+    assert "FAULT late_effect" in result.stdout
+    assert document("--scenario", "all", "--jobs", "1")["episodes"] == len(SCENARIOS)
+
+
+def test_a_violation_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = [Work(seed=1, scenario="unheard-of")]
+
+    assert show_campaign(broken, jobs=1, stop_on_violation=False, as_json=False)
+    assert "1 violations in 1 episodes: 1 simulator" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--profile", "unheard-of"), "there is no profile 'unheard-of'"),
+        (("--scenario", "unheard-of"), "there is no scenario 'unheard-of'"),
+        (("--replay", "1", "--list"), "--replay and --list exclude each other"),
+        (("--whole", "--episodes", "2"), "--whole goes with"),
+        (("--episodes", "0"), "0 is not in the range"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], message: str) -> None:
+    result = arb(*arguments)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
