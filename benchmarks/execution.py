@@ -32,23 +32,18 @@ from contextlib import AsyncExitStack, closing
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
-from wire import (
-    Desk,
-    RawLine,
-    Shooter,
-    Shot,
-    order_body,
-    serve_legs,
-    sqlite_storage,
-    venues,
-)
 
 from arb.model import HedgeStatus
 from arb.net import AiohttpTransport
 from arb.testing import MemoryStorage
+
+if TYPE_CHECKING:  # by the path from the root, where mypy looks; a script finds what is beside it
+    from benchmarks import wire
+else:
+    import wire
 
 SIGNING_MS = (0, 1, 5)
 AIM = 1.3
@@ -61,10 +56,10 @@ BATCH = 12
 async def measure_skew(ports: Sequence[int], rounds: int) -> list[dict[str, Any]]:
     """Return one row for each signing cost and contender."""
     rows: list[dict[str, Any]] = []
-    async with Shooter.open(ports) as shooter:
+    async with wire.Shooter.open(ports) as shooter:
         ways = shooter.ways()
         for milliseconds in SIGNING_MS:
-            shots: dict[str, list[Shot]] = {name: [] for name in ways}
+            shots: dict[str, list[wire.Shot]] = {name: [] for name in ways}
             for number in range(rounds + 5):
                 for name, way in ways.items():
                     shot = await way(milliseconds * 1_000_000)
@@ -74,7 +69,7 @@ async def measure_skew(ports: Sequence[int], rounds: int) -> list[dict[str, Any]
     return rows
 
 
-def _skew_rows(milliseconds: int, shots: Mapping[str, Sequence[Shot]]) -> list[dict[str, Any]]:
+def _skew_rows(milliseconds: int, shots: Mapping[str, Sequence[wire.Shot]]) -> list[dict[str, Any]]:
     found = {name: _skew(each) for name, each in shots.items()}
     return [
         {
@@ -88,7 +83,7 @@ def _skew_rows(milliseconds: int, shots: Mapping[str, Sequence[Shot]]) -> list[d
     ]
 
 
-def _skew(shots: Sequence[Shot]) -> dict[str, float]:
+def _skew(shots: Sequence[wire.Shot]) -> dict[str, float]:
     skews = sorted(abs(shot.right_ns - shot.left_ns) / 1e3 for shot in shots)
     whole = [(max(shot.left_ns, shot.right_ns) - shot.decided_ns) / 1e3 for shot in shots]
     return {"skew_p50_us": median(skews), "skew_p99_us": high(skews), "to_last_p50_us": median(whole)}
@@ -107,7 +102,7 @@ class Repair(NamedTuple):
     transactions: int = 0
 
 
-async def repaired(desk: Desk) -> Repair:
+async def repaired(desk: wire.Desk) -> Repair:
     """Enter with a right leg that comes back empty; return how soon the next order arrived.
 
     Raises:
@@ -128,24 +123,24 @@ async def repaired(desk: Desk) -> Repair:
 class Bare:
     """The least that can be done: two orders, a decision, a signature and a write."""
 
-    def __init__(self, lines: Sequence[RawLine]) -> None:
+    def __init__(self, lines: Sequence[wire.RawLine]) -> None:
         self._lines = lines
 
     async def repair(self, commit: Callable[[], None]) -> Repair:
         """Send two orders, of which one comes back empty, and its repair after `commit`."""
         for line, fill in zip(self._lines, (True, False), strict=True):
-            line.write(RawLine.request(_order(QUANTITY, fill=fill)))
+            line.write(wire.RawLine.request(_order(QUANTITY, fill=fill)))
         left, right = [await line.answer() for line in self._lines]
         parsed_ns = time.monotonic_ns()
         missing = Decimal(left["filled"]) - Decimal(right["filled"])
-        request = RawLine.request(_order(missing, fill=True))
+        request = wire.RawLine.request(_order(missing, fill=True))
         commit()
         self._lines[1].write(request)
         return Repair(((await self._lines[1].answer())["arrived_ns"] - parsed_ns) / 1e3)
 
 
 def _order(quantity: Decimal, *, fill: bool) -> bytes:
-    return order_body(
+    return wire.order_body(
         client_id="bench", instrument="BTC-PERP.left", side="buy", quantity=quantity, price=PRICE, fill=fill
     )
 
@@ -176,15 +171,15 @@ async def measure_repairs(ports: Sequence[int], entries: int, folder: Path) -> d
             stack.push_async_callback(http.close)
             storages = {
                 "executor, memory": MemoryStorage(),
-                "executor, sqlite": await stack.enter_async_context(sqlite_storage(folder / f"arb-{batch}.db")),
+                "executor, sqlite": await stack.enter_async_context(wire.sqlite_storage(folder / f"arb-{batch}.db")),
             }
             row = stack.enter_context(closing(Row(folder / f"row-{batch}.db")))
-            lines = [await RawLine.open(port) for port in ports]
+            lines = [await wire.RawLine.open(port) for port in ports]
             for line in lines:
                 stack.push_async_callback(line.close)
             bare = Bare(lines)
             desks = {
-                name: await Desk.open(http, [f"http://127.0.0.1:{port}/{number}" for port in ports], storage)
+                name: await wire.Desk.open(http, [f"http://127.0.0.1:{port}/{number}" for port in ports], storage)
                 for number, (name, storage) in enumerate(storages.items())
             }
             for number in range(min(BATCH, entries - batch * BATCH) + 2):
@@ -217,10 +212,10 @@ def _repair_rows(found: Mapping[str, Sequence[Repair]]) -> list[dict[str, Any]]:
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return both tables."""
-    async with venues(sys.executable, __file__, "--serve", "politely") as ports:
+    async with wire.venues(sys.executable, __file__, "--serve", "politely") as ports:
         skew = await measure_skew(ports, options.rounds)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        async with venues(sys.executable, __file__, "--serve", "promptly") as ports:
+        async with wire.venues(sys.executable, __file__, "--serve", "promptly") as ports:
             repairs = await measure_repairs(ports, options.entries, Path(folder))
     return {
         "python": sys.version.split()[0],
@@ -259,7 +254,7 @@ def main() -> None:
     parser.add_argument("--serve", choices=("politely", "promptly"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(serve_legs(politely=options.serve == "politely"))
+        asyncio.run(wire.serve_legs(politely=options.serve == "politely"))
         return
     results = asyncio.run(measure(options))
     if options.json:

@@ -33,13 +33,16 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
-
-from wire import CHURN, FLIGHT, HELD, STRATEGY, VENUES, Past, serving, sqlite_storage
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arb.model import SECOND_NS, EventKind, HedgeStatus, OrderStatus
 from arb.runtime import WallClock
 from arb.storage import Journal
+
+if TYPE_CHECKING:  # by the path from the root, where mypy looks; a script finds what is beside it
+    from benchmarks import wire
+else:
+    import wire
 
 ORDERS = 1_000
 AIM_S = 10
@@ -55,7 +58,7 @@ max_exchange_notional_usd = 1000000
 max_total_notional_usd = 1000000
 
 [execution]
-# The legs of an interrupted hedge are planted unequal, again and again: time is measured here, not the budget.
+# Two kills in a row can leave a leg alone for longer than the default allows; trading would then wait for a person.
 max_naked_seconds = 600
 max_churn = 1000
 
@@ -63,10 +66,10 @@ max_churn = 1000
 plugin = "sqlite"
 settings = {{ path = "run.db" }}
 
-[strategies.{STRATEGY}]
+[strategies.{wire.STRATEGY}]
 plugin = "bench_churn"
-exchanges = {json.dumps(VENUES)}
-settings = {{ base = "{CHURN[0].split("-")[0]}", venues = {json.dumps(VENUES[-2:])}, cycle = "500ms" }}
+exchanges = {json.dumps(wire.VENUES)}
+settings = {{ base = "{wire.CHURN[0].split("-")[0]}", venues = {json.dumps(wire.VENUES[-2:])}, cycle = "500ms" }}
 """
 VENUE = """
 [exchanges.{name}]
@@ -103,7 +106,7 @@ class Bench:
     """A folder with a configuration and a database, and the venues."""
 
     folder: Path
-    past: Past
+    past: wire.Past
     random: random.Random  # noqa: TID251 - the type
     clock: WallClock = field(default_factory=WallClock)
     process: asyncio.subprocess.Process | None = None
@@ -115,13 +118,13 @@ class Bench:
         shutil.copy(Path(__file__).parent / "wire" / "_plugin.py", info.parent / f"{MODULE}.py")
         (info / "METADATA").write_text(METADATA, encoding="utf-8")
         (info / "entry_points.txt").write_text(ENTRIES, encoding="utf-8")
-        text = HEAD + "".join(VENUE.format(name=name, port=port) for name in VENUES)
+        text = HEAD + "".join(VENUE.format(name=name, port=port) for name in wire.VENUES)
         (self.folder / "bench.toml").write_text(text, encoding="utf-8")
 
     @asynccontextmanager
     async def journal(self) -> AsyncIterator[Journal]:
         """Open the journal while no process has it."""
-        async with sqlite_storage(self.folder / "run.db") as storage:
+        async with wire.sqlite_storage(self.folder / "run.db") as storage:
             yield await Journal.open(storage)
 
     async def start(self) -> None:
@@ -196,10 +199,10 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Kill and recover as often as told; return the figures."""
     clean: list[Recovery] = []
     killed: list[Recovery] = []
-    past = Past(latency_ns=options.latency * 1_000_000, seed=options.seed)
+    past = wire.Past(latency_ns=options.latency * 1_000_000, seed=options.seed)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         bench = Bench(Path(folder), past, random.Random(options.seed))  # noqa: TID251 - when to kill
-        async with serving(past.answer) as port:
+        async with wire.serving(past.answer) as port:
             bench.install(port)
             async with bench.journal() as journal:
                 await past.write(journal, ORDERS)
@@ -229,7 +232,11 @@ async def _kill(bench: Bench, *, again: bool) -> Recovery:
 
 
 async def _results(
-    options: argparse.Namespace, clean: Sequence[Recovery], killed: Sequence[Recovery], journal: Journal, past: Past
+    options: argparse.Namespace,
+    clean: Sequence[Recovery],
+    killed: Sequence[Recovery],
+    journal: Journal,
+    past: wire.Past,
 ) -> dict[str, Any]:
     hedges, events = await journal.hedges(), await journal.events(limit=0, kinds=(EventKind.HALT_RAISED,))
     return {
@@ -259,8 +266,8 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
 def show(results: Mapping[str, Any]) -> None:
     """Print the table."""
     print(
-        f"Python {results['python']}; {len(VENUES)} venues that answer after {results['latency_ms']} ms, "
-        f"{len(HELD) + len(FLIGHT)} hedges, {results['orders']} orders on record by the end"
+        f"Python {results['python']}; {len(wire.VENUES)} venues that answer after {results['latency_ms']} ms, "
+        f"{len(wire.HELD) + len(wire.FLIGHT)} hedges, {results['orders']} orders on record by the end"
     )
     print(
         f"{results['kills']} kills; at each {results['hedges_moving']:.0f} hedges were moving and "

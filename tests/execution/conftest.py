@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
 import pytest
 
-from arb.api import CachedBook, Exchange, ExchangeTraits, OrderIntent, Storage, Veto
+from arb.api import CachedBook, Dialect, Exchange, ExchangeTraits, OrderIntent, Storage, StorageError, Transaction, Veto
 from arb.execution import (
     AccountLeases,
     AccountSync,
@@ -108,6 +109,29 @@ class DictTier:
             self._books.pop(one, None)
 
 
+class SlowStorage:
+    """A storage whose commits take as long, and fail, as a test says."""
+
+    def __init__(self, inner: Storage, clock: VirtualClock) -> None:
+        self._inner = inner
+        self._clock = clock
+        self.delay_ns = 0
+        self.refuses = False
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._inner.dialect
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._inner.transaction() as transaction:
+            yield transaction
+            if self.refuses:
+                raise StorageError("the disk is full")
+        if self.delay_ns:
+            await self._clock.sleep_until(self._clock.now_ns() + self.delay_ns)
+
+
 class Observed:
     """Implements `arb.execution.OrderObserver`: remembers what it was told."""
 
@@ -148,7 +172,8 @@ class World:
         self.processes += 1
         holder = f"host:{self.processes}:0"
         exchanges: dict[ExchangeName, Exchange] = {one.name: one for one in self.venues}
-        journal = await Journal.open(storage or self.storage)
+        slow = SlowStorage(storage or self.storage, clock)
+        journal = await Journal.open(slow)
         events: list[Event] = []
         vetoes: list[Veto] = []
 
@@ -187,6 +212,7 @@ class World:
         desk = Desk(
             world=self,
             holder=holder,
+            storage=slow,
             journal=journal,
             events=events,
             vetoes=vetoes,
@@ -213,6 +239,7 @@ class Desk:
 
     world: World
     holder: str
+    storage: SlowStorage
     journal: Journal
     events: list[Event]
     vetoes: list[Veto]

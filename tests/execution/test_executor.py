@@ -15,10 +15,13 @@ from arb.model import (
     DAY_NS,
     HOUR_NS,
     SECOND_NS,
+    EntryPolicy,
     EventKind,
     FillId,
     HedgeId,
     HedgeStatus,
+    LegOrder,
+    OrderMode,
     OrderPurpose,
     OrderStatus,
 )
@@ -513,3 +516,93 @@ def test_entries_that_filled_nothing_are_no_churn(on_desk: OnDesk) -> None:
         assert EventKind.ORDER_VETOED not in d.kinds()
 
     on_desk(check)
+
+
+def test_a_close_waits_for_a_look_that_is_under_way(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.storage.delay_ns = SECOND_NS // 100
+        d.executor.take_up([hedge])
+        await d.sleep(0.005)
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+
+    on_desk(check)
+
+
+def test_a_look_that_begins_while_a_close_is_recorded_does_not_take_its_place(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.storage.delay_ns = SECOND_NS // 100
+        closing = asyncio.ensure_future(d.close(hedge))
+        for _ in range(30):
+            await d.sleep(0.001)
+            d.executor.take_up([hedge])
+        assert (await closing).status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+        assert d.kinds().count(EventKind.HEDGE_CLOSED) == 1
+
+    on_desk(check)
+
+
+def test_two_entries_at_once_are_two_hedges(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.storage.delay_ns = SECOND_NS // 100
+        found = await asyncio.gather(d.open(), d.open(legs={"third": "0.1", "fourth": "-0.1"}))
+        assert [hedge.status for hedge in found] == [HedgeStatus.OPEN] * 2
+        assert found[0].id != found[1].id
+        assert await d.held() == (*BOTH, *BOTH)
+
+    on_desk(check, venues=("left", "right", "third", "fourth"))
+
+
+def test_a_leg_grows_by_the_market_of_the_moment_not_of_the_attempt_before(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.set_price(d.left.id_of("BTC"), 50_000, spread_bps=20)  # it is cheaper to complete
+        d.right.faults.once("send_order", Fault.partial_fill(0), Fault.partial_fill(0))
+        opening = asyncio.ensure_future(d.open())
+        await d.sleep(4)  # within the pause before the next attempt
+        d.right.set_price(d.right.id_of("BTC"), 50_500)
+        assert (await opening).status is HedgeStatus.OPEN
+        entry, *later = await d.orders((await d.journal.hedges())[0], 1)
+        assert [one.purpose for one in later] == [OrderPurpose.COMPLETE] * 2
+        assert [one.arrival_price for one in (entry, *later)] == [Decimal(50_000), Decimal(50_000), Decimal(50_500)]
+
+    on_desk(check, policy=ExecutionPolicy(retry_delay_ns=8 * SECOND_NS, max_naked_seconds=Decimal(1000)))
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_book_that_is_too_old_lets_no_leg_grow(on_desk: OnDesk, readable: bool) -> None:
+    async def check(d: Desk) -> None:
+        name = d.left.id_of("BTC")
+        d.left.set_price(name, 50_000, spread_bps=4)
+        entry = EntryPolicy(mode=OrderMode.POST_ONLY, leg_order=LegOrder.PILOT_FIRST)
+        hedge = await d.open(entry=entry)
+        if not readable:
+            d.right.faults.always("fetch_order_book", Fault.unknown_before())
+        await d.sleep(12)
+        d.left.set_book(name, [(49_980, 10)], [(49_985, "0.04"), (50_010, 10)])
+        d.left.set_price(name, 50_000, spread_bps=4)
+        hedge = await d.wait(hedge)
+        followers = await d.orders(hedge, 1)
+        if readable:
+            assert hedge.status is HedgeStatus.OPEN
+            assert len(followers) == 1
+        else:
+            assert followers == []
+            assert hedge.status is HedgeStatus.ABANDONED
+            assert await d.held() == FLAT
+
+    on_desk(check, patience_ns=SECOND_NS)
+
+
+def test_a_book_that_is_too_old_still_bounds_a_reduction(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        await d.close(await d.open(legs={"third": "0.1", "fourth": "-0.1"}))
+        for venue in (d.left, d.right):
+            await d.services.prices.get_book(venue.id_of("BTC"), 0)
+            venue.faults.always("fetch_order_book", Fault.unknown_before())
+        await d.sleep(600)
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+
+    on_desk(check, venues=("left", "right", "third", "fourth"))

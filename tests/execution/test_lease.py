@@ -3,60 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from arb.api import Clock, Dialect, LeaseLost, StorageError, Transaction
+from arb.api import LeaseLost, StorageError
 from arb.execution import AccountLeases, Recorder
 from arb.model import SECOND_NS, EventKind, ExchangeName, HedgeStatus, Lease, OrderStatus
-from arb.simulation import VirtualClock, run_virtual
 from arb.storage import Journal
-from arb.testing import START_NS, Fault, MemoryStorage
+from arb.testing import START_NS, Fault
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Desk, OnWorld, World
+    from tests.execution.conftest import Desk, OnDesk, OnWorld, World
 
-ACCOUNT = ExchangeName("left")
+ACCOUNT = ExchangeName("elsewhere")
 TERM_NS = 30 * SECOND_NS
 
 
-class SlowStorage:
-    """A storage whose commits and failures a test decides."""
-
-    def __init__(self, inner: MemoryStorage) -> None:
-        self._inner = inner
-        self.delay_ns = 0
-        self.refuses = False
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._inner.dialect
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self._inner.transaction() as transaction:
-            yield transaction
-            if self.refuses:
-                raise StorageError("the disk is full")
-        if self.delay_ns:
-            clock = VirtualClock.of_running_loop()
-            await clock.sleep_until(clock.now_ns() + self.delay_ns)
-
-
 class Bench:
-    """One database and the leases that processes take in it."""
+    """One database, and the leases that processes take in it."""
 
-    def __init__(self, storage: SlowStorage, journal: Journal, clock: Clock) -> None:
-        self.storage = storage
-        self.journal = journal
-        self.clock = clock
-        self.gone: set[str] = set()
+    def __init__(self, d: Desk) -> None:
+        self.storage = d.storage
+        self.journal = d.journal
+        self.clock = d.world.clock
+        self.gone = d.world.gone
 
-    def process(self, holder: str, term_ns: int = TERM_NS) -> AccountLeases:
-        return AccountLeases(self.clock, holder=holder, is_gone=lambda name: name in self.gone, ttl_ns=term_ns)
+    def process(self, holder: str) -> AccountLeases:
+        return AccountLeases(self.clock, holder=holder, is_gone=lambda name: name in self.gone, ttl_ns=TERM_NS)
 
     def recorder(self, leases: AccountLeases) -> Recorder:
         return Recorder(self.journal, self.clock, lambda event: None, leases)
@@ -70,15 +46,14 @@ class Bench:
         return found
 
 
-def on_bench(check: Callable[[Bench], Awaitable[None]]) -> None:
-    async def main() -> None:
-        storage = SlowStorage(MemoryStorage())
-        await check(Bench(storage, await Journal.open(storage), VirtualClock.of_running_loop()))
+def on_bench(on_desk: OnDesk, check: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main(d: Desk) -> None:
+        await check(Bench(d))
 
-    run_virtual(main(), start_ns=START_NS)
+    on_desk(main)
 
 
-def test_the_first_process_takes_the_lease_and_each_change_of_hands_raises_the_token() -> None:
+def test_the_first_process_takes_the_lease_and_each_change_of_hands_raises_the_token(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         await b.process("a").take(b.journal, [ACCOUNT])
         assert await b.stored() == Lease(account=ACCOUNT, holder="a", token=1, expires_ns=START_NS + TERM_NS)
@@ -89,10 +64,10 @@ def test_the_first_process_takes_the_lease_and_each_change_of_hands_raises_the_t
         assert (await b.stored()).token == 3
         assert b.clock.now_ns() == START_NS, "nobody was waited for"
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_a_process_that_lives_keeps_its_lease() -> None:
+def test_a_process_that_lives_keeps_its_lease(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         first = b.process("a")
         await first.take(b.journal, [ACCOUNT])
@@ -113,10 +88,10 @@ def test_a_process_that_lives_keeps_its_lease() -> None:
         first.check(ACCOUNT)
         living.cancel()
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_a_lease_that_is_not_renewed_runs_out_and_is_taken_over() -> None:
+def test_a_lease_that_is_not_renewed_runs_out_and_is_taken_over(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         first, second = b.process("a"), b.process("b")
         await first.take(b.journal, [ACCOUNT])
@@ -127,10 +102,10 @@ def test_a_lease_that_is_not_renewed_runs_out_and_is_taken_over() -> None:
         with pytest.raises(LeaseLost):
             first.check(ACCOUNT)
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_a_lease_of_a_clock_that_is_far_ahead_is_waited_for_one_term_only() -> None:
+def test_a_lease_of_a_clock_that_is_far_ahead_is_waited_for_one_term_only(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         async with b.journal.transaction() as tx:
             ahead = Lease(account=ACCOUNT, holder="a", token=7, expires_ns=START_NS + 10**6 * SECOND_NS)
@@ -139,10 +114,10 @@ def test_a_lease_of_a_clock_that_is_far_ahead_is_waited_for_one_term_only() -> N
             await b.process("b").take(b.journal, [ACCOUNT])
         assert b.clock.now_ns() == START_NS + TERM_NS
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_of_two_that_wait_for_the_same_lease_one_gets_it() -> None:
+def test_of_two_that_wait_for_the_same_lease_one_gets_it(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         await b.process("a").take(b.journal, [ACCOUNT])
         waiting = [b.process("b"), b.process("c")]
@@ -152,10 +127,10 @@ def test_of_two_that_wait_for_the_same_lease_one_gets_it() -> None:
         (winner,) = [one for one, error in zip(waiting, found, strict=True) if error is None]
         winner.check(ACCOUNT)
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_a_lease_that_was_given_up_need_not_be_waited_for() -> None:
+def test_a_lease_that_was_given_up_need_not_be_waited_for(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         first, second = b.process("a"), b.process("b")
         await first.take(b.journal, [ACCOUNT])
@@ -166,10 +141,10 @@ def test_a_lease_that_was_given_up_need_not_be_waited_for() -> None:
             first.check(ACCOUNT)
         second.check(ACCOUNT)
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_giving_up_takes_nothing_from_the_one_who_has_it_now() -> None:
+def test_giving_up_takes_nothing_from_the_one_who_has_it_now(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         first, second = b.process("a"), b.process("b")
         await first.take(b.journal, [ACCOUNT])
@@ -179,10 +154,10 @@ def test_giving_up_takes_nothing_from_the_one_who_has_it_now() -> None:
         await first.release(b.journal)
         assert await b.stored() == before
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_a_transaction_that_records_orders_renews_and_proves_the_lease() -> None:
+def test_a_transaction_that_records_orders_renews_and_proves_the_lease(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         first = b.process("a")
         await first.take(b.journal, [ACCOUNT])
@@ -198,10 +173,10 @@ def test_a_transaction_that_records_orders_renews_and_proves_the_lease() -> None
                 await tx.put_state("test", "key", "value")
         assert await b.journal.state("test", "key") is None
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_any_transaction_renews_a_lease_that_is_a_third_over() -> None:
+def test_any_transaction_renews_a_lease_that_is_a_third_over(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         first = b.process("a")
         await first.take(b.journal, [ACCOUNT])
@@ -213,11 +188,11 @@ def test_any_transaction_renews_a_lease_that_is_a_third_over() -> None:
         await recorder.event(EventKind.RUN_STARTED, "run", "due")
         assert (await b.stored()).expires_ns == START_NS + 11 * SECOND_NS + TERM_NS
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
 @pytest.mark.parametrize("failing", ["inside", "commit"])
-def test_a_renewal_that_was_rolled_back_is_not_counted_on(failing: str) -> None:
+def test_a_renewal_that_was_rolled_back_is_not_counted_on(on_desk: OnDesk, failing: str) -> None:
     async def check(b: Bench) -> None:
         first = b.process("a")
         await first.take(b.journal, [ACCOUNT])
@@ -236,10 +211,10 @@ def test_a_renewal_that_was_rolled_back_is_not_counted_on(failing: str) -> None:
         with pytest.raises(LeaseLost, match="ran out"):
             first.check(ACCOUNT)
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
-def test_an_account_without_a_lease_is_never_traded() -> None:
+def test_an_account_without_a_lease_is_never_traded(on_desk: OnDesk) -> None:
     async def check(b: Bench) -> None:
         leases = b.process("a")
         with pytest.raises(LeaseLost):
@@ -249,7 +224,7 @@ def test_an_account_without_a_lease_is_never_traded() -> None:
         with pytest.raises(LeaseLost):
             leases.check(ExchangeName("right"))
 
-    on_bench(check)
+    on_bench(on_desk, check)
 
 
 # Trading under leases.
@@ -343,15 +318,13 @@ def test_a_lease_that_ran_out_and_that_nobody_took_is_renewed_by_the_next_order(
 
 def test_a_pause_between_the_commit_and_the_wire_sends_nothing(on_world: OnWorld) -> None:
     async def check(world: World) -> None:
-        assert isinstance(world.storage, MemoryStorage)
-        storage = SlowStorage(world.storage)
-        first = await world.start(storage=storage, lease_ns=3 * SECOND_NS)
+        first = await world.start(lease_ns=3 * SECOND_NS)
         approved = first.approved()
         opening = asyncio.ensure_future(first.executor.open(approved, strategy="test"))
         while not await Journal(world.storage).hedges():
-            storage.delay_ns = 4 * SECOND_NS  # each commit takes longer than the lease lasts
+            first.storage.delay_ns = 4 * SECOND_NS  # each commit takes longer than the lease lasts
             await first.sleep(0.01)
-        storage.delay_ns = 0
+        first.storage.delay_ns = 0
         hedge = await opening
         assert hedge is not None
         assert hedge.status is HedgeStatus.ABANDONED
@@ -365,12 +338,10 @@ def test_a_pause_between_the_commit_and_the_wire_sends_nothing(on_world: OnWorld
 
 def test_a_failing_storage_ends_the_work_and_sends_nothing_more(on_world: OnWorld) -> None:
     async def check(world: World) -> None:
-        assert isinstance(world.storage, MemoryStorage)
-        storage = SlowStorage(world.storage)
-        first = await world.start(storage=storage)
+        first = await world.start()
         opening = await repairing(first)
         sent = first.orders_sent()
-        storage.refuses = True
+        first.storage.refuses = True
         first.left.faults.always("send_order", None)
         with pytest.raises(StorageError):
             await opening

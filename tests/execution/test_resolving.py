@@ -212,7 +212,7 @@ def on_bench(
     return run_virtual(main(), start_ns=START_NS)
 
 
-def resolved(venue: Venue, status: OrderStatus = OrderStatus.SUBMITTED, *, after_s: float = 0) -> Order:
+def resolved(venue: Venue, status: OrderStatus = OrderStatus.IN_DOUBT, *, after_s: float = 0) -> Order:
     """Return an order as it is after one look at the venue, so long after it was recorded."""
 
     async def work(b: Bench) -> Order:

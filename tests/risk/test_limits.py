@@ -341,7 +341,7 @@ def test_drill_an_entry_that_is_not_finished_counts_for_the_margin_of_its_accoun
     desk.hedges = [hedge_of(HedgeStatus.OPENING, waiting, (desk.right, 0, 0))]
     desk.accounts[LEFT] = account(LEFT, equity=3333)
     assert [(one.code, one.subject) for one in desk.refusals()] == [(RefusalCode.LEVERAGE, LEFT)]
-    # 5000 awaited take a third as initial margin, beside the 1000 of the plan.
+    # The 5000 awaited take a tenth as initial margin, beside the 1000 of the plan.
     desk.limit(max_leverage=Decimal(10), min_available_margin=Decimal("0.1"))
     desk.accounts[LEFT] = account(LEFT, equity=1666)
     refusal = desk.refusal()
@@ -487,6 +487,11 @@ def test_the_initial_margin_follows_the_tier_of_the_whole_position() -> None:
         desk.accounts[LEFT] = replace(account(LEFT, held(desk.left, size), equity=50_000), available_usd=fresh(5250))
         share = (5250 - Decimal(needed)) / 50_000
         assert [one.value for one in desk.refusals()] == ([] if share >= Decimal("0.1") else [share])
+    # The tier is looked up in the quote currency: 5000 dollars are 5050 of one that is worth 0.99.
+    desk.accounts[LEFT] = replace(account(LEFT, held(desk.left, 94_960), equity=50_000), available_usd=fresh(5250))
+    assert desk.codes() == set()
+    desk.quote = fresh("0.99")
+    assert desk.codes() == {RefusalCode.AVAILABLE_MARGIN}
 
 
 # Liquidation.
@@ -530,9 +535,10 @@ def test_a_venues_liquidation_price_that_is_far_changes_nothing() -> None:
 
 def test_drill_a_position_whose_liquidation_nobody_knows_is_never_skipped() -> None:
     desk, other = Desk(), listed("left", "ETH")
-    desk.accounts[LEFT] = account(LEFT, held(other, 1000, mode=MarginMode.ISOLATED))
-    refusal = desk.refusal()
-    assert (refusal.code, refusal.subject) == (RefusalCode.LIQUIDATION_UNKNOWN, other.id)
+    for leverage in (None, 0, "NaN"):
+        desk.accounts[LEFT] = account(LEFT, held(other, 1000, mode=MarginMode.ISOLATED, leverage=leverage))
+        refusal = desk.refusal()
+        assert (refusal.code, refusal.subject) == (RefusalCode.LIQUIDATION_UNKNOWN, other.id)
     # The venue's price alone is enough, and so is our formula alone.
     desk.accounts[LEFT] = account(LEFT, held(other, 1000, mode=MarginMode.ISOLATED, liquidation=50))
     assert desk.codes() == set()
@@ -553,19 +559,41 @@ def test_drill_our_formula_is_asked_even_where_the_venue_gives_a_comfortable_pri
 def test_drill_an_isolated_leg_is_measured_by_its_own_margin() -> None:
     desk = Desk(margin=Fresh(MarginSetting(Decimal(10), MarginMode.ISOLATED), "test", START_NS))
     desk.limit(max_leverage=Decimal(10))
-    found = {(one.code, one.subject) for one in desk.refusals()}
-    assert found == {
-        (RefusalCode.LIQUIDATION_DISTANCE, "BTC-PERP.left"),
-        (RefusalCode.LIQUIDATION_DISTANCE, "BTC-PERP.right"),
-    }
+    found = {one.subject: round(one.value or 0, 4) for one in desk.refusals()}
+    # 10x at 2 %: the long is liquidated by -8.2 %, the short by +7.8 % (handbook C7).
+    assert found == {"BTC-PERP.left": Decimal("0.0816"), "BTC-PERP.right": Decimal("0.0784")}
+    assert desk.codes() == {RefusalCode.LIQUIDATION_DISTANCE}
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1000, "0.0816"), (-1000, "0.0784")])
+def test_the_margin_of_an_isolated_position_is_what_was_set_aside_and_its_profit(size: int, expected: str) -> None:
+    desk, other = Desk(), listed("left", "ETH")
+    position = held(other, size, mode=MarginMode.ISOLATED, leverage=5, rate="0.5")
+    # 200 were set aside at 5x, and half of it is lost: what 10x would have left.
+    lost = replace(position, position=replace(position.position, unrealized_pnl=Decimal(-100)))
+    desk.accounts[LEFT] = account(LEFT, lost)
+    assert round(desk.refusal().value or 0, 4) == Decimal(expected)
+
+
+def test_the_tier_of_a_leg_counts_with_what_is_held_in_its_quote_currency() -> None:
+    desk = Desk(quote=fresh("0.99"))
+    huge = Decimal(10**9)
+    desk.limit(max_instrument_notional_usd=huge, max_exchange_notional_usd=huge, max_total_notional_usd=huge)
+    desk.limit(max_maintenance_ratio=Decimal("0.1"))
+    desk.accounts[LEFT] = account(LEFT, held(desk.left, 94_960), equity=90_000)
+    # 94 960 and 5050: the second tier, with 10 % of everything.
+    refusal = desk.refusal()
+    assert (refusal.code, refusal.value) == (RefusalCode.MAINTENANCE_RATIO, Decimal(9996) / 90_000)
 
 
 def test_what_an_isolated_position_ties_up_is_not_there_for_the_others() -> None:
     desk, other = thin(1500), listed("left", "ETH")
     alone = held(other, 3000, mode=MarginMode.ISOLATED, leverage=3)
     desk.accounts[LEFT] = account(LEFT, alone, equity=1500)
-    # 1000 of the 1500 belong to the isolated position: the rest is too little for 5000 of cross margin.
-    assert [(one.code, one.subject) for one in desk.refusals()] == [(RefusalCode.LIQUIDATION_DISTANCE, LEFT)]
+    # 1000 of the 1500 belong to the isolated position: 500 stand behind the 5000 of cross margin.
+    refusal = desk.refusal()
+    assert (refusal.code, refusal.subject) == (RefusalCode.LIQUIDATION_DISTANCE, LEFT)
+    assert refusal.value == Decimal(500 - 100) / (5000 + 100)
 
 
 # Data that is old, missing or no number.
@@ -636,6 +664,22 @@ def test_drill_a_position_without_a_value_is_not_worth_nothing(change: dict[str,
     position = held(listed("left", "ETH"), 1000)
     desk.accounts[LEFT] = account(LEFT, replace(position, position=replace(position.position, **change)))
     assert desk.codes() == {RefusalCode.EQUITY_UNKNOWN}
+
+
+@pytest.mark.parametrize("what", ["max_notional", "maintenance_rate", "max_leverage"])
+@pytest.mark.parametrize("value", ["NaN", "sNaN"])
+def test_drill_a_margin_rule_that_is_no_number_refuses_and_breaks_nothing(what: str, value: str) -> None:
+    rule: dict[str, Any] = {what: Decimal(value)}
+    left = listed("left")
+    desk = Desk(left=replace(left, margin_tiers=(replace(left.margin_tiers[0], **rule), left.margin_tiers[1])))
+    assert desk.codes() == {RefusalCode.NOT_COMPUTABLE}
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_drill_a_maintenance_margin_that_is_no_number_refuses(value: str) -> None:
+    desk = Desk()
+    desk.account(maintenance_usd=Decimal(value))
+    assert desk.codes() & {RefusalCode.NOT_COMPUTABLE, RefusalCode.MAINTENANCE_RATIO}
 
 
 # Prices that disagree.

@@ -110,7 +110,16 @@ def test_a_fault_names_one_kind() -> None:
         fault("left", "fetch_fills", late_effect=1)
 
 
-def test_a_fault_that_a_call_cannot_meet_is_refused_when_it_is_played() -> None:
+def test_a_deed_that_is_not_possible_is_told() -> None:
+    nothing_held = Scenario(
+        name="empty", references=(), about="", setup=Setup(minutes=1), script=(at(0.1, adl("left")),)
+    )
+
+    with pytest.raises(ValueError, match="left holds nothing to deleverage"):
+        run_scenario(nothing_held)
+
+
+def test_a_fault_that_a_call_cannot_meet_is_refused() -> None:
     impossible = fault("left", "fetch_fills", thin_book=1)
     scenario = Scenario(name="impossible", references=(), about="", setup=Setup(minutes=1), script=(impossible,))
 

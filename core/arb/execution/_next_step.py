@@ -171,6 +171,9 @@ def _next_closing(at: Situation) -> NextStep:
             return Settle(status=HedgeStatus.OPEN, note="no leg could be closed within the slippage bound")
         if missing:  # closing one leg alone would make a naked one of the other
             return Wait(why=f"{', '.join(missing)} has no price")
+        far = [leg.instrument for index, leg in enumerate(at.hedge.legs) if rest[index] and _is_out_of_reach(at, index)]
+        if far:
+            return Wait(why=f"{', '.join(far)} offers nothing within the slippage bound")
     spent = [
         f"{leg.instrument}: {rest[index]} contracts still open after {counts[index]} exit orders"
         for index, leg in enumerate(at.hedge.legs)
@@ -194,6 +197,12 @@ def _next_closing(at: Situation) -> NextStep:
         return Wait(why=f"{', '.join(missing)} has no price")
     retry = any(tries.was_tried(one.leg_index, OrderPurpose.EXIT) for one in orders)
     return Send(orders=tuple(orders), is_retry=retry, all_or_none=balanced)
+
+
+def _is_out_of_reach(at: Situation, index: int) -> bool:
+    """Whether the book of a leg has nothing within the widest band that an exit tries while the legs balance."""
+    widest = min(at.hedge.max_slippage_bps * 2 ** (at.policy.calm_attempts - 1), at.policy.max_band_bps)
+    return not at.quotes[index].offers(at.hedge.legs[index].entry_side.opposite, widest)
 
 
 def _is_balanced(at: Situation) -> bool:

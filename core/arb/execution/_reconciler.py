@@ -106,6 +106,9 @@ class Reconciler:
             if isinstance(step, Settle) and step.status is not HedgeStatus.HALTED:
                 agreement = await self._p.settler.verify(at.hedge)
                 differed = differed + 1 if agreement is Agreement.DIFFERS else 0
+                # Reading the positions pulled in fills: what they change is another situation.
+                if (await self._p.absorber.absorb(at.hedge, at.records)).hedge.legs != at.hedge.legs:
+                    continue
                 step = _verified(step, agreement, differed)
             if isinstance(step, Settle):
                 step = self._p.settler.judged(at.hedge, step, quotes)

@@ -85,6 +85,12 @@ class LegQuote:
     mid_usd: Decimal | None
     fee: Decimal
 
+    def offers(self, side: Side, band_bps: Decimal) -> bool:
+        """Whether an order on `side` with this band meets anything in the book."""
+        bbo = self.book.bbo()
+        limit = banded_price(self.instrument, side, self.mid_price, band_bps)
+        return bbo is not None and (limit - bbo.price_to(side)) * side.sign >= 0
+
     def cost_usd(self, side: Side, quantity: Decimal, band_bps: Decimal) -> Decimal | None:
         """Return the dollars that a base unit costs against the mid, fee included, if `quantity` is taken now.
 

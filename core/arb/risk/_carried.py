@@ -146,7 +146,9 @@ def _planned(one: PlannedSize, setting: MarginSetting, rate: Decimal) -> Carried
 def _isolated_margin(position: Position) -> Decimal | None:
     """Return the margin of an isolated position at the mark price, quote currency; None where nobody knows."""
     leverage = position.leverage
-    if position.margin_mode is not MarginMode.ISOLATED or leverage is None or not leverage > 0:
+    if position.margin_mode is not MarginMode.ISOLATED or leverage is None:
+        return None
+    if not leverage.is_finite() or leverage <= 0:
         return None
     margin = abs(position.quantity) * position.entry_price / leverage + position.unrealized_pnl
     return margin if margin.is_finite() else None

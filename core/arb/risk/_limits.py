@@ -74,6 +74,8 @@ class RefusalCode(StrEnum):
     LIQUIDATION_DISTANCE = "liquidation_distance"
     LIQUIDATION_UNKNOWN = "liquidation_unknown"
     """Of an open position: neither the venue nor our own formula tells."""
+    NOT_COMPUTABLE = "not_computable"
+    """A venue's number, such as one of its margin rules, is none."""
     NOT_ITS_LEG = "not_its_leg"
     """The order belongs to no leg of its hedge, or to a hedge that is not being opened."""
     LEG_TARGET = "leg_target"

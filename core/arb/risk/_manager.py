@@ -123,7 +123,11 @@ class RiskManager:
             accounts: Of every exchange that is configured.
             hedges: Every hedge that is not closed.
         """
-        refusals = tuple(self._plan_refusals(plan, legs, accounts, hedges))
+        try:
+            refusals = tuple(self._plan_refusals(plan, legs, accounts, hedges))
+        except ArithmeticError as error:
+            note = f"a number cannot be computed with: {error!r}"
+            return (Refusal(code=RefusalCode.NOT_COMPUTABLE, subject=plan.base, note=note),)
         return refusals or ApprovedPlan(plan, GATE)
 
     def _plan_refusals(

@@ -132,7 +132,7 @@ class ExposureAudit:
             if exposure.spent <= budget or self._is_told(hedge):
                 continue
             exposure.over_ns = exposure.over_ns or now_ns
-            if now_ns - exposure.over_ns > rules.detection_ns:
+            if now_ns - exposure.over_ns > rules.halt_ns:
                 text = f"hedge {hedge_id} ({hedge.status}) is {exposure.base} {hedge.base} naked; "
                 text += f"{exposure.spent:.0f} USD seconds are spent of {budget:.0f}, without a halt and an alarm"
                 self._a.found(Code.NAKED, hedge_id, text)

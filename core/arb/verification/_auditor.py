@@ -56,14 +56,16 @@ class AuditRules:
 
     Attributes:
         max_naked_seconds: A whole leg may stand alone so long, half of one twice as long.
-        detection_ns: How long after the budget is spent a halt may take, and how long a forced
-            reduction may go unseen: one cycle of the run and one slow answer.
+        halt_ns: How long after the budget is spent the halt and its alarm may take: one slow answer.
+        detection_ns: How long a reduction by the venue may go unseen: one look at the positions and
+            one slow answer.
         startup_ns: How long a new process may take until it must know of what it took over.
         max_band_bps: Widest price band of an order around the mid price it was made from.
         max_orders: Orders of one hedge that may reach venues.
     """
 
     max_naked_seconds: Decimal = Decimal(15)
+    halt_ns: int = 10 * SECOND_NS
     detection_ns: int = 30 * SECOND_NS
     startup_ns: int = 15 * SECOND_NS
     max_band_bps: Decimal = Decimal(300)

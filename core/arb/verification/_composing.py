@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ._process import Process
 
 STRATEGY: Final = "carry"
+RIVAL: Final = "rival"
+"""A second strategy, where a scenario has one."""
 _SOURCE: Final = "episode"
 _REAL: Final = (Family.CACHE_TIERS, Family.PRICE_SOURCES, Family.STRATEGIES)
 
@@ -40,13 +42,19 @@ def _loaded() -> Composition:
 
 
 def _document(exchanges: tuple[str, ...], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    use = {"plugin": "funding_arbitrage", "exchanges": list(exchanges), "settings": tables.get("strategy", {})}
+    use = {"plugin": "funding_arbitrage", "exchanges": list(exchanges)}
     return {
-        **{name: dict(table) for name, table in tables.items() if name not in ("strategy", "exchange")},
+        **{name: dict(table) for name, table in tables.items() if name not in ("strategy", "exchange", RIVAL)},
         "storages": {"main": {"plugin": _SOURCE}},
         "exchanges": {name: {"plugin": _SOURCE, **tables.get("exchange", {})} for name in exchanges},
-        "strategies": {STRATEGY: use},
+        "strategies": {name: {**use, "settings": settings} for name, settings in _strategies(tables).items()},
     }
+
+
+def _strategies(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the settings of each strategy."""
+    rival = {RIVAL: tables[RIVAL]} if tables.get(RIVAL) else {}
+    return {STRATEGY: tables.get("strategy", {}), **rival}
 
 
 def compose_episode(exchanges: tuple[str, ...], tables: Mapping[str, Mapping[str, Any]]) -> Composition:
@@ -54,7 +62,8 @@ def compose_episode(exchanges: tuple[str, ...], tables: Mapping[str, Mapping[str
 
     Args:
         exchanges: Their names.
-        tables: Tables of the configuration; `exchange` is that of every venue, `strategy` are its settings.
+        tables: Tables of the configuration; `exchange` is that of every venue, `strategy` and `rival` are
+            settings of strategies.
 
     Raises:
         ConfigError: a setting is wrong.
@@ -62,9 +71,12 @@ def compose_episode(exchanges: tuple[str, ...], tables: Mapping[str, Mapping[str
     """
     loaded = _loaded()
     config = parse_config(_document(exchanges, tables), _SOURCE)
-    strategy, settings = loaded.parts[Family.STRATEGIES][STRATEGY], tables["strategy"]
-    made = replace(strategy, settings=strategy.spec.settings.model_validate(settings), raw=settings)
-    own: dict[Family, Mapping[str, Part]] = {Family.STRATEGIES: {STRATEGY: made}, Family.EXTENSIONS: {}}
+    strategy = loaded.parts[Family.STRATEGIES][STRATEGY]
+    made = {
+        name: replace(strategy, alias=name, settings=strategy.spec.settings.model_validate(settings), raw=settings)
+        for name, settings in _strategies(tables).items()
+    }
+    own: dict[Family, Mapping[str, Part]] = {Family.STRATEGIES: made, Family.EXTENSIONS: {}}
     return Composition(config, loaded.registry, MappingProxyType({**loaded.parts, **own}))
 
 

@@ -60,7 +60,11 @@ class Episode:
         self._finishing = False
 
     async def run(self, judge: Callable[[Episode], None] | None = None) -> EpisodeResult:
-        """Run to the end, let `judge` look at it, and return what happened."""
+        """Run to the end, let `judge` look at it, and return what happened.
+
+        Raises:
+            Exception: the world itself broke: a script asked for what cannot be, or the simulator is wrong.
+        """
         world, plan = self.world, self.plan
         self.start_process()
         await world.clock.sleep_until(plan.faults_end_ns)
@@ -70,6 +74,8 @@ class Episode:
         check_rest(world.auditor, world.moving_since, quiet_ns)
         await self._finish()
         await check_journal(world.auditor, Journal(world.database), self._venue_books())
+        if world.error is not None:
+            raise world.error
         if judge is not None:
             judge(self)
         return self._result()

@@ -154,20 +154,21 @@ class EpisodeMarket:
         return made
 
     def trades(self, instrument: InstrumentId, start_ns: int, end_ns: int) -> Sequence[Trade]:
-        """Return one trade of others a second, at the touch."""
+        """Return trades of others at the touch, one in four seconds on average."""
         rows: list[Trade] = []
         for slot in range(start_ns // SLOT_NS, end_ns // SLOT_NS + 1):
             moment = slot * SLOT_NS + SLOT_NS // 2
-            book = self.book(instrument, moment) if start_ns < moment <= end_ns else None
-            if book is not None and book.asks:
-                side = Side.BUY if Chance(self._seed, self._exchange, instrument, "trade", slot).below(2) else Side.SELL
+            draw = self._own(instrument, slot) >> 40
+            book = self.book(instrument, moment) if start_ns < moment <= end_ns and draw % 4 == 0 else None
+            if book is not None:
+                side = Side.BUY if draw & 4 else Side.SELL
                 price, size = book.asks[0] if side is Side.BUY else book.bids[0]
                 rows.append(
                     Trade(
                         instrument=instrument,
                         side=side,
                         price=price,
-                        quantity=size,
+                        quantity=self._listings[instrument].instrument.floor_quantity(size / 4) or size,
                         ts_event_ns=moment,
                         ts_init_ns=moment,
                     )

@@ -30,7 +30,8 @@ class Plan:
         title: The profile's name, or `scenario NAME`.
         faults_ns: How long faults happen.
         flips_ns: When every carry changes its sign.
-        document: Tables of the configuration; `exchange` is that of every venue, `strategy` are its settings.
+        document: Tables of the configuration; `exchange` is that of every venue, `strategy` are its settings,
+            `rival` those of a second one where there are any.
         rules: Fields of instruments that are not drawn, by venue.
         deposit: Cash of each currency at each venue.
         silent: Venues whose account streams are open and tell nothing.

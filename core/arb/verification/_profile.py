@@ -117,7 +117,8 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         ),
         "maker": Profile(
             about="entries that rest in the book: races of fills and cancellations",
-            order_ppm=150_000,
+            wire=MappingProxyType({**_WIRE, K.CANCEL_RACE: 60}),
+            order_ppm=200_000,
             read_ppm=20_000,
             crashes=1,
             stream_ppm=100_000,

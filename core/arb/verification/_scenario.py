@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from arb.model import EventKind, Severity
 from arb.risk import EVERYTHING
 
-from ._fate import CHANGING
+from ._fate import CHANGING, REFUSALS, Answer
 from ._kinds import FaultKind
 from ._process import CrashPlan
 
@@ -42,6 +42,7 @@ class Setup:
 
     Attributes:
         seed: Of prices, lots and latencies.
+        start_minute: When it begins, minutes after midnight; nothing opens a quarter of an hour before a settlement.
         venues: Two or three of `left`, `right`, `third`.
         bases: Assets that are listed: BTC, ETH, SOL, PEPE.
         minutes: How long the script has; after it everything is calm.
@@ -49,12 +50,17 @@ class Setup:
         read_delay_s: How long reads of a venue may miss writes.
         order_validity_s: How long a signed order may still arrive.
         rules: Fields of the instruments of a venue, such as `lot_size`.
+        deposit: Cash of each currency at each venue.
+        silent: Venues whose account streams are open and tell nothing.
+        no_liquidation_price: Venues that never tell a liquidation price.
         run, risk, execution: Tables of the configuration.
         strategy: Settings of the strategy.
+        rival: Settings of a second strategy that may use the same venues; without any there is none.
         resume_s: How long after a halt a person lifts it; None is never.
     """
 
     seed: int = 1
+    start_minute: int = 10
     venues: tuple[str, ...] = ("left", "right")
     bases: tuple[str, ...] = ("BTC",)
     minutes: int = 3
@@ -62,10 +68,14 @@ class Setup:
     read_delay_s: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     order_validity_s: int = 5
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING)
+    deposit: str = "100000"
+    silent: tuple[str, ...] = ()
+    no_liquidation_price: tuple[str, ...] = ()
     run: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     risk: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     execution: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     strategy: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    rival: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     resume_s: int | None = None
 
 
@@ -76,7 +86,9 @@ class CallFault:
     Attributes:
         first: The first call of the operation that meets it, counted from 1.
         count: How many calls in a row do.
-        value: Seconds for a late effect, lots for a thin book; None where the kind needs none.
+        value: Seconds for a late effect or of the lag of a stale read, lots for a thin book; None draws it.
+        refusal: The code of a refusal; empty draws it.
+        answer: What the client is told of an order instead of its report.
     """
 
     venue: str
@@ -84,7 +96,9 @@ class CallFault:
     kind: FaultKind
     first: int
     count: int
-    value: Decimal | None
+    value: Decimal | None = None
+    refusal: str = ""
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +171,8 @@ def fault(venue: str, operation: str, *, nth: int = 1, count: int = 1, **how: bo
         operation: A method of the exchange, such as `send_order`.
         nth: Counted over all processes.
         count: How many calls in a row.
-        how: One kind of fault by its name: `timeout_after=True`, `late_effect=2.5` (seconds), `thin_book=1` (lots).
+        how: One kind of fault by its name: `timeout_after=True`, `late_effect=2.5` and `stale_read=2` (seconds),
+            `thin_book=1` (lots), `rejected="insufficient_margin"` (a code).
 
     Raises:
         ValueError: it names no fault, or more than one, or one that such a call cannot meet.
@@ -168,8 +183,29 @@ def fault(venue: str, operation: str, *, nth: int = 1, count: int = 1, **how: bo
     kind = FaultKind(name)
     if kind is FaultKind.LATE_EFFECT and operation not in CHANGING:
         raise ValueError(f"{operation} has no effect that could be late")
+    if kind is FaultKind.REJECTED and isinstance(value, str):
+        if value not in REFUSALS:
+            raise ValueError(f"a refusal has one of the codes {', '.join(REFUSALS)}, not {value!r}")
+        return CallFault(venue=venue, operation=operation, kind=kind, first=nth, count=count, refusal=value)
     number = None if isinstance(value, bool) else Decimal(str(value))
     return CallFault(venue=venue, operation=operation, kind=kind, first=nth, count=count, value=number)
+
+
+def answers(venue: str, answer: str, *, nth: int = 1, count: int = 1) -> CallFault:
+    """Let a venue answer its nth order, and `count - 1` after it, with something else than a report.
+
+    Args:
+        venue: Its name.
+        answer: `none`, `false` or `code` is what its plugin returns, `taken` says no more than that the venue has
+            the order, `lost` that the request came, and then the venue drops it.
+        nth: Counted over all processes.
+        count: How many orders in a row.
+
+    Raises:
+        ValueError: there is no such answer.
+    """
+    kind = FaultKind.UNREADABLE
+    return CallFault(venue=venue, operation="send_order", kind=kind, first=nth, count=count, answer=Answer(answer))
 
 
 def at(seconds: float, *deeds: Deed) -> Timed:
@@ -213,6 +249,11 @@ def kill() -> Deed:
     return lambda stage: stage.kill()
 
 
+def stop() -> Deed:
+    """Ask every process that lives to end in order; another one starts afterwards."""
+    return lambda stage: stage.stop()
+
+
 def adl(venue: str, contracts: str | None = None, *, base: str | None = None) -> Deed:
     """Let a venue deleverage the account: so many contracts of what it holds, or all of it."""
     return lambda stage: stage.deleverage(venue, contracts, base)
@@ -233,9 +274,19 @@ def close_venue(venue: str, seconds: int, *, kind: FaultKind = FaultKind.MAINTEN
     return lambda stage: stage.episode.troubles.close_venue(stage.counter(venue), kind, seconds)
 
 
-def book(venue: str, *, lots: int, seconds: float, base: str | None = None) -> Deed:
-    """Let the book of a venue offer so many lots a level for a while."""
-    return lambda stage: stage.patch(venue, lots, seconds, base)
+def book(venue: str, *, lots: int, seconds: float, spread_bps: int = 0, base: str | None = None) -> Deed:
+    """Let the book of a venue offer so many lots a level for a while, none at all, or with a wide spread."""
+    return lambda stage: stage.patch(venue, lots, seconds, spread_bps, base)
+
+
+def interval(venue: str, hours: int, *, base: str | None = None) -> Deed:
+    """Let a venue settle funding at another interval from now on."""
+    return lambda stage: stage.change_interval(venue, hours, base)
+
+
+def relist(venue: str, *, base: str | None = None, **rules: Any) -> Deed:
+    """Let a venue change fields of an instrument, such as `status` or `fees`."""
+    return lambda stage: stage.relist(venue, rules, base)
 
 
 def price_jump(ppm: int) -> Deed:
@@ -282,14 +333,18 @@ def orders(venue: str, *, at_most: int | None = None, exactly: int | None = None
     return Expectation(text=f"{limit} orders reach {venue}", check=check)
 
 
-def told(kind: EventKind, *, at_least: int = 1, severity: Severity | None = None) -> Expectation:
-    """Expect events of a kind in the journal."""
+def told(
+    kind: EventKind, *, at_least: int = 1, exactly: int | None = None, severity: Severity | None = None, text: str = ""
+) -> Expectation:
+    """Expect events of a kind in the journal, or only those with a text in their message."""
 
     def check(stage: Stage) -> str:
-        count = sum(one.kind is kind and severity in (None, one.severity) for one in stage.events)
-        return "" if count >= at_least else f"{count} events {kind}"
+        found = [one for one in stage.events if one.kind is kind and severity in (None, one.severity)]
+        count = sum(text in one.message for one in found)
+        return "" if (count >= at_least if exactly is None else count == exactly) else f"{count} events {kind}"
 
-    return Expectation(text=f"at least {at_least} events {kind}", check=check)
+    limit = f"at least {at_least}" if exactly is None else f"exactly {exactly}"
+    return Expectation(text=f"{limit} events {kind}{f' tell of {text!r}' if text else ''}", check=check)
 
 
 def never_told(kind: EventKind) -> Expectation:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from arb.api import ExchangeTraits
-from arb.model import MINUTE_NS, SECOND_NS, ZERO, Event, InstrumentId, exchange_of
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, ZERO, Event, InstrumentId, exchange_of
 
 from ._chance import Chance
+from ._composing import RIVAL
 from ._counter import Counter
 from ._episode import Episode
-from ._fate import CallFacts, CalmFates, Fate, faulty, fits
+from ._fate import REFUSALS, CallFacts, CalmFates, Fate, faulty, fits, latencies
 from ._kinds import Code, FaultKind
 from ._plan import EPOCH_NS, Plan, risk_table, run_table, strategy_settings
 from ._profile import Profile
@@ -25,21 +27,25 @@ _PROFILE: Final = Profile(about="only what the script says goes wrong")
 
 
 def run_scenario(scenario: Scenario, *, keep_log: bool = False) -> EpisodeResult:
-    """Play a scenario to its end; what it does not end like is a violation `expectation`."""
+    """Play a scenario to its end; an end that is not expected is a violation `expectation`.
+
+    Raises:
+        ValueError: the script asks for something that cannot happen.
+    """
     plan = scenario_plan(scenario)
     stages: list[Stage] = []
 
     def direct(episode: Episode) -> None:
         stages.append(Stage(scenario, episode))
 
-    fates = ScriptedFates(plan.seed, [step for step in scenario.script if isinstance(step, CallFault)])
-    return run_plan(plan, fates, direct, keep_log=keep_log, judge=lambda _episode: stages[0].judge())
+    fates = ScriptedFates(plan, [step for step in scenario.script if isinstance(step, CallFault)])
+    return run_plan(plan, fates, direct, keep_log=keep_log, judge=lambda _episode: stages[0].judge(fates.unmet()))
 
 
 def scenario_plan(scenario: Scenario) -> Plan:
     """Return the frame of a scenario."""
     setup = scenario.setup
-    start_ns = EPOCH_NS + 10 * MINUTE_NS
+    start_ns = EPOCH_NS + setup.start_minute * MINUTE_NS
     return Plan(
         seed=setup.seed,
         title=f"scenario {scenario.name}",
@@ -64,8 +70,14 @@ def scenario_plan(scenario: Scenario) -> Plan:
                 **strategy_settings(notional_usd=1200, cycle_s=10, cooldown_s=3600, max_hedges=1),
                 **setup.strategy,
             },
+            RIVAL: {**strategy_settings(notional_usd=1200, cycle_s=10, cooldown_s=3600, max_hedges=1), **setup.rival}
+            if setup.rival
+            else {},
         },
         rules=setup.rules,
+        deposit=Decimal(setup.deposit),
+        silent=setup.silent,
+        no_liquidation_price=setup.no_liquidation_price,
         crashes={step.process: step.plan for step in scenario.script if isinstance(step, Crash)},
         resume_ns=None if setup.resume_s is None else setup.resume_s * SECOND_NS,
     )
@@ -74,26 +86,50 @@ def scenario_plan(scenario: Scenario) -> Plan:
 class ScriptedFates:
     """Calls go well, but for those that the script names."""
 
-    def __init__(self, seed: int, steps: list[CallFault]) -> None:
-        self._seed = seed
-        self._calm = CalmFates(seed)
+    def __init__(self, plan: Plan, steps: list[CallFault]) -> None:
+        """Take the plan and the faults; raise ValueError for one that its calls cannot meet."""
+        self._seed = plan.seed
+        self._calm = CalmFates(plan.seed)
         self._steps = steps
+        self._met: set[int] = set()
+        for step in steps:
+            traits = plan.traits[step.venue]
+            call = CallFacts(
+                venue=step.venue,
+                operation=step.operation,
+                count=step.first,
+                now_ns=plan.start_ns,
+                order_validity_ns=traits.order_validity_ns,
+                read_delay_ns=traits.read_after_write_ns,
+            )
+            if not fits(step.kind, call):
+                raise ValueError(f"a call of {step.operation} at {step.venue} cannot meet {step.kind}")
+
+    def unmet(self) -> list[CallFault]:
+        """Return the steps that no call has met."""
+        return [step for number, step in enumerate(self._steps) if number not in self._met]
 
     def fate(self, call: CallFacts) -> Fate:
         """Return what becomes of a call."""
-        for step in self._steps:
+        for number, step in enumerate(self._steps):
             here = (step.venue, step.operation) == (call.venue, call.operation)
             if here and step.first <= call.count < step.first + step.count:
+                self._met.add(number)
                 return self._fate(step, call)
         return self._calm.fate(call)
 
     def _fate(self, step: CallFault, call: CallFacts) -> Fate:
-        if not fits(step.kind, call):
-            raise ValueError(f"a call of {call.operation} at {call.venue} cannot meet {step.kind}")
         chance = Chance(self._seed, "fate", call.venue, call.operation, call.count)
+        if step.answer is not None:
+            request_ns, answer_ns = latencies(chance)
+            return Fate(kind=step.kind, request_ns=request_ns, answer_ns=answer_ns, answer=step.answer)
         drawn = faulty(step.kind, call, chance)
+        if step.refusal:
+            return replace(drawn, error=REFUSALS[step.refusal])
         if step.value is None:
             return drawn
+        if step.kind is FaultKind.STALE_READ:
+            return replace(drawn, lag_ns=min(int(step.value * SECOND_NS), call.read_delay_ns))
         if step.kind is FaultKind.LATE_EFFECT:
             late_ns = int(step.value * SECOND_NS)
             return Fate(kind=step.kind, request_ns=late_ns, error=drawn.error, fails_ns=late_ns // 2)
@@ -116,8 +152,12 @@ class Stage:
             elif isinstance(step, CommitFault):
                 world.commit_faults[step.number] = step.kind
 
-    def judge(self) -> None:
-        """Compare the end with what is expected."""
+    def judge(self, unmet: Sequence[CallFault] = ()) -> None:
+        """Compare the end with what is expected; a step that never happened shows nothing."""
+        late = [step for step in self.scenario.script if isinstance(step, OnEvent) and step.nth > self._seen[step.kind]]
+        for step in (*unmet, *late):
+            text = f"{self.scenario.name}: a step of its script never happened: {step}"
+            self.episode.world.auditor.found(Code.EXPECTATION, str(step), text)
         for expectation in self.scenario.expect:
             problem = expectation.check(self)
             if problem:
@@ -151,6 +191,25 @@ class Stage:
         for process in world.alive:
             world.crash(process, FaultKind.CRASH_AT_STEP, "by the script")
 
+    def stop(self) -> None:
+        """Ask every process that lives to end in order."""
+        world = self.episode.world
+        for process in world.alive:
+            world.log.add(process.name, "is asked to stop")
+            process.stop.set("the script says so")
+
+    def change_interval(self, venue: str, hours: int, base: str | None) -> None:
+        """Let funding settle at another interval."""
+        world, instrument = self.episode.world, self._instrument(venue, base)
+        world.fault(FaultKind.INTERVAL_CHANGE, venue, f"{instrument} settles every {hours} h")
+        self.counter(venue).market.change_interval(instrument, hours * HOUR_NS, world.now_ns())
+
+    def relist(self, venue: str, rules: Mapping[str, Any], base: str | None) -> None:
+        """Change the rules of an instrument."""
+        instrument = self._instrument(venue, base)
+        self.episode.world.log.add(venue, f"changes {instrument}: {dict(rules)}")
+        self.counter(venue).market.change(instrument, **rules)
+
     def deleverage(self, venue: str, contracts: str | None, base: str | None) -> None:
         """Deleverage what a venue holds."""
         instrument = self._instrument(venue, base)
@@ -168,12 +227,13 @@ class Stage:
         """Delist an instrument."""
         self.episode.troubles.delist(self.counter(venue), self._instrument(venue, base))
 
-    def patch(self, venue: str, lots: int, seconds: float, base: str | None) -> None:
-        """Make a book thin for a while."""
+    def patch(self, venue: str, lots: int, seconds: float, spread_bps: int, base: str | None) -> None:
+        """Make a book thin, empty or wide for a while."""
         world = self.episode.world
-        world.fault(FaultKind.THIN_BOOK, venue, f"{lots} lots a level for {seconds} s")
+        world.fault(FaultKind.THIN_BOOK, venue, f"{lots} lots a level, {spread_bps} bps wide, for {seconds} s")
         until_ns = world.now_ns() + int(seconds * SECOND_NS)
-        self.counter(venue).market.patch(self._instrument(venue, base), world.now_ns(), until_ns, lots)
+        instrument = self._instrument(venue, base)
+        self.counter(venue).market.patch(instrument, world.now_ns(), until_ns, lots, spread_bps // 2)
 
     def jump_clocks(self, seconds: float) -> None:
         """Let every process's clock go ahead."""

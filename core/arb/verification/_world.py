@@ -33,6 +33,7 @@ class World:
         fates: Decides what becomes of calls; calm again once the faults are over.
         faults: How often each fault happened.
         crashes: How often a process was killed.
+        error: What broke the world itself, if anything.
         on_event: Told of every event that is durable.
         commit_faults: What becomes of commits by their number, where a scenario says it.
         moving_since: When each hedge began its present phase.
@@ -53,6 +54,7 @@ class World:
         self.log = EventLog(loop.now_ns, self.start_ns, keep=keep)
         self.counters: dict[str, Counter] = {}
         self.database = MemoryStorage()
+        self.error: Exception | None = None
         self.halts = MemoryHaltStore()
         self.auditor: Auditor
         self.faults: Tally[str] = Tally()
@@ -70,8 +72,7 @@ class World:
         self.on_process_over: Callable[[Process], None] = lambda _process: None
         self._tasks: set[asyncio.Task[None]] = set()
         loop.set_task_factory(task_factory)
-        # What a dead process leaves behind is nobody's failure.
-        loop.set_exception_handler(lambda _loop, _context: None)
+        loop.set_exception_handler(self._on_failure)
 
     def now_ns(self) -> int:
         """Return the time of the world, which is that of the venues."""
@@ -82,6 +83,11 @@ class World:
         task = self.loop.create_task(work, context=self._outside())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _on_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Keep what breaks in the world; what a dead process leaves behind is nobody's failure."""
+        if "handle" in context and isinstance(context.get("exception"), Exception):
+            self.error = self.error or context["exception"]
 
     def at(self, ts_ns: int, work: Callable[..., object], *arguments: object) -> None:
         """Do something at a time."""

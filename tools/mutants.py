@@ -1,0 +1,425 @@
+"""Put known bugs back into the tree, one at a time, and see whether the simulation catches them.
+
+    python tools/mutants.py [--only NAME ...] [--episodes N] [--jobs N] [--no-scenarios] [--json] [--check]
+
+Each file of tests/simulation/mutants is one bug from the field: a few exact replacements in the source.
+It is put into a copy of the tree; the scenarios and then the episodes run there until the auditor finds
+something. What the tree without the bug breaks as well does not count. It ends with code 1 when fewer
+than 98 of 100 mutants are caught. `--check` runs nothing: it tells which mutants no longer fit the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import gc
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+MUTANTS = ROOT / "tests" / "simulation" / "mutants"
+WANTED = 0.98
+LONGEST_EPISODE_S = 180.0
+"""An episode takes a second; one that does not end has lost its way."""
+
+_SCENARIOS = "scenarios"
+_COLLECT_EVERY = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One replacement; `old` occurs exactly once in the file."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A known bug.
+
+    Attributes:
+        reference: Where the field reported it, or the promise it breaks.
+        about: What it does to a user.
+    """
+
+    name: str
+    reference: str
+    about: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a mutant.
+
+    Attributes:
+        by: `scenario NAME` or `seed N`; empty when nothing caught it.
+        code: What the auditor calls it; `crash` or `no_end` when the child came to no end of its own.
+        episode: How many seeds were run; 0 when a scenario caught it.
+        also: Runs that broke something in the tree without the bug as well, and were passed over.
+    """
+
+    name: str
+    reference: str
+    caught: bool
+    by: str
+    code: str
+    text: str
+    episode: int
+    seconds: float
+    also: tuple[str, ...] = ()
+
+
+def load(path: Path) -> Mutant:
+    """Read a mutant; raises ValueError with what is wrong with its file."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        rows = content.pop("change")
+        changes = tuple(Change(**{"file": content["file"], **row}) for row in rows)
+        del content["file"]
+        mutant = Mutant(changes=changes, **content)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is not a mutant: {type(error).__name__}: {error}") from error
+    texts = [mutant.name, mutant.reference, mutant.about, *(change.file for change in changes)]
+    if not changes or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ValueError(f"{path.name}: name, reference, about, file and one [[change]] are needed")
+    if mutant.name != path.stem:
+        raise ValueError(f"{path.name}: its name is {mutant.name}, and the file is called otherwise")
+    return mutant
+
+
+def load_all() -> list[Mutant]:
+    """Read every mutant, by name."""
+    return [load(path) for path in sorted(MUTANTS.glob("*.toml"))]
+
+
+def mutated(mutant: Mutant, root: Path = ROOT) -> Mapping[str, str]:
+    """Return the changed files by their paths; raises ValueError when the mutant does not fit the source."""
+    texts: dict[str, str] = {}
+    for change in mutant.changes:
+        path = root / change.file
+        where = f"{mutant.name}: {change.file}"
+        if _packaged(change.file) is None or not path.is_file():
+            raise ValueError(f"{where} is no file of the source; say where its code is now")
+        text = texts.get(change.file) or path.read_text(encoding="utf-8")
+        count = text.count(change.old)
+        if count != 1:
+            raise ValueError(
+                f"{where} holds this text {count} times instead of once; write the same bug into the code of "
+                f"today, or put another one in its place:\n{change.old}"
+            )
+        texts[change.file] = text.replace(change.old, change.new)
+    for file, text in texts.items():
+        try:
+            same = ast.dump(ast.parse(text)) == ast.dump(ast.parse((root / file).read_text(encoding="utf-8")))
+        except SyntaxError as error:
+            raise ValueError(f"{mutant.name}: {file} is no Python any more: {error}") from error
+        if same:
+            raise ValueError(f"{mutant.name}: {file} does the same as before")
+    return texts
+
+
+def _packaged(file: str) -> str | None:
+    """Return where a file of the source lies in a folder of packages; None when it is not of the source."""
+    parts = Path(file).parts
+    if parts[:2] == ("core", "arb"):
+        return str(Path(*parts[1:]))
+    if parts[0] == "plugins" and parts[3:4] == ("src",):
+        return str(Path(*parts[4:]))
+    return None
+
+
+def _snapshot(folder: Path) -> None:
+    """Copy every package of the source, so that edits of the tree meanwhile change nothing."""
+    packages = [ROOT / "core" / "arb", *(each.parent for each in ROOT.glob("plugins/*/*/src/*/__init__.py"))]
+    for package in packages:
+        # With the times of the files, so that their compiled code stays good.
+        shutil.copytree(package, folder / package.name)
+
+
+@contextmanager
+def _overlay(mutant: Mutant, texts: Mapping[str, str], source: Path) -> Iterator[Path]:
+    """Yield a folder of packages with the bug in it; all other files are links."""
+    with tempfile.TemporaryDirectory(prefix="arb-mutant-") as name:
+        folder = Path(name) / mutant.name
+        shutil.copytree(source, folder, copy_function=os.link)
+        for file, text in texts.items():
+            changed = folder / str(_packaged(file))
+            changed.unlink()
+            changed.write_text(text, encoding="utf-8")
+        yield folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a child stopped, and why; `code` is empty when it came to its end."""
+
+    index: int
+    title: str
+    code: str
+    text: str
+
+
+class _Gate:
+    """Runs children over copies of the tree."""
+
+    def __init__(self, source: Path, *, episodes: int, scenarios: bool) -> None:
+        self._source = source
+        self._options = [f"--episodes={episodes}"]
+        if not scenarios:
+            self._options.append("--no-scenarios")
+        self._scenarios = 0
+        self._controls: dict[int, bool] = {}
+        self._lock = threading.Lock()
+
+    def judge(self, mutant: Mutant, texts: Mapping[str, str]) -> Outcome:
+        """Run a mutant until something catches it."""
+        began = time.monotonic()
+        index, also = 0, []
+        with _overlay(mutant, texts, self._source) as folder:
+            while True:
+                found = self._run(folder, index)
+                if not found.code or self._control(found.index):
+                    break
+                also.append(found.title)
+                index = found.index + 1
+        return Outcome(
+            name=mutant.name,
+            reference=mutant.reference,
+            caught=bool(found.code),
+            by=found.title if found.code else "",
+            code=found.code,
+            text=found.text,
+            episode=max(0, found.index + 1 - self._scenarios),
+            seconds=round(time.monotonic() - began, 1),
+            also=tuple(also),
+        )
+
+    def _control(self, index: int) -> bool:
+        """Whether the tree without a bug does the same run well."""
+        with self._lock:
+            if index not in self._controls:
+                self._controls[index] = not self._run(self._source, index, "--count=1").code
+            return self._controls[index]
+
+    def _run(self, folder: Path, first: int, *options: str) -> _Found:
+        """Run episodes from a number on, and return where that stopped."""
+        command = [sys.executable, str(Path(__file__)), "--child", str(folder), f"--first={first}"]
+        child = subprocess.Popen(
+            [*command, *self._options, *options],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        complaints: list[str] = []
+        listener = threading.Thread(target=lambda: complaints.extend(child.stderr or ()), daemon=True)
+        listener.start()
+        late = threading.Event()
+        index, found = first, None
+        for row in _rows(child, late):
+            index = row["index"]
+            self._scenarios = row["scenarios"]
+            if row["codes"]:
+                found = _Found(index, row["title"], row["codes"][0], row["text"])
+            index += 1
+        code = child.wait()
+        listener.join()
+        if found is not None:
+            return found
+        if late.is_set():
+            return _Found(index, f"run {index}", "no_end", f"no end within {LONGEST_EPISODE_S:.0f} s")
+        if code:
+            text = "".join(complaints[-1:]).strip()
+            if code == _WRONG_TREE:
+                raise RuntimeError(text)
+            return _Found(index, f"run {index}", "crash", text)
+        return _Found(index - 1, "", "", "")
+
+
+_WRONG_TREE = 70
+
+
+def _rows(child: subprocess.Popen[str], late: threading.Event) -> Iterator[Mapping[str, Any]]:
+    """Yield what a child reports of each run; end it when one run takes too long."""
+
+    def stop() -> None:
+        late.set()
+        child.kill()
+
+    assert child.stdout is not None
+    while True:
+        timer = threading.Timer(LONGEST_EPISODE_S, stop)
+        timer.start()
+        line = child.stdout.readline()
+        timer.cancel()
+        if not line.endswith("\n"):
+            return
+        yield json.loads(line)
+
+
+def _child(folder: Path, *, episodes: int, scenarios: bool, first: int, count: int | None) -> None:
+    """Run scenarios and seeds in order, a line of JSON for each, up to the first violation."""
+    import arb
+    from arb.verification import EVERY_PROFILE, SCENARIOS, Work, play, seeds_work
+
+    for package in (each.name for each in folder.iterdir()):
+        found = str(__import__(package).__file__)
+        if not found.startswith(str(folder)):
+            print(f"{package} is imported from {found} and not from the copy {folder}", file=sys.stderr)
+            raise SystemExit(_WRONG_TREE)
+    named = [Work(seed=SCENARIOS[name].setup.seed, scenario=name) for name in sorted(SCENARIOS) if scenarios]
+    work = [*named, *seeds_work(1, episodes, EVERY_PROFILE)]
+    for index, one in list(enumerate(work))[first : None if count is None else first + count]:
+        result = play(one)
+        row = {
+            "index": index,
+            "scenarios": len(named),
+            "title": f"scenario {one.scenario}" if one.scenario else f"seed {one.seed}",
+            "codes": [str(each.code) for each in result.violations],
+            "text": result.violations[0].text if result.violations else "",
+        }
+        print(json.dumps(row), flush=True)
+        if result.violations:
+            return
+        if index % _COLLECT_EVERY == 0:
+            gc.collect()  # an episode runs without
+
+
+def _judge_all(mutants: Sequence[Mutant], *, episodes: int, jobs: int, scenarios: bool) -> list[Outcome]:
+    """Judge mutants, some at a time, and tell of each as it is done."""
+    console = Console(stderr=True)
+    texts = {mutant.name: mutated(mutant) for mutant in mutants}
+    outcomes: list[Outcome] = []
+    bar = Progress(
+        TextColumn("mutants"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with tempfile.TemporaryDirectory(prefix="arb-mutants-") as name, bar, ThreadPoolExecutor(jobs) as threads:
+        source = Path(name) / _SCENARIOS
+        _snapshot(source)
+        gate = _Gate(source, episodes=episodes, scenarios=scenarios)
+        task = bar.add_task("", total=len(mutants), state="")
+        waiting = [threads.submit(gate.judge, mutant, texts[mutant.name]) for mutant in mutants]
+        try:
+            for done in as_completed(waiting):
+                outcome = done.result()
+                outcomes.append(outcome)
+                missed = sum(not each.caught for each in outcomes)
+                bar.update(task, advance=1, state=f"{missed} not caught" if missed else "all caught")
+                console.print(f"{outcome.name}: {_caught_by(outcome)}, {outcome.seconds:.0f} s", highlight=False)
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+    return sorted(outcomes, key=lambda each: each.name)
+
+
+def _caught_by(outcome: Outcome) -> str:
+    if not outcome.caught:
+        return f"NOT CAUGHT in {outcome.episode} episodes"
+    where = f"episode {outcome.episode}" if outcome.episode else outcome.by
+    return f"{outcome.code} at {where}"
+
+
+def _print(outcomes: Sequence[Outcome], caught: int) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in ("mutant", "reference", "caught by", "seconds"):
+        table.add_column(title, justify="right" if title == "seconds" else "left", overflow="fold")
+    for one in outcomes:
+        table.add_row(escape(one.name), escape(one.reference), escape(_caught_by(one)), f"{one.seconds:.0f}")
+    console = Console()
+    console.print(table if console.is_terminal else table, highlight=False)
+    also = sorted({title for one in outcomes for title in one.also})
+    if also:
+        console.print(f"\nPassed over, since the tree without a bug breaks something there too: {', '.join(also)}")
+    share = caught / len(outcomes)
+    console.print(f"\n{caught} / {len(outcomes)} caught ({share:.1%}; {WANTED:.0%} are wanted)", highlight=False)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Put known bugs back and see whether the simulation catches them.")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this mutant; may be given again")
+    parser.add_argument("--episodes", type=int, default=1000, help="seeds after the scenarios (default 1000)")
+    parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default 2)")
+    parser.add_argument("--no-scenarios", action="store_true", help="seeds only")
+    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    parser.add_argument("--check", action="store_true", help="run nothing; tell which mutants do not fit the source")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _chosen(only: Sequence[str] | None) -> list[Mutant]:
+    mutants = load_all()
+    unknown = set(only or ()) - {mutant.name for mutant in mutants}
+    if unknown:
+        raise ValueError(f"there is no mutant {', '.join(sorted(unknown))} in {MUTANTS.relative_to(ROOT)}")
+    chosen = [mutant for mutant in mutants if not only or mutant.name in only]
+    problems = []
+    for mutant in chosen:
+        try:
+            mutated(mutant)
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("\n\n".join(problems))
+    return chosen
+
+
+def main() -> None:
+    """Judge mutants and leave with 0 when enough are caught."""
+    given = _arguments()
+    if given.child is not None:
+        _child(
+            given.child,
+            episodes=given.episodes,
+            scenarios=not given.no_scenarios,
+            first=given.first,
+            count=given.count,
+        )
+        return
+    try:
+        mutants = _chosen(given.only)
+    except ValueError as error:
+        sys.exit(str(error))
+    if given.check:
+        return
+    outcomes = _judge_all(mutants, episodes=given.episodes, jobs=given.jobs, scenarios=not given.no_scenarios)
+    caught = sum(outcome.caught for outcome in outcomes)
+    if given.json:
+        rows = [asdict(outcome) for outcome in outcomes]
+        print(json.dumps({"caught": caught, "total": len(outcomes), "mutants": rows}, indent=2))
+    else:
+        _print(outcomes, caught)
+    sys.exit(caught < WANTED * len(outcomes))
+
+
+if __name__ == "__main__":
+    main()
