@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.api import Clock, Exchange, ExchangeError
+from arb.api import ArbError, Clock, ExchangeError
 from arb.model import (
     ZERO,
     ClientOrderId,
@@ -16,6 +16,7 @@ from arb.model import (
     ExchangeName,
     Fill,
     Hedge,
+    HedgeId,
     Order,
     OrderPurpose,
     OrderRecord,
@@ -24,6 +25,7 @@ from arb.model import (
     Severity,
     exchange_of,
 )
+from arb.storage import HedgeRecord
 
 from ._account_sync import AccountSync
 from ._clocks import CLOCKS_NS
@@ -53,20 +55,26 @@ class FillAbsorber:
         recorder: Recorder,
         sync: AccountSync,
         clock: Clock,
-        exchanges: Mapping[ExchangeName, Exchange],
     ) -> None:
         self._recorder = recorder
         self._sync = sync
         self._clock = clock
-        self._exchanges = exchanges
 
-    async def absorb(self, hedge: Hedge, records: Sequence[OrderRecord]) -> Absorbed:
+    async def look(self, hedge_id: HedgeId) -> HedgeRecord:
+        """Return what is stored of a hedge; raises ArbError when there is no such hedge."""
+        # The venue's clock may be behind ours: what it did right after the entry would look older.
+        record = await self._recorder.journal.hedge_record(hedge_id, slack_ns=CLOCKS_NS)
+        if record is None:
+            raise ArbError(f"there is no hedge {hedge_id}")
+        return record
+
+    async def absorb(self, record: HedgeRecord) -> Absorbed:
         """Return the hedge with all its fills; read the venues when some are missing."""
-        found = await self._stored(hedge, records)
+        found = await self._stored(record)
         if found.missing:
-            names = sorted({exchange_of(leg.instrument) for leg in hedge.legs})
+            names = sorted({exchange_of(leg.instrument) for leg in record.hedge.legs})
             pulled = await asyncio.gather(*(self._pull(name) for name in names))
-            found = await self._stored(hedge, records)
+            found = await self._stored(await self.look(record.hedge.id))
             failed = [str(error) for error in pulled if error is not None]
             if found.missing and failed:
                 return Absorbed(hedge=found.hedge, records=found.records, fills=found.fills, missing="; ".join(failed))
@@ -79,36 +87,33 @@ class FillAbsorber:
             return error
         return None
 
-    async def _stored(self, hedge: Hedge, records: Sequence[OrderRecord]) -> Absorbed:
-        forced = await self._take_forced(hedge, records)
-        records = [*records, *forced]
-        fills = await self._recorder.journal.fills(hedge_id=hedge.id)
+    async def _stored(self, record: HedgeRecord) -> Absorbed:
+        forced = await self._take_forced(record)
+        orders = [*record.orders, *(one for one, _ in forced)]
+        fills = [*record.fills, *(fill for _, its_fills in forced for fill in its_fills)]
         filled = filled_by_order(fills)
         missing = [
-            record.order.request.client_order_id
-            for record in records
-            if filled.get(key_of(record.order.request), ZERO) < record.order.filled_quantity
+            one.order.request.client_order_id
+            for one in orders
+            if filled.get(key_of(one.order.request), ZERO) < one.order.filled_quantity
         ]
         why = f"the venue reports fills of {', '.join(missing)} and does not list them yet" if missing else ""
-        return Absorbed(hedge=with_fills(hedge, records, fills), records=records, fills=fills, missing=why)
+        return Absorbed(hedge=with_fills(record.hedge, orders, fills), records=orders, fills=fills, missing=why)
 
-    async def _take_forced(self, hedge: Hedge, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+    async def _take_forced(self, record: HedgeRecord) -> list[tuple[OrderRecord, Sequence[Fill]]]:
         """Record orders of others that reduced a leg: liquidation, deleveraging, a person at the venue."""
-        taken: list[OrderRecord] = []
-        events: list[Event] = []
+        hedge, taken, events = record.hedge, list[tuple[OrderRecord, Sequence[Fill]]](), list[Event]()
         for index, leg in enumerate(hedge.legs):
             grouped: dict[ClientOrderId, list[Fill]] = {}
-            # The venue's clock may be behind ours: what it did right after the entry would look older.
-            since_ns = hedge.created_ns - CLOCKS_NS
-            for fill in await self._recorder.journal.foreign_fills(leg.instrument, since_ns):
-                if fill.side is leg.entry_side.opposite:
+            for fill in record.foreign:
+                if fill.instrument == leg.instrument and fill.side is leg.entry_side.opposite:
                     grouped.setdefault(fill.client_order_id, []).append(fill)
-            for attempt, fills in enumerate(grouped.values(), _next_attempt(records, index)):
-                record = _forced(hedge, index, fills, attempt, self._clock.now_ns())
-                taken.append(record)
-                events.append(_forced_event(hedge, record, fills))
+            for attempt, fills in enumerate(grouped.values(), _next_attempt(record.orders, index)):
+                forced = _forced(hedge, index, fills, attempt, self._clock.now_ns())
+                taken.append((forced, fills))
+                events.append(_forced_event(hedge, forced, fills))
         if taken:
-            await self._recorder.hedge(hedge, taken, events=events)
+            await self._recorder.hedge(hedge, [one for one, _ in taken], events=events)
         return taken
 
 

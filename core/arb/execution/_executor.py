@@ -88,8 +88,8 @@ class AtomicMultiOrderExecutor:
         self._reconciler = Reconciler(
             ReconcilerParts(
                 recorder=s.recorder,
-                resolver=OrderResolver(gateway, s.recorder, s.sync, positions, s.clock, s.exchanges),
-                absorber=FillAbsorber(s.recorder, s.sync, s.clock, s.exchanges),
+                resolver=OrderResolver(gateway, s.recorder, s.sync, positions, s.clock),
+                absorber=FillAbsorber(s.recorder, s.sync, s.clock),
                 budget=ExposureBudget(s.policy, s.halts, s.recorder, s.clock, s.instruments),
                 quoting=self._quoting,
                 orders=self._orders,

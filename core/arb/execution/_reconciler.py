@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from arb.api import ArbError, Clock
+from arb.api import Clock
 from arb.model import (
     MINUTE_NS,
     SECOND_NS,
@@ -25,6 +25,7 @@ from arb.model import (
     Severity,
 )
 from arb.risk import Halts
+from arb.storage import HedgeRecord
 
 from ._absorbing import Absorbed, FillAbsorber
 from ._budget import ExposureBudget
@@ -91,15 +92,20 @@ class Reconciler:
         while True:
             if watch.done():
                 watch.result()
-            hedge = await self._taken_up(await self._stored(hedge_id))
-            if not hedge.status.is_moving:
-                return hedge
-            at = await self._observed(hedge)
+            record = await self._p.absorber.look(hedge_id)
+            if not record.hedge.status.is_moving:
+                hedge = await self._taken_up(record)
+                if hedge is not None:
+                    return hedge
+                continue
+            at = await self._observed(record)
             may_open = await self._p.budget.may_open(at)
             unclear = [one for one in at.records if not one.order.status.is_final and not is_resting(one)]
             if unclear or at.missing:
                 await self._tell_unclear(at, unclear)
-                await pace.wait()
+                doubts = [one for one in unclear if one.order.status is OrderStatus.IN_DOUBT]
+                provable = [self._p.resolver.provable_ns(record) for record in doubts]
+                await pace.wait(at_latest_ns=min(provable, default=None))
                 continue
             quotes = await self._p.quoting.of(at.hedge)
             step = self._step(at, quotes, may_open=may_open)
@@ -107,7 +113,8 @@ class Reconciler:
                 agreement = await self._p.settler.verify(at.hedge)
                 differed = differed + 1 if agreement is Agreement.DIFFERS else 0
                 # Reading the positions pulled in fills: what they change is another situation.
-                if (await self._p.absorber.absorb(at.hedge, at.records)).hedge.legs != at.hedge.legs:
+                again = await self._p.absorber.absorb(await self._p.absorber.look(hedge_id))
+                if again.hedge.legs != at.hedge.legs:
                     continue
                 step = _verified(step, agreement, differed)
             if isinstance(step, Settle):
@@ -118,58 +125,49 @@ class Reconciler:
 
     async def _watch_budget(self, hedge_id: HedgeId) -> None:
         """Look at the budget each second, by what is stored."""
-        journal = self._p.recorder.journal
         while True:
             await self._p.clock.sleep_until(self._p.clock.now_ns() + SECOND_NS)
-            hedge = await journal.hedge(hedge_id)
-            if hedge is not None and hedge.status.is_moving:
-                records = await journal.orders(hedge_id=hedge_id)
-                fills = await journal.fills(hedge_id=hedge_id)
-                at = Absorbed(hedge=with_fills(hedge, records, fills), records=records, fills=fills)
-                await self._p.budget.may_open(at)
+            stored = await self._p.absorber.look(hedge_id)
+            if stored.hedge.status.is_moving:
+                hedge = with_fills(stored.hedge, stored.orders, stored.fills)
+                await self._p.budget.may_open(Absorbed(hedge=hedge, records=stored.orders, fills=stored.fills))
 
-    async def _stored(self, hedge_id: HedgeId) -> Hedge:
-        hedge = await self._p.recorder.journal.hedge(hedge_id)
-        if hedge is None:
-            raise ArbError(f"there is no hedge {hedge_id}")
-        return hedge
+    async def _taken_up(self, record: HedgeRecord) -> Hedge | None:
+        """Return a hedge that stays at rest; None when a repair of it has begun.
 
-    async def _taken_up(self, hedge: Hedge) -> Hedge:
-        """Begin a repair where a hedge at rest is not what its fills make, or a person lifted its halt.
-
-        A hedge that stays halted keeps its books all the same.
+        It is repaired when it is not what its fills make, or a person lifted its halt. One that
+        stays halted keeps its books all the same.
         """
-        if hedge.status not in (HedgeStatus.OPEN, HedgeStatus.HALTED):
-            return hedge
-        at = await self._p.absorber.absorb(hedge, await self._p.recorder.journal.orders(hedge_id=hedge.id))
-        changed, hedge = at.hedge.legs != hedge.legs, at.hedge
-        if hedge.status is HedgeStatus.HALTED and self._p.halts.holds(hedge.id):
-            if changed:
-                await self._p.recorder.hedge(hedge)
-            return hedge
-        why = "a leg was reduced by an order that is not ours"
+        if record.hedge.status.is_final:
+            return record.hedge
+        hedge = (await self._p.absorber.absorb(record)).hedge
+        changed, why = hedge.legs != record.hedge.legs, "a leg was reduced by an order that is not ours"
         if hedge.status is HedgeStatus.HALTED:
+            if self._p.halts.holds(hedge.id):
+                if changed:
+                    await self._p.recorder.hedge(hedge)
+                return hedge
             why = "a person lifted its halt"
         elif not changed:
             return hedge
         now_ns = self._p.clock.now_ns()
         hedge = replace(hedge, status=HedgeStatus.REPAIRING, repairing_ns=now_ns)
         await self._p.recorder.hedge(hedge, events=[repairing(hedge, why, now_ns)])
-        return hedge
+        return None
 
-    async def _observed(self, hedge: Hedge) -> Absorbed:
+    async def _observed(self, record: HedgeRecord) -> Absorbed:
         """Read every order that is not final and absorb all fills."""
-        records = await self._p.recorder.journal.orders(hedge_id=hedge.id)
-        resolved = await asyncio.gather(*(self._resolved(record) for record in records))
-        return await self._p.absorber.absorb(hedge, resolved)
+        unsettled = [one for one in record.orders if not one.order.status.is_final]
+        if unsettled:
+            await asyncio.gather(*(self._resolve(one) for one in unsettled))
+            record = await self._p.absorber.look(record.hedge.id)
+        return await self._p.absorber.absorb(record)
 
-    async def _resolved(self, record: OrderRecord) -> OrderRecord:
-        if record.order.status.is_final:
-            return record
+    async def _resolve(self, record: OrderRecord) -> None:
         record = await self._p.resolver.resolve(record)
         known = record.order.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
-        # What was meant to trade at once and rests all the same is taken back.
-        return await self._p.resolver.cancel(record) if known and not is_resting(record) else record
+        if known and not is_resting(record):  # what was meant to trade at once and rests all the same is taken back
+            await self._p.resolver.cancel(record)
 
     def _step(self, at: Absorbed, quotes: Quotes, *, may_open: bool) -> NextStep:
         situation = Situation(

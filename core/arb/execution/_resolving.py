@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from arb.api import Clock, Exchange, ExchangeError, UnknownOrder
+from arb.api import Clock, ExchangeError, UnknownOrder
 from arb.model import (
     ZERO,
-    ExchangeName,
     Order,
     OrderRecord,
     OrderStatus,
@@ -36,14 +34,12 @@ class OrderResolver:
         sync: AccountSync,
         positions: PositionReader,
         clock: Clock,
-        exchanges: Mapping[ExchangeName, Exchange],
     ) -> None:
         self._gateway = gateway
         self._recorder = recorder
         self._sync = sync
         self._positions = positions
         self._clock = clock
-        self._exchanges = exchanges
         self._started_ns = clock.now_ns()
 
     async def resolve(self, record: OrderRecord) -> OrderRecord:
@@ -80,6 +76,13 @@ class OrderResolver:
         except ExchangeError:
             return order
 
+    def provable_ns(self, record: OrderRecord) -> int:
+        """Return from when on a venue that does not know an order may prove it absent."""
+        traits = self._gateway.exchange(record).traits
+        # A record from before this process bears another clock: whatever it was, it left before we began.
+        sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()))
+        return sent_ns + traits.order_validity_ns + traits.read_after_write_ns
+
     async def _is_absent(self, record: OrderRecord) -> bool:
         """Whether the venue proves that an order it does not know never came and never will.
 
@@ -87,12 +90,9 @@ class OrderResolver:
         counted from when this process first could know of it; then its fills and the position must
         agree that nothing happened.
         """
-        name = exchange_of(record.order.request.instrument)
-        traits = self._exchanges[name].traits
-        # A record from before this process bears another clock: whatever it was, it left before we began.
-        sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()))
-        if self._clock.now_ns() < sent_ns + traits.order_validity_ns + traits.read_after_write_ns:
+        if self._clock.now_ns() < self.provable_ns(record):
             return False
+        name = exchange_of(record.order.request.instrument)
         try:
             await self._sync.pull_fills(name)
         except ExchangeError:

@@ -13,11 +13,13 @@ from ._account_types import (
 )
 from ._journal import Journal, JournalTransaction
 from ._reader import JournalReader
+from ._record_of import HedgeRecord
 from ._state_store import JournalStateStore
 
 __all__ = [
     "FillLine",
     "HedgeAccount",
+    "HedgeRecord",
     "Journal",
     "JournalReader",
     "JournalStateStore",

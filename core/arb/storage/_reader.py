@@ -31,7 +31,8 @@ from arb.model import (
     PositionSample,
 )
 
-from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples, _trading
+from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _record_of, _samples, _trading
+from ._record_of import HedgeRecord
 
 Begin = Callable[[], AbstractAsyncContextManager[Transaction]]
 
@@ -61,6 +62,16 @@ class JournalReader:
         """Return one hedge, or None."""
         async with self._begin() as transaction:
             return await _hedges.hedge_by_id(transaction, hedge_id)
+
+    async def hedge_record(self, hedge_id: HedgeId, *, slack_ns: int = 0) -> HedgeRecord | None:
+        """Return a hedge with its orders and fills as of one moment, or None.
+
+        Args:
+            hedge_id: The hedge.
+            slack_ns: How long before its creation fills that are not ours may be dated.
+        """
+        async with self._begin() as transaction:
+            return await _record_of.hedge_record(transaction, hedge_id, slack_ns)
 
     async def orders(
         self, hedge_id: HedgeId | None = None, statuses: Collection[OrderStatus] | None = None
