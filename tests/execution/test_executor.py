@@ -20,16 +20,18 @@ from arb.model import (
     FillId,
     HedgeId,
     HedgeStatus,
+    InstrumentStatus,
     LegOrder,
     OrderMode,
     OrderPurpose,
     OrderStatus,
 )
 from arb.risk import EVERYTHING, Refusal, RefusalCode
+from arb.storage import Journal
 from arb.testing import START_NS, Fault
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Desk, OnDesk
+    from tests.execution.conftest import Desk, OnDesk, OnWorld, World
 
 FLAT = (Decimal(0), Decimal(0))
 BOTH = (Decimal("0.1"), Decimal("-0.1"))
@@ -321,6 +323,27 @@ def test_too_little_depth_stops_the_entry(on_desk: OnDesk) -> None:
     on_desk(check)
 
 
+def test_a_market_that_could_not_take_the_hedge_back_stops_the_entry(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.set_book(d.left.id_of("BTC"), [(49_995, "0.15")], [(50_005, 10)])
+        assert "could take back 0.075 of 0.1 contracts with 50% of its depth" in await d.refused()
+        assert d.orders_sent() == 0
+
+    on_desk(check)
+
+
+def test_a_size_that_a_venue_would_not_take_stops_the_entry(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        approved = d.approved()
+        name = d.right.id_of("BTC")
+        d.instruments[name] = replace(d.instruments[name], min_notional=Decimal(6_000))
+        assert await d.executor.open(approved, strategy="test") is None
+        assert d.orders_sent() == 0
+        assert await d.journal.hedges() == ()
+
+    on_desk(check)
+
+
 def test_a_book_that_cannot_be_read_stops_the_entry(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         await d.close(await d.open())
@@ -606,3 +629,66 @@ def test_a_book_that_is_too_old_still_bounds_a_reduction(on_desk: OnDesk) -> Non
         assert (await d.close(hedge)).status is HedgeStatus.CLOSED
 
     on_desk(check, venues=("left", "right", "third", "fourth"))
+
+
+def test_what_an_order_is_worth_must_be_known_before_it_opens_risk(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        approved = d.approved()
+        d.world.usd.clear()
+        assert await d.executor.open(approved, strategy="test") is None
+        assert "no price in dollars" in d.events[-1].message
+        assert d.orders_sent() == 0
+
+    on_desk(check)
+
+
+@pytest.mark.parametrize(
+    "status", [InstrumentStatus.REDUCE_ONLY, InstrumentStatus.SUSPENDED, InstrumentStatus.DELISTED]
+)
+def test_what_is_not_traded_any_more_is_not_entered_and_still_left(on_desk: OnDesk, status: InstrumentStatus) -> None:
+    async def check(d: Desk) -> None:
+        hedge, approved = await d.open(), d.approved()
+        name = d.right.id_of("BTC")
+        d.instruments[name] = replace(d.instruments[name], status=status)
+        sent = d.orders_sent()
+        assert await d.executor.open(approved, strategy="test") is None
+        assert d.orders_sent() == sent
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+
+    on_desk(check)
+
+
+def test_an_order_that_could_not_be_recorded_in_time_is_too_old_to_be_sent(on_world: OnWorld) -> None:
+    async def check(world: World) -> None:
+        d = await world.start(lease_ns=HOUR_NS, patience_ns=600 * SECOND_NS)
+        opening = asyncio.ensure_future(d.executor.open(d.approved(), strategy="test"))
+        d.storage.delay_ns = 11 * SECOND_NS
+        while not await Journal(world.storage).hedges():
+            await d.sleep(0.1)
+        d.storage.delay_ns = 0
+        hedge = await opening
+        assert hedge is not None
+        assert hedge.status is HedgeStatus.ABANDONED
+        assert d.orders_sent() == 0
+        for record in await d.orders(hedge):
+            assert record.order.status is OrderStatus.NOT_SENT
+            assert "too old to send" in record.order.reason
+
+    on_world(check)
+
+
+def test_the_record_tells_of_each_order_what_was_learnt_and_where(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.once("send_order", Fault.unknown_after())
+        hedge = await d.open()
+        found = []
+        for record in await d.orders(hedge):
+            reports = await d.journal.order_reports(record.order.request.client_order_id)
+            found.append([(one.source, one.status) for one in reports])
+        decided = ("decision", OrderStatus.SUBMITTED)
+        assert found == [
+            [decided, ("send_order", OrderStatus.IN_DOUBT), ("fetch_order", OrderStatus.FILLED)],
+            [decided, ("send_order", OrderStatus.FILLED)],
+        ]
+
+    on_desk(check)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arb.execution import naked_exposure
@@ -34,6 +34,7 @@ from arb.model import (
 from arb.testing import START_NS
 
 END_S = 40
+CALM = settings(deadline=None)
 MULTIPLIERS = (Decimal(1), Decimal("0.1"))
 SIGNS = (1, -1)
 
@@ -141,6 +142,7 @@ TRADES = st.lists(
 TIMES = st.tuples(st.integers(0, END_S), st.integers(0, END_S)).map(sorted)
 
 
+@CALM
 @given(TRADES, TIMES, st.sampled_from([ZERO, Decimal("0.1"), Decimal("0.35")]))
 def test_it_is_the_integral_of_the_absolute_imbalance(
     trades: list[Traded], times: list[int], negligible: Decimal
@@ -163,6 +165,7 @@ def test_it_is_the_integral_of_the_absolute_imbalance(
     assert found.seconds == len(seconds)
 
 
+@CALM
 @given(TRADES, TIMES)
 def test_a_stretch_under_way_at_the_beginning_counts_from_its_own_beginning(
     trades: list[Traded], times: list[int]
@@ -176,6 +179,7 @@ def test_a_stretch_under_way_at_the_beginning_counts_from_its_own_beginning(
     assert found.base_seconds == summed(trades, since_s, now_s, ZERO, with_standing=True)
 
 
+@CALM
 @given(TRADES, st.integers(0, END_S), st.data())
 def test_the_order_in_which_fills_are_listed_does_not_matter(
     trades: list[Traded], now_s: int, data: st.DataObject
@@ -193,6 +197,7 @@ DOUBTS = st.lists(
 )
 
 
+@CALM
 @given(TRADES, DOUBTS, TIMES, st.sampled_from([ZERO, Decimal("0.1")]), st.booleans())
 def test_it_is_never_negative_and_never_shrinks_while_time_passes(
     trades: list[Traded], doubts: list[Traded], times: list[int], negligible: Decimal, with_standing: bool
@@ -220,6 +225,7 @@ def test_it_is_never_negative_and_never_shrinks_while_time_passes(
         before = found.base_seconds
 
 
+@CALM
 @given(TRADES, DOUBTS)
 def test_an_order_without_an_outcome_counts_as_the_worse_of_filled_and_not_filled(
     trades: list[Traded], doubts: list[Traded]
@@ -271,6 +277,17 @@ def test_what_a_venue_reports_as_filled_and_does_not_list_yet_has_happened() -> 
     reported = record(0, 0, Decimal(1), 0, OrderStatus.FILLED, filled=True)
     found = naked_exposure(hedge(), [reported], [], since_ns=START_NS, now_ns=START_NS + 7 * SECOND_NS)
     assert (found.base, found.base_seconds) == (Decimal(1), Decimal(7))
+
+
+def test_what_a_resting_order_was_filled_by_counts_from_when_the_venue_says_so() -> None:
+    resting = record(0, 0, Decimal(1), 0, OrderStatus.PARTIALLY_FILLED, filled=False)
+    filled = replace(
+        resting,
+        order=replace(resting.order, filled_quantity=Decimal("0.5"), ts_event_ns=START_NS + 30 * SECOND_NS),
+        rest_until_ns=START_NS + 60 * SECOND_NS,
+    )
+    found = naked_exposure(hedge(), [filled], [], since_ns=START_NS, now_ns=START_NS + 32 * SECOND_NS)
+    assert (found.base, found.base_seconds, found.seconds) == (Decimal("0.5"), Decimal(1), Decimal(2))
 
 
 def test_fills_of_other_orders_are_not_this_hedges() -> None:

@@ -385,6 +385,20 @@ def test_no_order_of_a_process_that_is_gone_is_taken_for_resting_after_its_deadl
     on_world(check)
 
 
+def test_a_fill_that_is_listed_a_moment_later_does_not_count_from_when_the_pilot_began_to_rest(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await begun(d, OrderMode.POST_ONLY, rest_s=60)
+        await d.sleep(20)
+        d.left.faults.once("fetch_fills", Fault(delay_ns=3 * SECOND_NS))
+        fill_pilot(d, "0.1")
+        hedge = await d.wait(hedge)
+        assert hedge.status is HedgeStatus.OPEN
+        assert await d.held() == BOTH
+        assert not d.halts.active()
+
+    on_desk(check, patience_ns=SECOND_NS)
+
+
 def test_a_naked_part_of_a_resting_pilot_stays_within_the_budget(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         hedge = await begun(d, OrderMode.POST_ONLY, rest_s=60)

@@ -215,6 +215,7 @@ def sent(step: NextStep) -> list[tuple[int, OrderPurpose, Side, Decimal]]:
 # What one order can carry.
 
 
+@settings(deadline=None)
 @given(
     lot=st.decimals("0.0001", "5", places=4),
     least=st.decimals("0", "5", places=4),
@@ -594,7 +595,7 @@ def check_end(one: Play, step: Settle) -> None:
             assert not tradable(one.instrument(index), base, price, closing=True), "this much could have been traded"
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(plays(), st.data())
 def test_whatever_the_venues_do_it_ends_and_every_order_is_safe(one: Play, data: st.DataObject) -> None:
     never_left = 0
@@ -627,6 +628,7 @@ def test_whatever_the_venues_do_it_ends_and_every_order_is_safe(one: Play, data:
     raise AssertionError(f"no end after {one.steps} steps, {never_left} of them never left: {one.decide()}")
 
 
+@settings(deadline=None)
 @given(plays())
 def test_a_repair_asks_for_no_order_the_legs_could_not_use(one: Play) -> None:
     step = next_repair(one.hedge, one.records, one.instruments, one.quotes, POLICY, may_complete=True)

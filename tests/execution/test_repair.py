@@ -221,6 +221,20 @@ def test_what_a_person_closed_at_the_venue_is_found_after_the_lift(on_desk: OnDe
     on_desk(check, policy=PATIENT)
 
 
+def test_a_halted_hedge_keeps_its_books_while_it_waits(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await halted(d)
+        await d.sleep(1)
+        await d.trade_beside(d.left, "-0.06")
+        await d.services.sync.pull_fills(d.left.name)
+        hedge = await d.taken_up(hedge)
+        assert hedge.status is HedgeStatus.HALTED
+        assert hedge.legs[0].open_quantity == Decimal("0.04")
+        assert EventKind.LEG_FORCED in d.alarms()
+
+    on_desk(check, policy=PATIENT)
+
+
 # Reduced by somebody else.
 
 

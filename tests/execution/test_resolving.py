@@ -206,7 +206,7 @@ def on_bench(
         await sync.start(START_NS)
         gateway = OrderGateway(exchanges, clock, leases, Silent(), timeout_ns=10 * SECOND_NS)
         positions = PositionReader(exchanges, recorder, sync, clock, timeout_ns=10 * SECOND_NS)
-        resolver = OrderResolver(gateway, recorder, sync, positions, clock, exchanges)
+        resolver = OrderResolver(gateway, recorder, sync, positions, clock)
         return await work(Bench(clock, resolver, stored, journal))
 
     return run_virtual(main(), start_ns=START_NS)
@@ -425,6 +425,7 @@ def test_an_order_that_was_slow_to_prepare_is_waited_for_from_when_it_left(on_de
         slow = late(d.left, 4)
         d.left.faults.once("prepare_order", Fault(delay_ns=4 * SECOND_NS))
         hedge = await d.open()
+        await d.sleep(10)
         assert await d.held() == BOTH
         assert hedge.status is HedgeStatus.OPEN
         assert slow.sent == 1

@@ -64,11 +64,15 @@ def longer(scripts: Scripts, sent: tuple[int, int], most: int) -> Iterator[Scrip
         yield from ((left, (*right, one)) for one in OUTCOMES)
 
 
-@pytest.mark.parametrize("leg_order", LegOrder)
 @pytest.mark.parametrize(
-    ("varied", "afterwards", "states"),
-    [(2, None, 200), (1, Fault.rejected(), 20)],
-    ids=["two then filled", "one then refused"],
+    ("leg_order", "varied", "afterwards", "states"),
+    [
+        (LegOrder.TOGETHER, 2, None, 300),
+        (LegOrder.TOGETHER, 1, Fault.rejected(), 40),
+        (LegOrder.PILOT_FIRST, 1, None, 20),
+        (LegOrder.PILOT_FIRST, 1, Fault.rejected(), 20),
+    ],
+    ids=["together, two vary", "together, one varies", "pilot first, one varies", "pilot first, then refused"],
 )
 def test_every_end_of_an_entry_is_balanced_flat_or_halted(
     on_desk: OnDesk, varied: int, afterwards: Fault | None, states: int, leg_order: LegOrder
