@@ -30,7 +30,7 @@ from arb.model import (
     instrument_id,
 )
 from arb.net import AiohttpTransport
-from arb.risk import RiskManager
+from arb.risk import Halts, MemoryHaltStore, RiskManager
 from arb.runtime import WallClock
 from arb.storage import Journal
 from arb.testing import MemoryStorage
@@ -83,7 +83,14 @@ class Shooter:
         }
         leases = AccountLeases(self._clock, holder="bench", is_gone=lambda holder: False, ttl_ns=HOUR_NS)
         await leases.take(await Journal.open(MemoryStorage()), tuple(exchanges))
-        self._gateway = OrderGateway(exchanges, self._clock, leases, NoObserver(), timeout_ns=10 * SECOND_NS)
+        self._gateway = OrderGateway(
+            exchanges,
+            self._clock,
+            leases,
+            NoObserver(),
+            Halts(MemoryHaltStore(), self._clock),
+            timeout_ns=10 * SECOND_NS,
+        )
 
     def ways(self) -> Mapping[str, Callable[[int], Awaitable[Shot]]]:
         """Return the contenders; each spends so many nanoseconds on each signature."""

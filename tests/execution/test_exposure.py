@@ -157,7 +157,6 @@ def test_it_is_the_integral_of_the_absolute_imbalance(
         since_ns=START_NS + since_s * SECOND_NS,
         now_ns=START_NS + now_s * SECOND_NS,
         negligible=negligible,
-        with_standing=False,
     )
     assert found.base_seconds == summed(trades, since_s, now_s, negligible, with_standing=False)
     assert found.base == abs(imbalance_at(trades, now_s))
@@ -174,7 +173,12 @@ def test_a_stretch_under_way_at_the_beginning_counts_from_its_own_beginning(
     trades = [one for one in trades if one.at_s <= now_s]
     records, fills = history(trades)
     found = naked_exposure(
-        hedge(), records, fills, since_ns=START_NS + since_s * SECOND_NS, now_ns=START_NS + now_s * SECOND_NS
+        hedge(),
+        records,
+        fills,
+        since_ns=START_NS + since_s * SECOND_NS,
+        now_ns=START_NS + now_s * SECOND_NS,
+        earliest_ns=0,
     )
     assert found.base_seconds == summed(trades, since_s, now_s, ZERO, with_standing=True)
 
@@ -217,7 +221,7 @@ def test_it_is_never_negative_and_never_shrinks_while_time_passes(
             since_ns=START_NS + since_s * SECOND_NS,
             now_ns=START_NS + now_s * SECOND_NS,
             negligible=negligible,
-            with_standing=with_standing,
+            earliest_ns=0 if with_standing else None,
         )
         assert found.base_seconds >= before >= 0
         assert found.base >= abs(imbalance_at(trades, END_S))

@@ -156,6 +156,15 @@ def test_a_slow_fall_that_leaves_the_window_is_none() -> None:
     assert desk.stands() == [LOSS]
 
 
+def test_the_window_ends_after_its_last_moment() -> None:
+    for late_ns, tripped in ((0, [LOSS]), (1, [])):
+        desk = Desk()
+        desk.equity(20_000)
+        desk.clock.advance(60 * MINUTE_NS + late_ns)
+        desk.equity(19_400)
+        assert desk.stands() == tripped
+
+
 def test_the_peak_is_that_of_the_window_whatever_came_between() -> None:
     desk = Desk()
     for equity in (20_000, 19_700, 19_900, 19_800):

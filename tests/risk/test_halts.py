@@ -94,6 +94,28 @@ def test_a_person_lifts_all_or_the_ones_named(path: Path) -> None:
     assert of.active() == ()
 
 
+def test_a_halt_about_a_hedge_holds_that_hedge_and_one_about_nothing_holds_all(path: Path) -> None:
+    of = halts(path)
+    of.halt(HERE, "one exchange", by="anna")
+    assert not of.holds("hedge 7")
+    of.halt(EVERYTHING, "it cannot be closed", by="execution", subject="hedge 7")
+    assert (of.holds("hedge 7"), of.holds("hedge 8")) == (True, False)
+    of.halt(EVERYTHING, "all of it looks wrong", by="anna")
+    assert of.holds("hedge 8")
+
+
+def test_when_a_person_last_lifted_a_halt_about_a_hedge(path: Path) -> None:
+    clock = FakeClock()
+    of = Halts(HaltFile(path), clock)
+    assert of.lifted_ns("hedge 7") == 0
+    for subject in ("hedge 7", "hedge 7", "hedge 8"):
+        clock.advance(1)
+        of.halt(EVERYTHING, "it cannot be closed", by="execution", subject=subject)
+        assert of.lifted_ns(subject) == (START_NS + 1 if clock.now_ns() == START_NS + 2 else 0)
+        of.lift(by="bert", reason="looked")
+    assert (of.lifted_ns("hedge 7"), of.lifted_ns("hedge 8")) == (START_NS + 2, START_NS + 3)
+
+
 @pytest.mark.parametrize("by", ["", "  "])
 def test_drill_nobody_lifts_nothing(path: Path, by: str) -> None:
     of = halts(path)

@@ -178,7 +178,9 @@ def test_drill_a_hedge_that_is_not_being_opened_grows_no_more(status: HedgeStatu
 def test_drill_an_order_that_belongs_to_no_leg_is_refused() -> None:
     gate = Gate()
     assert gate.refusal(order(side=Side.SELL)) is RefusalCode.NOT_ITS_LEG
-    assert gate.refusal(hedge=replace(HEDGE, legs=HEDGE.legs[1:])) is RefusalCode.NOT_ITS_LEG
+    elsewhere = replace(HEDGE, legs=HEDGE.legs[1:])
+    assert gate.refusal(hedge=elsewhere) is RefusalCode.NOT_ITS_LEG
+    assert gate.refusal(order(side=Side.SELL), elsewhere) is RefusalCode.NOT_ITS_LEG
 
 
 # Vetoes of plugins.

@@ -13,6 +13,7 @@ STARTER: Final = """\
 [run]
 seed = 1                    # the same seed gives the same simulated run
 collect_every = "15m"       # how often funding rates are collected
+watch_every = "5m"          # how often the positions are looked at while a hedge is open
 # Simulated time. Without `start` and `until` it goes at the speed of the world, until Ctrl-C.
 start = "2026-01-01T00:00:00Z"
 until = "2026-01-15T00:00:00Z"

@@ -61,7 +61,7 @@ class ExposureBudget:
             since_ns=max(hedge.phase_ns, lifted_ns),
             now_ns=self._clock.now_ns(),
             negligible=self._negligible(hedge),
-            with_standing=lifted_ns < hedge.phase_ns,
+            earliest_ns=lifted_ns,
         )
 
     def _negligible(self, hedge: Hedge) -> Decimal:

@@ -31,6 +31,7 @@ from ._gateway import OrderGateway, OrderObserver
 from ._journaling import Recorder
 from ._leverage import LeverageKeeper
 from ._liquidity import LegLiquidity, LiquidityAnalyzer, less_likely
+from ._pace import Wake
 from ._policy import ExecutionPolicy
 from ._positions import PositionReader
 from ._quoting import Quoting
@@ -80,8 +81,11 @@ class AtomicMultiOrderExecutor:
 
     def __init__(self, services: ExecutionServices) -> None:
         self._s = services
+        self._wake = Wake()
         s = services
-        gateway = OrderGateway(s.exchanges, s.clock, s.recorder.leases, s.observer, timeout_ns=s.order_timeout_ns)
+        gateway = OrderGateway(
+            s.exchanges, s.clock, s.recorder.leases, s.observer, s.halts, timeout_ns=s.order_timeout_ns
+        )
         self._quoting = Quoting(s.prices, s.instruments, s.usd_rate, max_age_ns=s.max_price_age_ns)
         self._orders = OrderExecutor(gateway, s.recorder, s.risk, self._quoting, s.clock, s.instruments, s.usd_rate)
         positions = PositionReader(s.exchanges, s.recorder, s.sync, s.clock, timeout_ns=s.order_timeout_ns)
@@ -99,6 +103,7 @@ class AtomicMultiOrderExecutor:
                 halts=s.halts,
                 policy=s.policy,
                 clock=s.clock,
+                wake=self._wake,
             )
         )
         self._liquidity = LiquidityAnalyzer(
@@ -111,6 +116,7 @@ class AtomicMultiOrderExecutor:
         self._sizer = PositionSizer()
         self._entry = asyncio.Lock()
         self._tasks: dict[HedgeId, asyncio.Task[Hedge]] = {}
+        self._closing: set[HedgeId] = set()
         self._rested = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -148,6 +154,17 @@ class AtomicMultiOrderExecutor:
 
     async def close(self, intent: CloseHedge) -> Hedge:
         """Close a hedge with reduce-only orders and return it as it stands; raises ArbError if it is not open."""
+        looking = self._tasks.get(intent.hedge_id)
+        if looking is not None:
+            await self._wait([looking], self._s.patience_ns)
+        self._closing.add(intent.hedge_id)
+        try:
+            hedge = await self._begin_closing(intent)
+        finally:
+            self._closing.discard(intent.hedge_id)
+        return await self._moved(hedge)
+
+    async def _begin_closing(self, intent: CloseHedge) -> Hedge:
         hedge = await self._s.recorder.journal.hedge(intent.hedge_id)
         if hedge is None or hedge.status is not HedgeStatus.OPEN or hedge.id in self._tasks:
             raise ArbError(f"hedge {intent.hedge_id} is not open, so it cannot be closed")
@@ -161,7 +178,7 @@ class AtomicMultiOrderExecutor:
             max_slippage_bps=intent.max_slippage_bps,
         )
         await self._s.recorder.hedge(hedge, events=[closing(hedge, now)])
-        return await self._moved(hedge)
+        return hedge
 
     def take_up(self, hedges: Iterable[Hedge]) -> None:
         """Work on hedges that move, that a person released, or whose legs are not what they were.
@@ -170,7 +187,12 @@ class AtomicMultiOrderExecutor:
         for one that is at rest costs a read of the record.
         """
         for hedge in hedges:
-            self._task(hedge.id)
+            if hedge.id not in self._closing:
+                self._task(hedge.id)
+
+    def wake(self) -> None:
+        """Look at every moving hedge now: something was heard of an account."""
+        self._wake.now()
 
     async def rest(self, patience_ns: int) -> None:
         """Wait until nothing moves, as long as that may take, then leave the rest for the next process.
@@ -263,8 +285,8 @@ class AtomicMultiOrderExecutor:
         legs = []
         for index, leg in enumerate(hedge.legs):
             rate = self._s.usd_rate(self._s.instruments[leg.instrument].quote)
-            if index not in quotes or rate is None:
-                raise EntryRefused(f"{leg.instrument} has no price in dollars")
+            if index not in quotes or not quotes[index].is_fresh or rate is None:
+                raise EntryRefused(f"{leg.instrument} has no price in dollars that is young enough")
             legs.append(SizingLeg(instrument=quotes[index].instrument, price=quotes[index].mid_price, usd_rate=rate))
         refusal = self._sizer.check(legs, [leg.target_quantity for leg in hedge.legs])
         if refusal is not None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from arb.api import (
     ArbError,
     BadResponse,
+    BelowMinimum,
     Capability,
     Clock,
     DeadMansSwitch,
@@ -22,6 +23,7 @@ from arb.api import (
     PreparedOrder,
     Rejected,
     Trading,
+    WouldCross,
 )
 from arb.model import (
     SECOND_NS,
@@ -32,13 +34,17 @@ from arb.model import (
     OrderTrigger,
     exchange_of,
 )
-from arb.risk import ClearedOrder
+from arb.risk import ClearedOrder, Halts
 
 from ._asking import ask
 from ._lease import AccountLeases
 from ._reports import exceeds, merged
+from ._tries import BELOW_MINIMUM
 
 T = TypeVar("T")
+
+SEND_WITHIN_NS: Final = SECOND_NS
+"""An order that could not leave so soon after it was recorded does not leave any more."""
 
 
 class OrderObserver(Protocol):
@@ -51,9 +57,10 @@ class OrderObserver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyOrder:
-    """A cleared, signed and recorded order; only :meth:`OrderGateway.prepare` makes one."""
+    """A cleared and signed order; only :meth:`OrderGateway.prepare` makes one."""
 
     record: OrderRecord
+    cleared: ClearedOrder
     prepared: PreparedOrder
 
 
@@ -74,6 +81,7 @@ class OrderGateway:
         clock: Clock,
         leases: AccountLeases,
         observer: OrderObserver,
+        halts: Halts,
         *,
         timeout_ns: int,
     ) -> None:
@@ -81,6 +89,7 @@ class OrderGateway:
         self._clock = clock
         self._leases = leases
         self._observer = observer
+        self._halts = halts
         self._timeout_ns = timeout_ns
 
     def exchange(self, record: OrderRecord) -> Exchange:
@@ -103,9 +112,9 @@ class OrderGateway:
         for record, cleared in orders:
             if cleared.request != record.order.request:
                 raise ValueError(f"order {record.order.request.client_order_id} was cleared as another one")
-        return list(await asyncio.gather(*(self._prepare(record) for record, _ in orders)))
+        return list(await asyncio.gather(*(self._prepare(record, cleared) for record, cleared in orders)))
 
-    async def _prepare(self, record: OrderRecord) -> ReadyOrder | Unready:
+    async def _prepare(self, record: OrderRecord, cleared: ClearedOrder) -> ReadyOrder | Unready:
         request = record.order.request
         exchange = exchange_of(request.instrument)
         trading = self.trading(exchange)
@@ -116,7 +125,7 @@ class OrderGateway:
         if exceeds(prepared, request):
             text = f"order {request.client_order_id} was prepared as something else than asked, so it is not sent"
             return Unready(record=record, error=BadResponse(text, exchange=exchange, code="prepared_differs"))
-        return ReadyOrder(record=record, prepared=prepared)
+        return ReadyOrder(record=record, cleared=cleared, prepared=prepared)
 
     async def send(self, ready: Sequence[ReadyOrder]) -> list[OrderRecord]:
         """Send recorded orders together; what the venue does not clearly accept or refuse comes back IN_DOUBT.
@@ -137,8 +146,12 @@ class OrderGateway:
             after = merged(order, report)
         except NotSent as error:
             after = order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=str(error))
+        except WouldCross as error:  # a maker that came too late: no breaker counts that
+            return replace(
+                ready.record, order=order.after(OrderTrigger.REJECTED, ts_event_ns=now(), reason=why_refused(error))
+            )
         except Rejected as error:
-            after = order.after(OrderTrigger.REJECTED, ts_event_ns=now(), reason=coded(error))
+            after = order.after(OrderTrigger.REJECTED, ts_event_ns=now(), reason=why_refused(error))
         except Exception as error:  # a plugin that breaks while sending tells nothing about the order
             after = order.after(OrderTrigger.DOUBTED, ts_event_ns=now(), reason=f"{type(error).__name__}: {error}")
         self._observer.observe_order(exchange, after.status, now() - began_ns)
@@ -152,8 +165,11 @@ class OrderGateway:
         except LeaseLost as error:
             return str(error)
         age_ns = now_ns - ready.record.created_ns
-        if age_ns > self._timeout_ns:
+        if age_ns > SEND_WITHIN_NS:
             return f"it was decided {Decimal(age_ns) / SECOND_NS:f} s ago: too old to send"
+        halt = None if ready.record.order.request.reduce_only else self._halts.blocking(exchange)
+        if halt is not None:
+            return f"{halt}"
         expires_ns = ready.prepared.expires_ns
         return "its signature has expired" if expires_ns is not None and expires_ns <= now_ns else ""
 
@@ -190,6 +206,7 @@ class OrderGateway:
         return await ask(self._clock, self._timeout_ns, exchange, what, call)
 
 
-def coded(error: ExchangeError) -> str:
-    """Return the venue's code and text."""
-    return f"{error.code} {error}".strip()
+def why_refused(error: ExchangeError) -> str:
+    """Return the venue's code and text, marked where the order was too small, whatever the venue calls that."""
+    mark = BELOW_MINIMUM if isinstance(error, BelowMinimum) and error.code != BELOW_MINIMUM else ""
+    return f"{mark} {error.code} {error}".strip()

@@ -20,6 +20,7 @@ from arb.model import (
     OrderMode,
     OrderPurpose,
     OrderRecord,
+    OrderStatus,
 )
 
 from ._policy import ExecutionPolicy
@@ -83,52 +84,65 @@ def _next_opening(at: Situation) -> NextStep:
 
 def _beside_resting(at: Situation, tries: Tries) -> Cancel | Wait:
     """Stop a pilot that goes on filling while the others cannot follow; else let it rest."""
+    if _others_lag(at):
+        return Cancel(leg_indices=tuple(record.leg_index for record in tries.resting()))
+    return Wait(why="an order rests")
+
+
+def _others_lag(at: Situation) -> bool:
+    """Whether a light leg has a shortfall that an order could fill."""
     for index, leg in enumerate(at.hedge.legs):
         quote = at.quotes.get(index)
         price = None if quote is None else quote.mid_price
         light = leg.side.sign * at.hedge.imbalance < 0
-        instrument = at.instruments[leg.instrument]
-        if light and tradable(instrument, abs(at.hedge.imbalance), price, closing=False):
-            return Cancel(leg_indices=tuple(record.leg_index for record in tries.resting()))
-    return Wait(why="an order rests")
+        if light and tradable(at.instruments[leg.instrument], abs(at.hedge.imbalance), price, closing=False):
+            return True
+    return False
 
 
 def _follow_pilot(at: Situation, tries: Tries) -> Send | None:
     """Return the first orders of the other legs for what the pilot has filled since the last ones."""
-    pilot = at.hedge.legs[at.pilot]
-    orders = []
+    pilot, excess = at.hedge.legs[at.pilot], at.hedge.imbalance
+    orders, added = [], ZERO
     for index, leg in enumerate(at.hedge.legs):
-        if index == at.pilot:
-            continue
-        share = leg.target_quantity * leg.multiplier / (pilot.target_quantity * pilot.multiplier)
-        wanted = pilot.entry_quantity * pilot.multiplier * share
-        base = wanted - tries.requested(index, OrderPurpose.ENTRY) * leg.multiplier
         quote = at.quotes.get(index)
-        if base <= 0 or quote is None:
+        if index == at.pilot or quote is None or not quote.is_fresh or tries.was_refused(index, OrderPurpose.ENTRY):
             continue
-        quantity = tradable(at.instruments[leg.instrument], base, quote.mid_price, closing=False)
-        if quantity and not tries.was_refused(index, OrderPurpose.ENTRY):
+        target = leg.target_quantity * leg.multiplier
+        # The pilot's base units cancel only when they are divided last: a whole pilot is a whole target.
+        wanted = pilot.entry_quantity * target / pilot.target_quantity
+        base = wanted - tries.requested(index, OrderPurpose.ENTRY) * leg.multiplier
+        quantity = tradable(at.instruments[leg.instrument], base, quote.mid_price, closing=False) if base > 0 else ZERO
+        if quantity:
             orders.append(_entry(at, tries, index, quantity, OrderMode.MARKET))
-    return Send(orders=tuple(orders), is_retry=False) if orders else None
+            added += quantity * leg.multiplier * leg.side.sign
+    if not orders or abs(excess + added) >= abs(excess):
+        return None  # what cannot be answered on the other side makes nothing more equal
+    waits = any(tries.could_not_leave(one.leg_index, OrderPurpose.ENTRY) for one in orders)
+    return Send(orders=tuple(orders), is_retry=waits)
 
 
 def _rest_of_pilot(at: Situation, tries: Tries) -> Send | None:
-    """Return the taking order for what a pilot that rested in vain has left, where its mode asks for it."""
-    leg = at.hedge.legs[at.pilot]
-    if at.hedge.entry.mode is not OrderMode.LIMIT_THEN_MARKET or tries.resting():
+    """Return the taking order for what a pilot that rested in vain has left, where its mode asks for it.
+
+    A pilot that was called back because the others could not follow is not made larger.
+    """
+    leg, quote = at.hedge.legs[at.pilot], at.quotes.get(at.pilot)
+    if at.hedge.entry.mode is not OrderMode.LIMIT_THEN_MARKET or tries.resting() or _others_lag(at):
         return None
-    taken = [
-        record
-        for record in at.records
-        if record.leg_index == at.pilot and record.purpose is OrderPurpose.ENTRY and record.mode is OrderMode.MARKET
-    ]
+    pilots = [one for one in at.records if one.leg_index == at.pilot and one.purpose is OrderPurpose.ENTRY]
+    rested = [one for one in pilots if one.rest_until_ns is not None]
+    in_vain = any(one.order.status is OrderStatus.REJECTED or (one.rest_until_ns or 0) <= at.now_ns for one in rested)
+    taken = any(one.rest_until_ns is None and one.order.status is not OrderStatus.NOT_SENT for one in pilots)
     left = leg.target_quantity - leg.entry_quantity
-    quote = at.quotes.get(at.pilot)
-    if taken or left <= 0 or quote is None:
+    if not in_vain or taken or left <= 0 or quote is None or not quote.is_fresh:
         return None
     instrument = at.instruments[leg.instrument]
     quantity = tradable(instrument, left * leg.multiplier, quote.mid_price, closing=False)
-    return Send(orders=(_entry(at, tries, at.pilot, quantity, OrderMode.MARKET),), is_retry=False) if quantity else None
+    if not quantity:
+        return None
+    waits = tries.could_not_leave(at.pilot, OrderPurpose.ENTRY)
+    return Send(orders=(_entry(at, tries, at.pilot, quantity, OrderMode.MARKET),), is_retry=waits)
 
 
 def _entry(at: Situation, tries: Tries, index: int, quantity: Decimal, mode: OrderMode) -> PlannedOrder:
@@ -149,7 +163,7 @@ def _repaired(at: Situation, *, may_complete: bool, otherwise: HedgeStatus) -> N
         repair = next_repair(at.hedge, at.records, at.instruments, at.quotes, at.policy, may_complete=may_complete)
         if repair is not None:
             return repair
-    if all(leg.open_quantity > 0 for leg in at.hedge.legs):
+    if {leg.side for leg in at.hedge.legs if leg.open_quantity > 0} == {leg.side for leg in at.hedge.legs}:
         return Settle(status=HedgeStatus.OPEN, note=_leftover(at.hedge))
     if at.hedge.status is HedgeStatus.REPAIRING and at.hedge.opened_ns is None:
         otherwise = HedgeStatus.ABANDONED

@@ -43,12 +43,12 @@ class Quoting:
         quotes = {}
         for index, (name, reading) in enumerate(zip(names, readings, strict=True)):
             if isinstance(reading, Fresh | Stale):
-                quote = self.quote(self.instruments[name], reading.value)
+                quote = self.quote(self.instruments[name], reading.value, is_fresh=isinstance(reading, Fresh))
                 if quote is not None:
                     quotes[index] = quote
         return quotes
 
-    def quote(self, instrument: Instrument, book: OrderBook) -> LegQuote | None:
+    def quote(self, instrument: Instrument, book: OrderBook, *, is_fresh: bool) -> LegQuote | None:
         """Return the quote of a book; None when a side is empty."""
         bbo = book.bbo()
         if bbo is None:
@@ -61,6 +61,7 @@ class Quoting:
             mid_price=mid,
             mid_usd=None if rate is None else mid * rate,
             fee=instrument.fees.taker,
+            is_fresh=is_fresh,
         )
 
     async def traded(self, instruments: list[InstrumentId]) -> None:

@@ -33,7 +33,7 @@ from ._building import repairing
 from ._journaling import Recorder
 from ._legs import with_fills
 from ._next_step import Situation, next_step
-from ._pace import Pace
+from ._pace import Pace, Wake
 from ._policy import ExecutionPolicy
 from ._positions import Agreement
 from ._quoting import Quoting
@@ -62,6 +62,31 @@ class ReconcilerParts:
     halts: Halts
     policy: ExecutionPolicy
     clock: Clock
+    wake: Wake
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """What one run of the loop remembers; nothing of it matters to the next.
+
+    Attributes:
+        differed: How often in a row the venues' positions were not what the fills make.
+        has_waited: Whether the pause before a retry is over.
+        is_forbidden: Whether risk refused an order that would make a leg larger.
+        seen: The hedge at the last look.
+    """
+
+    pace: Pace
+    differed: int = 0
+    has_waited: bool = False
+    is_forbidden: bool = False
+    seen: Hedge | None = None
+
+    def see(self, hedge: Hedge) -> None:
+        """Take note of a look; look quickly again when something has changed."""
+        if self.seen != hedge:
+            self.pace.quicken()
+        self.seen = hedge
 
 
 class Reconciler:
@@ -87,8 +112,7 @@ class Reconciler:
             await asyncio.gather(watch, return_exceptions=True)
 
     async def _run(self, hedge_id: HedgeId, watch: asyncio.Task[None]) -> Hedge:
-        pace = Pace(self._p.clock, self._p.policy.poll_ns, self._p.policy.longest_poll_ns)
-        differed = 0
+        at_work = _Work(pace=Pace(self._p.clock, self._p.wake, self._p.policy.poll_ns, self._p.policy.longest_poll_ns))
         while True:
             if watch.done():
                 watch.result()
@@ -99,29 +123,44 @@ class Reconciler:
                     return hedge
                 continue
             at = await self._observed(record)
-            may_open = await self._p.budget.may_open(at)
+            at_work.see(at.hedge)
+            may_open = await self._p.budget.may_open(at) and not at_work.is_forbidden
             unclear = [one for one in at.records if not one.order.status.is_final and not is_resting(one)]
             if unclear or at.missing:
-                await self._tell_unclear(at, unclear)
-                doubts = [one for one in unclear if one.order.status is OrderStatus.IN_DOUBT]
-                provable = [self._p.resolver.provable_ns(record) for record in doubts]
-                await pace.wait(at_latest_ns=min(provable, default=None))
+                await self._wait_for_clarity(at, unclear, at_work.pace)
                 continue
             quotes = await self._p.quoting.of(at.hedge)
-            step = self._step(at, quotes, may_open=may_open)
-            if isinstance(step, Settle) and step.status is not HedgeStatus.HALTED:
-                agreement = await self._p.settler.verify(at.hedge)
-                differed = differed + 1 if agreement is Agreement.DIFFERS else 0
-                # Reading the positions pulled in fills: what they change is another situation.
-                again = await self._p.absorber.absorb(await self._p.absorber.look(hedge_id))
-                if again.hedge.legs != at.hedge.legs:
-                    continue
-                step = _verified(step, agreement, differed)
+            step = await self._verified(at, self._step(at, quotes, may_open=may_open), at_work)
             if isinstance(step, Settle):
                 step = self._p.settler.judged(at.hedge, step, quotes)
             if isinstance(step, Settle):
                 return await self._settled(at, step, quotes)
-            await self._take(at, step, quotes, pace)
+            await self._take(at, step, quotes, at_work)
+
+    async def _wait_for_clarity(self, at: Absorbed, unclear: Sequence[OrderRecord], pace: Pace) -> None:
+        await self._tell_unclear(at, unclear)
+        doubts = [one for one in unclear if one.order.status is OrderStatus.IN_DOUBT]
+        provable = [self._p.resolver.provable_ns(record) for record in doubts]
+        await pace.wait(at_latest_ns=min(provable, default=None))
+
+    async def _verified(self, at: Absorbed, step: NextStep, at_work: _Work) -> NextStep | None:
+        """Read the venues' positions before anything is called settled; None when they tell of another situation."""
+        if not isinstance(step, Settle) or step.status is HedgeStatus.HALTED:
+            return step
+        agreement = await self._p.settler.verify(at.hedge)
+        at_work.differed = at_work.differed + 1 if agreement is Agreement.DIFFERS else 0
+        # Reading the positions pulled in fills, and they may change what there is to do.
+        again = await self._p.absorber.absorb(await self._p.absorber.look(at.hedge.id))
+        if again.hedge.legs != at.hedge.legs:
+            return None
+        if agreement is Agreement.AGREES:
+            return step
+        if agreement is Agreement.UNREADABLE:
+            return Wait(why="the positions cannot be read, so nothing is called settled")
+        why = "the venue holds another position than its fills make"
+        if at_work.differed < _DISAGREEMENTS:
+            return Wait(why=why)
+        return Settle(status=HedgeStatus.HALTED, note=f"{why}, again and again")
 
     async def _watch_budget(self, hedge_id: HedgeId) -> None:
         """Look at the budget each second, by what is stored."""
@@ -182,19 +221,28 @@ class Reconciler:
         )
         return next_step(situation)
 
-    async def _take(self, at: Absorbed, step: NextStep, quotes: Quotes, pace: Pace) -> None:
+    async def _take(self, at: Absorbed, step: NextStep | None, quotes: Quotes, at_work: _Work) -> None:
         if isinstance(step, Cancel):
-            over = [one for one in at.records if is_resting(one) and one.leg_index in step.leg_indices]
-            await asyncio.gather(*(self._p.resolver.cancel(record) for record in over))
+            await self._cancel(at, step, at_work.pace)
         elif isinstance(step, Send):
-            if step.is_retry:
-                await pace.retry(self._p.policy.retry_delay_ns)
-            if await self._p.orders.send(at.hedge, step, quotes):
+            if step.is_retry and not at_work.has_waited:
+                # Decided again after the wait: the market and the record are then other ones.
+                await at_work.pace.retry(self._p.policy.retry_delay_ns)
+                at_work.has_waited = True
                 return
-            await pace.wait()
+            at_work.has_waited = False
+            if not await self._p.orders.send(at.hedge, step, quotes):
+                at_work.is_forbidden = True  # risk will not have it: the other way out is left
         elif isinstance(step, Wait):
-            if not any(is_resting(one) for one in at.records):
+            rests = any(is_resting(one) for one in at.records)
+            if not rests:
                 await self._tell(at.hedge, EventKind.EXCHANGE_FAILED, step.why)
+            await at_work.pace.wait(longest_ns=SECOND_NS if rests else None)
+
+    async def _cancel(self, at: Absorbed, step: Cancel, pace: Pace) -> None:
+        over = [one for one in at.records if is_resting(one) and one.leg_index in step.leg_indices]
+        after = await asyncio.gather(*(self._p.resolver.cancel(record) for record in over))
+        if not all(record.order.status.is_final for record in after):
             await pace.wait()
 
     async def _settled(self, at: Absorbed, step: Settle, quotes: Quotes) -> Hedge:
@@ -231,15 +279,3 @@ def _pilot(records: Sequence[OrderRecord]) -> int:
     """Return the leg whose entry order was recorded first."""
     entries = [record for record in records if record.purpose is OrderPurpose.ENTRY]
     return min(entries, key=lambda one: (one.created_ns, one.attempt)).leg_index if entries else 0
-
-
-def _verified(step: Settle, agreement: Agreement, differed: int) -> NextStep:
-    """Return what may be done after the venues' positions were read."""
-    if agreement is Agreement.AGREES:
-        return step
-    if agreement is Agreement.UNREADABLE:
-        return Wait(why="the positions cannot be read, so nothing is called settled")
-    if differed < _DISAGREEMENTS:
-        return Wait(why="the venue holds another position than its fills make")
-    note = "the venue holds another position than its fills make, again and again"
-    return Settle(status=HedgeStatus.HALTED, note=note)

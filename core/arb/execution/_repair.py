@@ -66,9 +66,10 @@ def next_repair(
             for one in candidates
         )
         return Settle(status=HedgeStatus.HALTED, note=f"{hedge.imbalance} {hedge.base} is not hedged after {names}")
-    best = min(able, key=lambda one: one.rank)
-    if best.cost is None and not any(one.order.leg_index in quotes for one in able):
+    priced = [one for one in able if one.order.leg_index in quotes]
+    if not priced:
         return Wait(why="no leg that could be traded has a price")
+    best = min(priced, key=lambda one: one.rank)
     return Send(orders=(best.order,), is_retry=tries.was_tried(best.order.leg_index, best.order.purpose))
 
 
@@ -110,6 +111,6 @@ def _candidates(
             band_bps=min(hedge.max_slippage_bps * 2**count, policy.max_band_bps),
         )
         cost = None if quote is None else quote.cost_usd(order.side, quantity, order.band_bps)
-        if not heavy and cost is None:
-            continue  # nothing to complete from within the band
+        if not heavy and (cost is None or quote is None or not quote.is_fresh):
+            continue  # nothing to complete from within the band, or no price that may open risk
         yield _Candidate(order=order, cost=cost, tries=count)

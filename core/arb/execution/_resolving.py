@@ -16,7 +16,7 @@ from arb.model import (
 )
 
 from ._account_sync import AccountSync
-from ._gateway import OrderGateway
+from ._gateway import SEND_WITHIN_NS, OrderGateway
 from ._journaling import Recorder
 from ._legs import filled_by_order, key_of
 from ._order_events import order_events
@@ -80,7 +80,7 @@ class OrderResolver:
         """Return from when on a venue that does not know an order may prove it absent."""
         traits = self._gateway.exchange(record).traits
         # A record from before this process bears another clock: whatever it was, it left before we began.
-        sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()))
+        sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()) + SEND_WITHIN_NS)
         return sent_ns + traits.order_validity_ns + traits.read_after_write_ns
 
     async def _is_absent(self, record: OrderRecord) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from arb.api import ArbError, BelowMinimum, Clock, Halted, Rejected
+from arb.api import ArbError, Clock, Halted, Rejected
 from arb.model import (
     MINUTE_NS,
     Event,
     EventKind,
+    ExchangeName,
     Hedge,
     Instrument,
     InstrumentId,
@@ -22,12 +23,11 @@ from arb.model import (
 from arb.risk import ClearedOrder, RiskManager, RiskRefused
 
 from ._building import new_record
-from ._gateway import OrderGateway, ReadyOrder, Unready, coded
+from ._gateway import OrderGateway, ReadyOrder, Unready, why_refused
 from ._journaling import Recorder
 from ._order_events import order_events
 from ._quoting import Quoting
 from ._steps import PlannedOrder, Quotes, Send
-from ._tries import BELOW_MINIMUM
 
 
 class EntryRefused(ArbError):
@@ -54,6 +54,7 @@ class OrderExecutor:
         self._clock = clock
         self._instruments = instruments
         self._usd_rate = usd_rate
+        self._armed_until: dict[ExchangeName, int] = {}
 
     async def enter(self, hedge: Hedge, orders: Sequence[PlannedOrder], quotes: Quotes, event: Event) -> None:
         """Record a new hedge with its first orders and send them together; all of them or none.
@@ -67,7 +68,8 @@ class OrderExecutor:
         for one in prepared:
             if isinstance(one, Unready):
                 raise EntryRefused(str(one.error))
-        await self._recorder.hedge(hedge, records, events=[event])
+        ready = [self._stamped(one, hedge) for one in ready]
+        await self._recorder.hedge(hedge, [one.record for one in ready], events=[event])
         await self._send(hedge, ready)
 
     async def send(self, hedge: Hedge, step: Send, quotes: Quotes) -> bool:
@@ -93,6 +95,7 @@ class OrderExecutor:
         if lost and step.all_or_none:
             lost += [self._held_back(one) for one in ready]
             ready = []
+        ready = [self._stamped(one, hedge) for one in ready]
         for record in lost:
             events += order_events(record)
         await self._recorder.hedge(hedge, [*(one.record for one in ready), *lost], events=events)
@@ -114,11 +117,15 @@ class OrderExecutor:
     def _unsent(self, one: Unready) -> OrderRecord:
         # Certain either way: preparing sends nothing.
         trigger = OrderTrigger.REJECTED if isinstance(one.error, Rejected) else OrderTrigger.NOT_SENT
-        mark = f"{BELOW_MINIMUM} " if isinstance(one.error, BelowMinimum) else ""
-        order = one.record.order.after(
-            trigger, ts_event_ns=self._clock.now_ns(), reason=f"{mark}{coded(one.error)}".strip()
-        )
+        order = one.record.order.after(trigger, ts_event_ns=self._clock.now_ns(), reason=why_refused(one.error))
         return replace(one.record, order=order)
+
+    def _stamped(self, one: ReadyOrder, hedge: Hedge) -> ReadyOrder:
+        """Date an order when it is about to leave: rounding and signing may have taken their time."""
+        now_ns = self._clock.now_ns()
+        until_ns = None if one.record.rest_until_ns is None else now_ns + hedge.entry.rest_ns
+        order = replace(one.record.order, ts_event_ns=now_ns)
+        return replace(one, record=replace(one.record, order=order, created_ns=now_ns, rest_until_ns=until_ns))
 
     def _held_back(self, one: ReadyOrder) -> OrderRecord:
         reason = "another leg cannot be sent, and this one alone would leave that one naked"
@@ -130,14 +137,19 @@ class OrderExecutor:
     async def _send(self, hedge: Hedge, ready: Sequence[ReadyOrder]) -> None:
         for one in ready:
             if one.record.rest_until_ns is not None:
-                # Longer than it may rest: it is for the case that nobody is left to cancel it.
-                name = exchange_of(one.record.order.request.instrument)
-                await self._gateway.arm(name, hedge.entry.rest_ns + MINUTE_NS)
+                await self._arm(exchange_of(one.record.order.request.instrument), one.record.rest_until_ns)
         sent = await self._gateway.send(ready)
         await self._recorder.orders(
             sent, source="send_order", events=[event for record in sent for event in order_events(record)]
         )
         await self._quoting.traded([record.order.request.instrument for record in sent])
+
+    async def _arm(self, exchange: ExchangeName, rest_until_ns: int) -> None:
+        """Arm the venue's switch for longer than any order may rest: it is for when nobody is left to cancel."""
+        now_ns = self._clock.now_ns()
+        deadline_ns = max(rest_until_ns + MINUTE_NS, self._armed_until.get(exchange, 0))
+        self._armed_until[exchange] = deadline_ns
+        await self._gateway.arm(exchange, deadline_ns - now_ns)
 
 
 def _forbidden(record: OrderRecord, why: str, now_ns: int) -> Event:

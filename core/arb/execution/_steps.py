@@ -76,6 +76,7 @@ class LegQuote:
     Attributes:
         instrument: By its rules of now.
         mid_usd: Dollars per contract; None while its currency has no known value.
+        is_fresh: Whether the book is young enough to open risk on; an older one only bounds a reduction.
         fee: Taker fee as a fraction of notional.
     """
 
@@ -84,6 +85,7 @@ class LegQuote:
     mid_price: Decimal
     mid_usd: Decimal | None
     fee: Decimal
+    is_fresh: bool = True
 
     def offers(self, side: Side, band_bps: Decimal) -> bool:
         """Whether an order on `side` with this band meets anything in the book."""

@@ -28,6 +28,11 @@ class Tries:
         """Whether the same was tried before in this phase, whatever became of it."""
         return bool(self._of(leg_index, purpose))
 
+    def could_not_leave(self, leg_index: int, purpose: OrderPurpose) -> bool:
+        """Whether the last such order never left: the next one waits a little."""
+        found = self._of(leg_index, purpose)
+        return bool(found) and found[-1].order.status is OrderStatus.NOT_SENT
+
     def was_refused(self, leg_index: int, purpose: OrderPurpose) -> bool:
         """Whether the venue refused the last such order: repeated as it is, it would be again."""
         found = self._of(leg_index, purpose)

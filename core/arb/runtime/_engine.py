@@ -12,7 +12,7 @@ from arb.cache import within
 from arb.execution import AtomicMultiOrderExecutor, Recorder
 from arb.funding import FundingBook, OpportunityFinder
 from arb.marketdata import PriceProvider
-from arb.model import ZERO, Event, EventKind, ExchangeName, Fresh, Instrument, InstrumentId, Intent, Severity
+from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Intent, Severity
 from arb.risk import Breakers
 
 from ._accounts import Accounts
@@ -153,7 +153,7 @@ class Engine:
             await p.halt_watch.update()
             if was_heard or p.keeper.hedges:
                 async with self._turn:
-                    await p.keeper.update()
+                    await self._look()
 
     async def _finish(self) -> None:
         await self._p.executor.rest(self._p.rest_ns)
@@ -169,8 +169,7 @@ class Engine:
     async def _sample(self) -> None:
         async with self._turn:
             p = self._p
-            await p.keeper.update()
-            self._observe_equity()
+            await self._look()
             rows = p.accounts.samples({one.id: one.quote for one in p.instruments.values()})
             if rows is None:
                 return  # an account could not be read: a hole in the curve, not a zero
@@ -178,19 +177,15 @@ class Engine:
                 await tx.add_equity(rows[0])
                 await tx.add_positions(rows[1])
 
-    def _observe_equity(self) -> None:
-        p = self._p
-        readings = [p.accounts.equity_usd(name) for name, one in p.exchanges.items() if one.trading is not None]
-        known = [reading for reading in readings if isinstance(reading, Fresh)]
-        if len(known) < len(readings) or not known:
-            return  # a part of the whole is not the whole
-        total = sum((reading.value for reading in known), ZERO)
-        p.breakers.observe_equity(Fresh(total, "accounts", min(reading.observed_ns for reading in known)))
+    async def _look(self) -> None:
+        """Bring the books up to date, and let the loss breaker see what the accounts are worth."""
+        await self._p.keeper.update()
+        self._p.breakers.observe_equity(self._p.accounts.total_equity_usd())
 
     async def _cycle(self, running: RunningStrategy) -> None:
         async with self._turn:
             p = self._p
-            await p.keeper.update()
+            await self._look()
             for intent in await self._decide(running):
                 if self._stop.is_set:
                     break

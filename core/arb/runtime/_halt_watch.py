@@ -28,12 +28,14 @@ class HaltWatch:
         for halt in self._halts.history():
             if halt.halt_id == 0:
                 continue  # it stands for a file that cannot be read, and has no history
-            known = self._told.get(str(halt.halt_id))
+            # Numbers begin anew when somebody has removed the file: the time tells two apart.
+            key = f"{halt.halt_id}:{halt.raised_ns}"
+            known = self._told.get(key)
             if known is None and halt.raised_by != "execution":  # execution told it together with its cause
                 events.append(_raised(halt))
             if not halt.is_active and known is not False:
                 events.append(_lifted(halt))
-            self._told[str(halt.halt_id)] = halt.is_active
+            self._told[key] = halt.is_active
         if events:
             async with self._recorder.transaction() as tx:
                 await tx.put_state(_OWNER, _KEY, json.dumps(self._told))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from arb.api import Capability, Clock, Exchange
 from arb.model import SECOND_NS, Fill
@@ -16,11 +16,12 @@ _LOG = logging.getLogger("arb.runtime.hints")
 class AccountHints:
     """Listens to the account streams there are. One that ends or breaks is opened again; polls go on anyway."""
 
-    def __init__(self, exchanges: Iterable[Exchange], clock: Clock) -> None:
+    def __init__(self, exchanges: Iterable[Exchange], clock: Clock, on_fill: Callable[[], None]) -> None:
         self._exchanges = [
             one for one in exchanges if Capability.ACCOUNT_STREAM in one.capabilities and one.streams is not None
         ]
         self._clock = clock
+        self._on_fill = on_fill
         self._heard = asyncio.Event()
 
     async def listen(self) -> None:
@@ -40,6 +41,7 @@ class AccountHints:
                 async for message in exchange.streams.watch_account():
                     if isinstance(message, Fill):
                         self._heard.set()
+                        self._on_fill()
             except Exception as error:  # a stream is no truth: the polls find what it does not tell
                 _LOG.warning("%s: its account stream broke: %s: %s", exchange.name, type(error).__name__, error)
             await self._clock.sleep_until(self._clock.now_ns() + _AGAIN_NS)

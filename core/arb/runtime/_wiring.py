@@ -158,7 +158,7 @@ async def wired(
         ),
         money=money,
         executor=executor,
-        hints=AccountHints(exchanges.values(), clock),
+        hints=AccountHints(exchanges.values(), clock, executor.wake),
         markouts=Markouts(executor, MarkoutRecorder(prices, recorder.journal, clock), recorder.journal, clock),
         halt_watch=HaltWatch(halts, recorder),
         breakers=breakers,
