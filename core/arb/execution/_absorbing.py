@@ -103,13 +103,17 @@ class FillAbsorber:
     async def _take_forced(self, record: HedgeRecord) -> list[tuple[OrderRecord, Sequence[Fill]]]:
         """Record orders of others that reduced a leg: liquidation, deleveraging, a person at the venue."""
         hedge, taken, events = record.hedge, list[tuple[OrderRecord, Sequence[Fill]]](), list[Event]()
-        for index, leg in enumerate(hedge.legs):
+        for index, leg in enumerate(with_fills(hedge, record.orders, record.fills).legs):
+            left = leg.open_quantity
             grouped: dict[ClientOrderId, list[Fill]] = {}
             for fill in record.foreign:
                 if fill.instrument == leg.instrument and fill.side is leg.entry_side.opposite:
                     grouped.setdefault(fill.client_order_id, []).append(fill)
             for attempt, fills in enumerate(grouped.values(), _next_attempt(record.orders, index)):
                 forced = _forced(hedge, index, fills, attempt, self._clock.now_ns())
+                left -= forced.order.filled_quantity
+                if left < 0 and hedge.status.is_final:
+                    break  # more than its dust: not, or not only, of this hedge
                 taken.append((forced, fills))
                 events.append(_forced_event(hedge, forced, fills))
         if taken:

@@ -175,11 +175,13 @@ class Reconciler:
         """Return a hedge that stays at rest; None when a repair of it has begun.
 
         It is repaired when it is not what its fills make, or a person lifted its halt. One that
-        stays halted keeps its books all the same.
+        stays halted keeps its books all the same, and so does the dust of one that is finished.
         """
-        if record.hedge.status.is_final:
-            return record.hedge
         hedge = (await self._p.absorber.absorb(record)).hedge
+        if hedge.status.is_final:
+            if hedge.legs != record.hedge.legs:
+                await self._p.settler.keep_dust(hedge)
+            return hedge
         changed, why = hedge.legs != record.hedge.legs, "a leg was reduced by an order that is not ours"
         if hedge.status is HedgeStatus.HALTED:
             if self._p.halts.holds(hedge.id):

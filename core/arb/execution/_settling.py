@@ -86,6 +86,15 @@ class Settler:
         await self._recorder.hedge(hedge, events=events, dust=dust)
         return hedge
 
+    async def keep_dust(self, hedge: Hedge) -> None:
+        """Store a finished hedge whose dust somebody has closed since, a venue or a person."""
+        declared = [one for one in await self._recorder.journal.dust() if one.hedge_id == hedge.id]
+        legs = hedge.legs
+        left = [
+            replace(one, quantity=legs[one.leg_index].open_quantity * legs[one.leg_index].side.sign) for one in declared
+        ]
+        await self._recorder.hedge(hedge, dust=left)
+
     def judged(self, hedge: Hedge, step: Settle, quotes: Quotes) -> Settle | Wait:
         """Return the step, unless what it leaves behind is worth looking at: then a halt.
 

@@ -69,7 +69,7 @@ class Keeper:
         """Take over what an earlier run left."""
         await self._sync.start(self._clock.now_ns())
         self.hedges = await self._recorder.journal.hedges(statuses=LIVE)
-        self._executor.take_up(self.hedges)
+        self._executor.take_up([*self.hedges, *await self._dusty()])
 
     async def load_money(self) -> None:
         """Value what the hedges have earned and paid; the currencies' dollars have to be known."""
@@ -89,6 +89,8 @@ class Keeper:
         filled = self._sync.take_filled()
         await self.reload()
         self._executor.take_up(hedge for hedge in self.hedges if _needs_work(hedge, filled))
+        if filled:
+            self._executor.take_up(await self._dusty(filled))
         await self._compare()
 
     async def reload(self) -> None:
@@ -129,7 +131,9 @@ class Keeper:
     async def _compare(self) -> None:
         """Compare the venues' positions with our hedges and dust where neither is moving."""
         found: dict[InstrumentId, str] = {}
-        dust = await self._dust()
+        dust: dict[InstrumentId, Decimal] = {}
+        for one in await self._recorder.journal.dust():
+            dust[one.instrument] = dust.get(one.instrument, ZERO) + one.quantity
         for name in self._exchanges:
             reading = self._accounts.state(name)
             if not isinstance(reading, Fresh):
@@ -151,19 +155,15 @@ class Keeper:
             )
         self._halt_lasting(found)
 
-    async def _dust(self) -> Mapping[InstrumentId, Decimal]:
-        """Return what finished hedges left at the venues, less what somebody has closed since."""
-        declared: dict[InstrumentId, Decimal] = {}
-        for one in await self._recorder.journal.dust():
-            declared[one.instrument] = declared.get(one.instrument, ZERO) + one.quantity
-        held = {leg.instrument: leg for hedge in self.hedges for leg in hedge.legs}
-        for instrument, quantity in declared.items():
-            leg = held.get(instrument)
-            ours = ZERO if leg is None else leg.open_quantity * leg.side.sign
-            left = await self._recorder.journal.net_quantity(instrument) - ours
-            if abs(left) <= abs(quantity):
-                declared[instrument] = left
-        return declared
+    async def _dusty(self, filled: frozenset[InstrumentId] | None = None) -> list[Hedge]:
+        """Return the finished hedges with dust on instruments that no live hedge holds, of those with new fills."""
+        held = {leg.instrument for hedge in self.hedges for leg in hedge.legs}
+        rows = await self._recorder.journal.dust()
+        ids = [
+            one.hedge_id for one in rows if one.instrument not in held and (filled is None or one.instrument in filled)
+        ]
+        found = [await self._recorder.journal.hedge(hedge_id) for hedge_id in dict.fromkeys(ids)]
+        return [hedge for hedge in found if hedge is not None]
 
     def _halt_lasting(self, found: Mapping[InstrumentId, str]) -> None:
         """Halt an exchange whose positions go on differing: no fill explains it, so a person has to."""

@@ -80,9 +80,9 @@ async def put_dust(transaction: Transaction, rows: Sequence[Dust]) -> None:
 
 
 async def dust(transaction: Transaction) -> tuple[Dust, ...]:
-    """Return all dust, oldest first."""
+    """Return the dust that is still there, oldest first."""
     sql = select_sql("dust", _DUST, order_by="declared_ns, hedge_id, leg_index")
-    return decode("dust", await transaction.query(sql), _dust)
+    return tuple(one for one in decode("dust", await transaction.query(sql), _dust) if one.quantity)
 
 
 async def lease(transaction: Transaction, account: ExchangeName) -> Lease | None:

@@ -15,6 +15,19 @@ from ._campaign import (
 )
 from ._coverage import Coverage, Point, await_points, cover_crashes
 from ._database import Changes
+from ._expectations import (
+    between,
+    bounded,
+    every_id_once,
+    figure,
+    halted,
+    known_ids,
+    naked,
+    nothing_rests,
+    paid,
+    rebated,
+    sent,
+)
 from ._kinds import Code, FaultKind
 from ._process import CrashPlan, Killed
 from ._profile import PROFILES, Profile
@@ -25,6 +38,7 @@ from ._scenario import (
     Scenario,
     Setup,
     adl,
+    answers,
     at,
     book,
     clock_jump,
@@ -37,17 +51,21 @@ from ._scenario import (
     fault,
     halt,
     holds,
+    interval,
     kill,
     liquidate,
     never_told,
     orders,
     price_jump,
+    relist,
     resume,
     second_process,
+    stop,
     told,
     when,
 )
-from ._scenarios import SCENARIOS
+from ._scenarios import SCENARIOS, by_name
+from ._scenarios_later import LATER, Later
 from ._stage import run_scenario
 from ._timeline import timeline
 
@@ -65,6 +83,8 @@ __all__ = [
     "Expectation",
     "FaultKind",
     "Killed",
+    "LATER",
+    "Later",
     "NakedTime",
     "PROFILES",
     "Percentiles",
@@ -77,9 +97,13 @@ __all__ = [
     "Violation",
     "Work",
     "adl",
+    "answers",
     "at",
     "await_points",
+    "between",
     "book",
+    "bounded",
+    "by_name",
     "check_books",
     "check_dust",
     "check_money",
@@ -92,22 +116,34 @@ __all__ = [
     "delist",
     "disk_full",
     "ends",
+    "every_id_once",
     "fault",
+    "figure",
     "halt",
+    "halted",
     "holds",
+    "interval",
     "kill",
+    "known_ids",
     "liquidate",
+    "naked",
     "never_told",
+    "nothing_rests",
     "orders",
+    "paid",
     "play",
     "price_jump",
     "profile_of",
+    "rebated",
+    "relist",
     "resume",
     "run_campaign",
     "run_episode",
     "run_scenario",
     "second_process",
     "seeds_work",
+    "sent",
+    "stop",
     "timeline",
     "told",
     "when",

@@ -59,7 +59,8 @@ def check_books(auditor: Auditor, journal: Books, venues: Books) -> None:
     """Fills, payments and positions of the journal are those of the venues."""
     _compare(auditor, "fill", journal.fills, venues.fills)
     _compare(auditor, "payment", journal.payments, venues.payments)
-    for instrument in sorted({*journal.positions, *venues.positions}):
+    # What a hedge that moves holds is known when it is at rest, in the next run.
+    for instrument in sorted({*journal.positions, *venues.positions} - auditor.truth.moving):
         ours, theirs = journal.positions.get(instrument, ZERO), venues.positions.get(instrument, ZERO)
         if ours != theirs:
             text = f"{instrument}: our hedges and their dust hold {ours}, the venue holds {theirs}"

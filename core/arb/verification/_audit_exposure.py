@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arb.model import SECOND_NS, ZERO, Fill, Hedge, HedgeId, HedgeStatus, Instrument, exchange_of
+from arb.model import SECOND_NS, ZERO, Fill, Hedge, HedgeId, HedgeStatus, Instrument, ceil_to, exchange_of
 from arb.risk import EVERYTHING
 
 from ._kinds import Code
@@ -168,8 +168,7 @@ class ExposureAudit:
         price = self._a.sight.usd_per_base(instrument.id) * instrument.multiplier
         least = max(instrument.lot_size, instrument.min_quantity)
         if instrument.closing_min_notional:
-            lots = -(-instrument.closing_min_notional / price // instrument.lot_size)
-            least = max(least, lots * instrument.lot_size)
+            least = max(least, ceil_to(instrument.closing_min_notional / price, instrument.lot_size))
         return least * instrument.multiplier
 
     def _counted(self, exposure: _Exposure, since_ns: int, now_ns: int) -> int:

@@ -109,6 +109,11 @@ class Truth:
         self.leases: dict[ExchangeName, Lease] = {}
         self.holders: list[str] = []
 
+    @property
+    def moving(self) -> set[InstrumentId]:
+        """Return the instruments of hedges that are being worked on."""
+        return {leg.instrument for hedge in self.hedges.values() if hedge.status.is_moving for leg in hedge.legs}
+
     def alarmed(self, hedge_id: HedgeId) -> bool:
         """Whether an alarm tells of a hedge."""
         return any(hedge_id in alarm.subject or hedge_id in alarm.message for alarm in self.alarms)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import signal
+import threading
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -164,11 +166,12 @@ def _results(work: Sequence[Work], jobs: int) -> Iterator[Timed]:
                 gc.collect()
         return
     chunks = (work[start : start + _CHUNK] for start in range(0, len(work), _CHUNK))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
     try:
         waiting: list[Future[list[Timed]]] = []
-        # A few chunks ahead keep every process busy; a stop wastes no more than these.
-        waiting += [executor.submit(_play_all, chunk) for chunk in islice(chunks, 2 * jobs)]
+        with _interrupts_ignored():
+            # A few chunks ahead keep every process busy; a stop wastes no more than these.
+            waiting += [executor.submit(_play_all, chunk) for chunk in islice(chunks, 2 * jobs)]
         while waiting:
             yield from waiting.pop(0).result()
             waiting += [executor.submit(_play_all, chunk) for chunk in islice(chunks, 1)]
@@ -188,6 +191,17 @@ def _timed(one: Work) -> Timed:
     return result, time.process_time() - began
 
 
-def _ignore_interrupt() -> None:
-    # Ctrl-C reaches every process of the terminal; the first one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes that are started inside ignore Ctrl-C for good: it reaches every process of a terminal.
+
+    The first one ends the others. It cannot tell them when they run, since they may still be starting.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

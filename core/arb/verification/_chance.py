@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -48,6 +48,12 @@ class Chance:
     def choice(self, items: Sequence[T]) -> T:
         """Return one of them."""
         return items[self.below(len(items))]
+
+    def shuffle(self, items: list[Any]) -> None:
+        """Put a list into another order, in place."""
+        for index in range(len(items) - 1, 0, -1):
+            other = self.below(index + 1)
+            items[index], items[other] = items[other], items[index]
 
     def weighted(self, items: Sequence[tuple[T, int]]) -> T:
         """Return one of them by its weight; raises ValueError when all weights are zero."""

@@ -23,6 +23,7 @@ from arb.model import (
 )
 from arb.simulation import SimulatedMarketData, SimulatedTrading, SimulatedVenue
 
+from ._fate import Fate
 from ._market import EpisodeMarket
 
 T = TypeVar("T")
@@ -169,16 +170,22 @@ class Counter:
         self.advance()
         return self.venue.open_orders_at(self._then(lag_ns)) if lag_ns else self.venue.open_orders()
 
-    def fills(self, since_ns: int, lag_ns: int) -> Sequence[Fill]:
-        """Return fills."""
+    def fills(self, since_ns: int, fate: Fate) -> Sequence[Fill]:
+        """Return fills as a replica shows them."""
         self.advance()
-        return self.venue.fills(since_ns, self._then(lag_ns) if lag_ns else None)
+        return self._seen_rows(self.venue.fills(since_ns), fate, lambda row: row.ts_event_ns)
 
-    def payments(self, since_ns: int, lag_ns: int) -> Sequence[FundingPayment]:
-        """Return funding payments."""
+    def payments(self, since_ns: int, fate: Fate) -> Sequence[FundingPayment]:
+        """Return funding payments as a replica shows them."""
         self.advance()
-        rows = self.venue.payments(since_ns)
-        return [row for row in rows if row.settled_ns <= self._then(lag_ns)] if lag_ns else rows
+        return self._seen_rows(self.venue.payments(since_ns), fate, lambda row: row.settled_ns)
+
+    def _seen_rows(self, rows: Sequence[T], fate: Fate, time_of: Callable[[T], int]) -> Sequence[T]:
+        """Leave out young rows that a lagging replica does not have yet: all of them, or some."""
+        if not fate.lag_ns:
+            return rows
+        newest_ns = self._then(fate.lag_ns)
+        return [row for number, row in enumerate(rows) if time_of(row) <= newest_ns or not fate.holes >> number & 1]
 
     def positions(self, lag_ns: int) -> Sequence[Position]:
         """Return positions."""

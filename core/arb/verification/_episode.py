@@ -161,9 +161,12 @@ class Episode:
         return quiet_ns
 
     async def _finish(self) -> None:
-        """Stop the run in order."""
+        """Stop the run in order, at a moment at which no hedge moves where there is one."""
         world = self.world
         self._finishing = True
+        patience_ns = world.now_ns() + _QUIET_NS
+        while world.auditor.truth.moving and world.now_ns() < patience_ns:
+            await world.clock.sleep_until(world.now_ns() + SECOND_NS)
         for process in world.alive:
             process.stop.set("the episode is over")
         end_ns = world.now_ns() + _LONGEST_END_NS

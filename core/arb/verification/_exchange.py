@@ -130,6 +130,7 @@ class WireTrading:
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
         """Round and check; the plugin does this by itself."""
         self._wire.process.step(f"{self._counter.name} prepare_order")
+        await self._wire.process.turn()
         return self._counter.prepare(request)
 
     async def send_order(self, prepared: PreparedOrder) -> Order:
@@ -185,7 +186,7 @@ class WireTrading:
 
     async def fetch_fills(self, since_ns: int) -> Sequence[Fill]:
         """Return fills."""
-        found = await self._wire.call("fetch_fills", "", lambda fate: self._counter.fills(since_ns, fate.lag_ns))
+        found = await self._wire.call("fetch_fills", "", lambda fate: self._counter.fills(since_ns, fate))
         return cast("Sequence[Fill]", found)
 
     async def fetch_positions(self) -> Sequence[Position]:
@@ -200,9 +201,7 @@ class WireTrading:
 
     async def fetch_funding_payments(self, since_ns: int) -> Sequence[FundingPayment]:
         """Return funding payments."""
-        found = await self._wire.call(
-            "fetch_funding_payments", "", lambda fate: self._counter.payments(since_ns, fate.lag_ns)
-        )
+        found = await self._wire.call("fetch_funding_payments", "", lambda fate: self._counter.payments(since_ns, fate))
         return cast("Sequence[FundingPayment]", found)
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal, mode: MarginMode) -> None:

@@ -73,18 +73,25 @@ def naked(*, at_most_s: float) -> Expectation:
     return Expectation(text=f"no hedge is unequal for more than {at_most_s} s", check=check)
 
 
-def paid(venue: str, *, exactly: int, received: bool | None = None) -> Expectation:
-    """Expect a number of funding payments at a venue: received, or paid by us, where it says so."""
+def paid(venue: str, signs: str, *, low: str = "0", high: str = "Infinity") -> Expectation:
+    """Expect the funding payments of a venue, oldest first: `+` is received, `-` is paid.
+
+    Args:
+        venue: Its name.
+        signs: One for each payment.
+        low: The least amount of each, without its sign.
+        high: The largest.
+    """
 
     def check(stage: Stage) -> str:
         amounts = [row.amount for row in stage.counter(venue).venue.payments(0)]
-        if len(amounts) != exactly:
-            return f"there are {len(amounts)}"
-        wrong = [amount for amount in amounts if received is not None and (amount > 0) is not received]
+        found = "".join("+" if amount > 0 else "-" if amount else "0" for amount in amounts)
+        wrong = [amount for amount in amounts if not Decimal(low) <= abs(amount) <= Decimal(high)]
+        if found != signs:
+            return f"they are {found or 'none'}"
         return f"one is {wrong[0]}" if wrong else ""
 
-    how = {None: "", True: " to us", False: " by us"}[received]
-    return Expectation(text=f"{exactly} funding payments{how} at {venue}", check=check)
+    return Expectation(text=f"the funding payments at {venue} are {signs}, each from {low} to {high}", check=check)
 
 
 def halted(scope: str | None) -> Expectation:
@@ -111,16 +118,27 @@ def between(kind: EventKind, first_s: float, last_s: float) -> Expectation:
     return Expectation(text=f"{kind} between {first_s} s and {last_s} s", check=check)
 
 
-def entered_with(figure: str, low: str, high: str) -> Expectation:
-    """Expect a figure behind the decision to enter, such as `fees_bps`, of every hedge; there is at least one."""
+def figure(name: str, low: str, high: str, *, of_exit: bool = False) -> Expectation:
+    """Expect a figure behind the decision to enter every hedge, such as `fees_bps`, or to leave it."""
 
     def check(stage: Stage) -> str:
         hedges = stage.episode.world.auditor.truth.hedges.values()
-        values = [Decimal(hedge.entry_numbers[figure]) for hedge in hedges]
-        wrong = [value for value in values if not Decimal(low) <= value <= Decimal(high)]
-        return f"it is {wrong[0]:.4f}" if wrong else "" if values else "there is no hedge"
+        texts = [(hedge.exit_numbers if of_exit else hedge.entry_numbers).get(name, "unknown") for hedge in hedges]
+        wrong = [text for text in texts if text == "unknown" or not Decimal(low) <= Decimal(text) <= Decimal(high)]
+        return f"it is {wrong[0]}" if wrong else "" if texts else "there is no hedge"
 
-    return Expectation(text=f"{figure} at the entry is between {low} and {high}", check=check)
+    when = "exit" if of_exit else "entry"
+    return Expectation(text=f"{name} at the {when} is between {low} and {high}", check=check)
+
+
+def rebated(venue: str) -> Expectation:
+    """Expect a fill at a venue with a negative fee: the venue pays us."""
+
+    def check(stage: Stage) -> str:
+        fees = [fill.fee for fill in stage.counter(venue).venue.fills(0)]
+        return "" if any(fee < 0 for fee in fees) else f"the fees are {', '.join(map(str, fees)) or 'none'}"
+
+    return Expectation(text=f"{venue} pays a rebate", check=check)
 
 
 def known_ids() -> Expectation:

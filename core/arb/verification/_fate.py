@@ -71,6 +71,7 @@ class Fate:
         fails_ns: When the client is told `error`, from the call on.
         hangs: The client is told nothing at all.
         lag_ns: How far behind the replica is that answers a read.
+        holes: Which rows of a listing a lagging replica lacks among the young ones, bit by bit; -1 is all.
         shuffle: Rows come in another order; with `repeat` some come twice.
         race: A resting order is filled just before its cancellation arrives.
         lots: What a level of the book offers when an order arrives; None leaves it.
@@ -84,6 +85,7 @@ class Fate:
     fails_ns: int = 0
     hangs: bool = False
     lag_ns: int = 0
+    holes: int = -1
     shuffle: bool = False
     repeat: bool = False
     race: bool = False
@@ -131,7 +133,8 @@ def faulty(kind: FaultKind, call: CallFacts, chance: Chance) -> Fate:
     if kind is FaultKind.LATE_EFFECT:
         return _late(call, chance)
     if kind is FaultKind.STALE_READ:
-        return Fate(kind=kind, request_ns=request_ns, answer_ns=answer_ns, lag_ns=chance.between(1, call.read_delay_ns))
+        lag_ns, holes = chance.between(1, call.read_delay_ns), chance.bits() if chance.below(2) else -1
+        return Fate(kind=kind, request_ns=request_ns, answer_ns=answer_ns, lag_ns=lag_ns, holes=holes)
     if kind is FaultKind.THIN_BOOK:
         return Fate(kind=kind, request_ns=request_ns, answer_ns=answer_ns, lots=chance.choice((1, 1, 2, 5)))
     if kind is FaultKind.CANCEL_RACE:
@@ -249,15 +252,16 @@ class SeededFates:
         self._order_ppm = order_ppm
         self._read_ppm = read_ppm
         self._weights = weights
-        self._calm = CalmFates(seed)
 
     def fate(self, call: CallFacts) -> Fate:
         """Return what becomes of a call."""
         chance = Chance(self._seed, "fate", call.venue, call.operation, call.count)
-        if not chance.happens(self._order_ppm if call.operation in CHANGING else self._read_ppm):
-            return self._calm.fate(call)
-        fitting = [(kind, weight) for kind, weight in self._weights.items() if weight and fits(kind, call)]
-        return faulty(chance.weighted(fitting), call, chance) if fitting else self._calm.fate(call)
+        if chance.happens(self._order_ppm if call.operation in CHANGING else self._read_ppm):
+            fitting = [(kind, weight) for kind, weight in self._weights.items() if weight and fits(kind, call)]
+            if fitting:
+                return faulty(chance.weighted(fitting), call, chance)
+        request_ns, answer_ns = latencies(chance)
+        return Fate(request_ns=request_ns, answer_ns=answer_ns)
 
 
 def fits(kind: FaultKind, call: CallFacts) -> bool:

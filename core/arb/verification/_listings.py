@@ -74,9 +74,9 @@ def _listing(chance: Chance, exchange: str, asset: _Asset, carry: int, thin_ppm:
         ),
         margin_tiers=_TIERS,
         funding_interval_ns=chance.choice((1, 4, 8)) * HOUR_NS,
-        min_quantity=lot * chance.choice((1, 1, 2)),
+        min_quantity=lot * chance.choice((1, 1, 2, 5)),
         min_notional=Decimal(chance.choice((5, 10))),
-        closing_min_notional=Decimal(chance.choice((0, 0, 5))),
+        closing_min_notional=Decimal(chance.choice((0, 0, 5, 10))),
         multiplier=multiplier,
     )
     return Listing(

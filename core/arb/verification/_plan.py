@@ -36,6 +36,7 @@ class Plan:
         deposit: Cash of each currency at each venue.
         silent: Venues whose account streams are open and tell nothing.
         no_liquidation_price: Venues that never tell a liquidation price.
+        shuffles: What is due at one instant happens in an order that the seed says.
         slow_storage: Every statement lets others run, as a database in another thread does.
         crashes: When which process dies, by its number; None draws it.
         resume_ns: How long after a halt a person lifts it; None is never.
@@ -55,6 +56,7 @@ class Plan:
     deposit: Decimal = Decimal(100_000)
     silent: tuple[str, ...] = ()
     no_liquidation_price: tuple[str, ...] = ()
+    shuffles: bool = False
     slow_storage: bool = False
     crashes: Mapping[int, CrashPlan] | None = None
     resume_ns: int | None = None
@@ -136,6 +138,7 @@ def drawn_plan(seed: int, title: str) -> Plan:
                 max_slippage_bps=chance.choice((20, 40)),
             ),
         },
+        shuffles=True,
         slow_storage=chance.happens(MILLION // 8),
         resume_ns=chance.choice((None, chance.between(20, 90) * SECOND_NS)),
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from arb.api import ArbError
-from arb.runtime import App
+from arb.runtime import App, RunOptions
 from arb.runtime._assembly import assembled
-from arb.runtime._modes import RunOptions
 from arb.runtime._periodic import StopSignal
 
 from ._clock import ProcessClock
@@ -87,6 +86,7 @@ class Process:
         self.stop = StopSignal()
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self._crowd = 64
+        self._fuse: tuple[int, Callable[[], None]] | None = None
         self._main: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -106,9 +106,17 @@ class Process:
         self.require_alive()
         self.tally.steps += 1
         self.tally.last = what
+        if self._fuse is not None and self.tally.steps >= self._fuse[0]:
+            deed, self._fuse = self._fuse[1], None
+            if self.world.faults_are_on:
+                deed()
         if self.crash.after_orders == 0 and self.tally.steps == self.crash.at_step:
             self.world.crash(self, FaultKind.CRASH_AT_STEP, f"at step {self.tally.steps}: {what}")
             raise Killed
+
+    def light(self, steps: int, deed: Callable[[], None]) -> None:
+        """Do something so many calls of ports from now."""
+        self._fuse = self.tally.steps + steps, deed
 
     def turn_begins(self) -> bool:
         """Count a turn of the loop; return whether the process is to die at it."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from arb.model import SECOND_NS
 from arb.simulation import VirtualTimeLoop, run_virtual
@@ -106,8 +107,22 @@ def run_plan(
                 on_turn(made[0])
 
     counts = plan.counts_turns or on_turn is not None
+    shuffle = Shuffle(plan.seed) if plan.shuffles else None
     with undisturbed():
-        return run_virtual(main(), start_ns=plan.start_ns, on_turn=turn if counts else None)
+        return run_virtual(main(), start_ns=plan.start_ns, on_turn=turn if counts else None, shuffle=shuffle)
+
+
+class Shuffle:
+    """Puts timers that are due at one instant into an order that the seed says."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def __call__(self, timers: list[Any]) -> None:
+        """Permute in place."""
+        self._count += 1
+        Chance(self._seed, "timers", self._count).shuffle(timers)
 
 
 @contextmanager

@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from arb.model import EventKind
-
-from ._scenario import Scenario, Setup, ends, fault, holds, never_told, orders, told
-
-_LATE_ORDER: Final = Scenario(
-    name="late-order",
-    references=("ccxt/ccxt#2599",),
-    about="An order goes through after the client saw a time-out: it is not sent again, and what it filled counts.",
-    setup=Setup(order_validity_s=5, execution={"max_naked_seconds": "15"}),
-    script=(fault("right", "send_order", nth=1, late_effect=3),),
-    expect=(
-        told(EventKind.ORDER_IN_DOUBT),
-        ends(closed=1),
-        orders("left", at_most=2),
-        orders("right", at_most=2),
-        holds("left", "0"),
-        holds("right", "0"),
-    ),
-)
-
-_FAILED_QUERY: Final = Scenario(
-    name="failed-query-is-not-flat",
-    references=("nautechsystems/nautilus_trader#4617",),
-    about="Queries of positions fail for half a minute while a hedge is open: the healthy leg is not closed.",
-    setup=Setup(flips_s=(120,), minutes=4),
-    script=(
-        fault("left", "fetch_positions", nth=6, count=8, server_error_after=True),
-        fault("right", "fetch_positions", nth=6, count=8, unreadable=True),
-    ),
-    expect=(
-        told(EventKind.EXCHANGE_FAILED),
-        never_told(EventKind.HEDGE_REPAIRING),
-        never_told(EventKind.LEG_FORCED),
-        ends(closed=1),
-        orders("left", exactly=2),
-        orders("right", exactly=2),
-    ),
-)
+from ._scenario import Scenario
+from ._scenarios_doubt import DOUBTS
+from ._scenarios_entry import ENTRIES
+from ._scenarios_exit import EXITS
+from ._scenarios_money import MONEY
+from ._scenarios_restart import RESTARTS
+from ._scenarios_rules import RULES
+from ._scenarios_wire import WIRE
 
 
-def _by_name(*scenarios: Scenario) -> Mapping[str, Scenario]:
-    return MappingProxyType({scenario.name: scenario for scenario in scenarios})
+def by_name(scenarios: Iterable[Scenario]) -> Mapping[str, Scenario]:
+    """Return scenarios by their names; raises ValueError when two have the same."""
+    found: dict[str, Scenario] = {}
+    for scenario in scenarios:
+        if scenario.name in found:
+            raise ValueError(f"two scenarios are called {scenario.name}")
+        found[scenario.name] = scenario
+    return MappingProxyType(found)
 
 
-SCENARIOS: Final = _by_name(_LATE_ORDER, _FAILED_QUERY)
+SCENARIOS: Final = by_name((*ENTRIES, *EXITS, *DOUBTS, *WIRE, *RESTARTS, *MONEY, *RULES))

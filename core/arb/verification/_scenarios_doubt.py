@@ -7,13 +7,14 @@ from typing import Final
 from arb.model import EventKind, OrderPurpose
 from arb.risk import EVERYTHING
 
-from ._expectations import every_id_once, halted, known_ids, naked, nothing_rests, sent
+from ._expectations import between, every_id_once, halted, known_ids, naked, nothing_rests, sent
 from ._scenario import (
     Scenario,
     Setup,
     adl,
     answers,
     at,
+    book,
     crash,
     ends,
     fault,
@@ -57,6 +58,8 @@ _FAILED_QUERY: Final = Scenario(
         told(EventKind.EXCHANGE_FAILED),
         never_told(EventKind.HEDGE_REPAIRING),
         never_told(EventKind.LEG_FORCED),
+        never_told(EventKind.BOOKS_DIFFER),
+        halted(None),
         ends(closed=1),
         orders("left", exactly=2),
         orders("right", exactly=2),
@@ -71,12 +74,13 @@ _EVERYTHING_FAILS: Final = Scenario(
     setup=Setup(flips_s=(120,), minutes=4),
     script=tuple(
         fault("right", operation, nth=nth, count=8, garbage_after=True)
-        for operation, nth in (("fetch_positions", 6), ("fetch_balances", 6), ("fetch_fills", 6))
+        for operation, nth in (("fetch_positions", 4), ("fetch_balances", 4), ("fetch_fills", 6))
     ),
     expect=(
         told(EventKind.EXCHANGE_FAILED),
         told(EventKind.EXCHANGE_RECOVERED),
         never_told(EventKind.HEDGE_REPAIRING),
+        halted(None),
         ends(closed=1),
         orders("left", exactly=2),
         orders("right", exactly=2),
@@ -89,11 +93,12 @@ _IN_FLIGHT: Final = Scenario(
     about="A resting order is sent and never answered. After a time-out it was called rejected while it was live: an "
     "orphan. Here it is found at the venue, taken back at its deadline, and what it filled is hedged.",
     setup=Setup(flips_s=(60,), execution=_RESTING),
-    script=(fault("left", "send_order", hang=True), fault("left", "fetch_order", count=2, timeout_before=True)),
+    script=(fault("right", "send_order", hang=True), fault("right", "fetch_order", count=2, timeout_before=True)),
     expect=(
         told(EventKind.ORDER_IN_DOUBT),
         never_told(EventKind.ORDER_REJECTED),
-        sent(OrderPurpose.ENTRY, venue="left", exactly=1),
+        sent(OrderPurpose.ENTRY, venue="right", exactly=1),
+        between(EventKind.HEDGE_ABANDONED, 22.8, 26),
         nothing_rests(),
         holds("left", "0"),
         holds("right", "0"),
@@ -119,6 +124,25 @@ _SIGN: Final = Scenario(
         holds("left", "0.0138"),
         holds("right", "-0.0138"),
         naked(at_most_s=20),
+    ),
+)
+
+_WHILE_OPENING: Final = Scenario(
+    name="deleveraged-as-it-opens",
+    references=("nautilus#3104",),
+    about="A leg is deleveraged right after its entry was filled and read. The hedge is called open when the venue's "
+    "position was read, after the time in which a read may lag, and the legs are equal.",
+    setup=Setup(flips_s=(), read_delay_s={"right": 3}, silent=("left", "right")),
+    script=(when(EventKind.HEDGE_OPENING, adl("right", "0.0060"), after_s=0.3),),
+    expect=(
+        told(EventKind.LEG_FORCED, exactly=1),
+        told(EventKind.HEDGE_OPENED, exactly=1),
+        never_told(EventKind.HEDGE_REPAIRING),
+        naked(at_most_s=8),
+        holds("left", "0.0138"),
+        holds("right", "-0.0138"),
+        ends(open=1),
+        halted(None),
     ),
 )
 
@@ -167,22 +191,23 @@ _ACKNOWLEDGED: Final = Scenario(
     script=(
         answers("left", "taken", count=3),
         answers("right", "taken", count=3),
-        when(EventKind.HEDGE_CLOSING, adl("left", "0.0198")),
+        when(EventKind.HEDGE_OPENING, book("left", lots=0, seconds=1)),
     ),
-    expect=(ends(closed=1), holds("left", "0"), holds("right", "0"), every_id_once(), naked(at_most_s=20)),
+    expect=(ends(abandoned=1), holds("left", "0"), holds("right", "0"), every_id_once(), naked(at_most_s=20)),
 )
 
 _DROPPED: Final = Scenario(
     name="answered-and-dropped",
     references=("lighter-python#131",),
     about="The venue answers that the request came and never shows the order. It is called absent when the time is "
-    "over in which it could still come, and not sooner; then the other leg is matched.",
+    "over in which it could still come, and not sooner; then the other leg is taken back.",
     script=(answers("right", "lost"),),
     expect=(
-        told(EventKind.HEDGE_OPENED),
+        told(EventKind.ORDER_IN_DOUBT),
+        between(EventKind.HEDGE_ABANDONED, 7.7, 15),
         naked(at_most_s=12),
         sent(OrderPurpose.ENTRY, venue="right", exactly=0),
-        ends(closed=1),
+        ends(abandoned=1),
         holds("left", "0"),
         holds("right", "0"),
         halted(None),
@@ -214,6 +239,7 @@ DOUBTS: Final = (
     _EVERYTHING_FAILS,
     _IN_FLIGHT,
     _SIGN,
+    _WHILE_OPENING,
     _SAME_IDS,
     _NO_ID,
     _ACKNOWLEDGED,

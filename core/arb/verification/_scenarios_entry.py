@@ -55,6 +55,7 @@ _RESTART_ADOPTS: Final = Scenario(
     script=(at(30, kill()), at(60, kill())),
     expect=(
         told(EventKind.HEDGE_OPENING, exactly=1),
+        never_told(EventKind.BOOKS_DIFFER),
         orders("left", exactly=1),
         orders("right", exactly=1),
         ends(open=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from arb.model import HOUR_NS, SECOND_NS, FeeSchedule, InstrumentId, InstrumentStatus
@@ -133,8 +134,13 @@ class Troubles:
 
     def _adl(self, chance: Chance) -> bool:
         found = self._holding(chance)
-        lots = chance.choice((None, 1, chance.between(2, 50)))
-        return found is not None and self.deleverage(*found, lots)
+        if found is None:
+            return False
+        counter, instrument = found
+        held = int(abs(self._held(counter)[instrument]) / counter.venue.instruments[instrument].lot_size)
+        # All of it, some of it, or so much that the rest is too small for an order.
+        lots = chance.choice((None, 1, chance.between(1, max(1, held)), max(1, held - chance.between(1, 3))))
+        return self.deleverage(counter, instrument, lots)
 
     def _liquidation(self, chance: Chance) -> bool:
         found = self._holding(chance)
@@ -164,7 +170,12 @@ class Troubles:
         return True
 
     def _halt(self, chance: Chance) -> bool:
-        self._world.halt(chance.choice((EVERYTHING, *self._world.counters)))
+        scope = chance.choice((EVERYTHING, *self._world.counters))
+        if chance.below(4):
+            # While an entry is being prepared: what was asked before must not count after.
+            self._world.arm(chance.between(1, 24), partial(self._world.halt, scope))
+        else:
+            self._world.halt(scope)
         return True
 
     def _free_disk(self) -> None:

@@ -50,6 +50,8 @@ class Wire:
         _Journey(self, label, fate, answer, work, changing=operation in CHANGING).begin()
         result = await answer
         self.process.step(f"{counter.name} {operation} answered")
+        if not fate.shuffle:
+            return result
         return _rows(result, fate, Chance(world.seed, "rows", counter.name, operation, call.count))
 
     def _facts(self, operation: str) -> CallFacts:
@@ -105,6 +107,8 @@ class _Journey:
             result = self._work(self._fate)
         except ExchangeError as error:
             self._back(error, early_ns)
+        except Exception as error:  # a venue that breaks is the simulator's fault, not a plugin's
+            self._world.broke(error)
         else:
             self._back(result, early_ns)
 
@@ -147,12 +151,10 @@ def _lost_before(venue: str) -> BaseException:
 
 def _rows(result: Any, fate: Fate, chance: Chance) -> Any:
     """Return a listing as this answer shows it: in another order, some rows twice."""
-    if not fate.shuffle or not isinstance(result, Sequence) or isinstance(result, str):
+    if not isinstance(result, Sequence) or isinstance(result, str):
         return result
     rows = list(result)
     if fate.repeat and rows:
         rows += [rows[chance.below(len(rows))] for _ in range(chance.between(1, 2))]
-    for index in range(len(rows) - 1, 0, -1):
-        other = chance.below(index + 1)
-        rows[index], rows[other] = rows[other], rows[index]
+    chance.shuffle(rows)
     return rows

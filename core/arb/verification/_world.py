@@ -71,6 +71,7 @@ class World:
         self.commit_faults: dict[int, FaultKind] = {}
         self.on_process_over: Callable[[Process], None] = lambda _process: None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._armed: list[tuple[int, Callable[[], None]]] = []
         loop.set_task_factory(task_factory)
         loop.set_exception_handler(self._on_failure)
 
@@ -87,7 +88,11 @@ class World:
     def _on_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Keep what breaks in the world; what a dead process leaves behind is nobody's failure."""
         if "handle" in context and isinstance(context.get("exception"), Exception):
-            self.error = self.error or context["exception"]
+            self.broke(context["exception"])
+
+    def broke(self, error: Exception) -> None:
+        """Keep the first error of the world itself: the episode ends with it."""
+        self.error = self.error or error
 
     def at(self, ts_ns: int, work: Callable[..., object], *arguments: object) -> None:
         """Do something at a time."""
@@ -188,6 +193,8 @@ class World:
         self.auditor.committed(process.holder, changes)
         for event in changes.events:
             self.on_event(event)
+        if "plugin_state" in changes.tables:
+            self._decided(process)
         if any(event.kind == "run.started" for event in changes.events):
             process.is_ready = True
             self.auditor.process_ready(process.holder)
@@ -200,6 +207,14 @@ class World:
         self.auditor.halts_changed(lifted=False)
         if self.plan.resume_ns is not None:
             self.at(self.now_ns() + self.plan.resume_ns, self.resume)
+
+    def arm(self, steps: int, deed: Callable[[], None]) -> None:
+        """Do something so many calls of ports after the strategy's next decision is stored."""
+        self._armed.append((steps, deed))
+
+    def _decided(self, process: Process) -> None:
+        if self._armed:
+            process.light(*self._armed.pop(0))
 
     def resume(self) -> None:
         """A person lifts the halts."""
