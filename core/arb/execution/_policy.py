@@ -24,6 +24,7 @@ class ExecutionPolicy:
         retry_delay_ns: Between two attempts.
         poll_ns: Between two looks at an order that rests or is in doubt, at first.
         longest_poll_ns: To which the polls of an unreadable venue stretch.
+        alarm_after_ns: How long something may keep a hedge from going on before a person is told.
         max_churn: Entries of one pair that were taken back within `churn_window_ns` before the next
             one is refused.
         max_dust_usd: Largest value that is declared as dust rather than shown to a person.
@@ -39,6 +40,7 @@ class ExecutionPolicy:
     retry_delay_ns: int = SECOND_NS
     poll_ns: int = 200_000_000
     longest_poll_ns: int = 5 * SECOND_NS
+    alarm_after_ns: int = 2 * SECOND_NS
     max_churn: int = 3
     churn_window_ns: int = HOUR_NS
     max_dust_usd: Decimal = Decimal(50)

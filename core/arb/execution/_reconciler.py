@@ -44,6 +44,9 @@ from ._steps import Cancel, NextStep, Quotes, Send, Settle, Wait
 from ._tries import is_resting
 
 _ALARM_EVERY_NS = 10 * MINUTE_NS
+_LASTS_NS = MINUTE_NS
+"""What was not seen again for so long has passed."""
+
 _DISAGREEMENTS = 3
 """So often a venue may show other positions than its fills make before a person has to look."""
 
@@ -89,12 +92,21 @@ class _Work:
         self.seen = hedge
 
 
+@dataclass(slots=True, kw_only=True)
+class _Told:
+    """Since when something keeps a hedge from going on, when that was seen and when it was told last."""
+
+    began_ns: int
+    seen_ns: int
+    told_ns: int | None = None
+
+
 class Reconciler:
     """Brings one hedge to rest. Cancelling it leaves nothing half done: the record tells how to go on."""
 
     def __init__(self, parts: ReconcilerParts) -> None:
         self._p = parts
-        self._told: dict[tuple[HedgeId, EventKind], int] = {}
+        self._told: dict[tuple[HedgeId, EventKind], _Told] = {}
 
     async def run(self, hedge_id: HedgeId) -> Hedge:
         """Work until the hedge is at rest and return it.
@@ -249,7 +261,7 @@ class Reconciler:
 
     async def _settled(self, at: Absorbed, step: Settle, quotes: Quotes) -> Hedge:
         hedge = await self._p.settler.settle(at.hedge, step, quotes)
-        self._told = {key: ts_ns for key, ts_ns in self._told.items() if key[0] != hedge.id}
+        self._told = {key: told for key, told in self._told.items() if key[0] != hedge.id}
         return hedge
 
     async def _tell_unclear(self, at: Absorbed, unclear: Sequence[OrderRecord]) -> None:
@@ -261,12 +273,16 @@ class Reconciler:
             await self._tell(hedge, EventKind.BOOKS_DIFFER, at.missing)
 
     async def _tell(self, hedge: Hedge, kind: EventKind, message: str) -> None:
-        """Tell what keeps a hedge from going on, and again while it lasts: never silently."""
+        """Tell what keeps a hedge from going on once it has lasted, and again while it lasts: never silently."""
         now_ns = self._p.clock.now_ns()
-        last_ns = self._told.get((hedge.id, kind))
-        if last_ns is not None and now_ns - last_ns < _ALARM_EVERY_NS:
+        known = self._told.setdefault((hedge.id, kind), _Told(began_ns=now_ns, seen_ns=now_ns))
+        if now_ns - known.seen_ns > _LASTS_NS:
+            known.began_ns = now_ns  # it had passed in between
+        known.seen_ns = now_ns
+        is_lasting = now_ns - known.began_ns >= self._p.policy.alarm_after_ns
+        if not is_lasting or (known.told_ns is not None and now_ns - known.told_ns < _ALARM_EVERY_NS):
             return
-        self._told[hedge.id, kind] = now_ns
+        known.told_ns = now_ns
         event = Event(
             ts_ns=now_ns,
             kind=kind,

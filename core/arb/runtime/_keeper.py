@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from arb.api import Clock, Exchange, ExchangeError
+from arb.api import Clock, Exchange, ExchangeError, Rejected
 from arb.execution import AccountSync, AtomicMultiOrderExecutor, Recorder
 from arb.model import (
     SECOND_NS,
@@ -185,8 +185,8 @@ class Keeper:
 
 
 def _kind(error: ExchangeError) -> str:
-    """Return what makes a failure another one: texts may differ each time, by a number or an id."""
-    return f"{type(error).__name__} {error.code}"
+    """Return what makes a failure another one; a venue in trouble answers now with this code, now with that."""
+    return "refused" if isinstance(error, Rejected) else "unreachable"
 
 
 def _needs_work(hedge: Hedge, filled: frozenset[InstrumentId]) -> bool:
