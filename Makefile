@@ -8,7 +8,7 @@ METADATA := setup.cfg pyproject.toml $(wildcard plugins/*/*/setup.cfg plugins/*/
 CODE := core plugins tests tools benchmarks cli.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format type imports tests tox bench clean
+.PHONY: help setup demo test lint format type imports tests tox bench mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -56,6 +56,12 @@ tox: setup ## the whole matrix: built wheels, each plugin alone, every Python fo
 
 bench: setup ## run the benchmarks one after another
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+simulate: setup ## the campaign: ten thousand episodes with every fault, about half an hour
+	$(BIN)/arb simulate --episodes 10000 $(SIMULATE_ARGS)
+
+mutants: setup ## put known bugs back one at a time: the simulation has to catch 98 of 100
+	$(BIN)/python tools/mutants.py $(MUTANTS_ARGS)
 
 clean: ## remove what builds and tests leave behind; .venv stays
 	rm -rf build dist .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -40,7 +40,6 @@ WANTED = 0.98
 LONGEST_EPISODE_S = 180.0
 """An episode takes a second; one that does not end has lost its way."""
 
-_SCENARIOS = "scenarios"
 _COLLECT_EVERY = 16
 
 
@@ -101,7 +100,7 @@ def load(path: Path) -> Mutant:
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a mutant: {type(error).__name__}: {error}") from error
     texts = [mutant.name, mutant.reference, mutant.about, *(change.file for change in changes)]
-    if not changes or not all(isinstance(text, str) and text.strip() for text in texts):
+    if not changes or "" in (str(text).strip() for text in texts):
         raise ValueError(f"{path.name}: name, reference, about, file and one [[change]] are needed")
     if mutant.name != path.stem:
         raise ValueError(f"{path.name}: its name is {mutant.name}, and the file is called otherwise")
@@ -185,6 +184,7 @@ class _Gate:
 
     def __init__(self, source: Path, *, episodes: int, scenarios: bool) -> None:
         self._source = source
+        self._script = shutil.copy2(__file__, source.with_name("mutants.py"))
         self._options = [f"--episodes={episodes}"]
         if not scenarios:
             self._options.append("--no-scenarios")
@@ -224,7 +224,7 @@ class _Gate:
 
     def _run(self, folder: Path, first: int, *options: str) -> _Found:
         """Run episodes from a number on, and return where that stopped."""
-        command = [sys.executable, str(Path(__file__)), "--child", str(folder), f"--first={first}"]
+        command = [sys.executable, str(self._script), "--child", str(folder), f"--first={first}"]
         child = subprocess.Popen(
             [*command, *self._options, *options],
             cwd=folder,
@@ -281,7 +281,6 @@ def _rows(child: subprocess.Popen[str], late: threading.Event) -> Iterator[Mappi
 
 def _child(folder: Path, *, episodes: int, scenarios: bool, first: int, count: int | None) -> None:
     """Run scenarios and seeds in order, a line of JSON for each, up to the first violation."""
-    import arb
     from arb.verification import EVERY_PROFILE, SCENARIOS, Work, play, seeds_work
 
     for package in (each.name for each in folder.iterdir()):
@@ -322,7 +321,7 @@ def _judge_all(mutants: Sequence[Mutant], *, episodes: int, jobs: int, scenarios
         disable=not console.is_terminal,
     )
     with tempfile.TemporaryDirectory(prefix="arb-mutants-") as name, bar, ThreadPoolExecutor(jobs) as threads:
-        source = Path(name) / _SCENARIOS
+        source = Path(name) / "source"
         _snapshot(source)
         gate = _Gate(source, episodes=episodes, scenarios=scenarios)
         task = bar.add_task("", total=len(mutants), state="")
@@ -353,8 +352,9 @@ def _print(outcomes: Sequence[Outcome], caught: int) -> None:
         table.add_column(title, justify="right" if title == "seconds" else "left", overflow="fold")
     for one in outcomes:
         table.add_row(escape(one.name), escape(one.reference), escape(_caught_by(one)), f"{one.seconds:.0f}")
-    console = Console()
-    console.print(table if console.is_terminal else table, highlight=False)
+    # What is piped into a file has no width of its own.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
     also = sorted({title for one in outcomes for title in one.also})
     if also:
         console.print(f"\nPassed over, since the tree without a bug breaks something there too: {', '.join(also)}")

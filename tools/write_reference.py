@@ -2,6 +2,7 @@
 
 * docs/reference/cli.md: every command with its help and options
 * docs/reference/configuration.md: the table of keys after each `<!-- keys: ... -->` mark
+* docs/reference/scenarios.md: every named scenario of the simulation
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -18,10 +19,12 @@ from pydantic import BaseModel
 
 from arb.cli import main as arb
 from arb.kernel import Config, settings_rows
+from arb.verification import LATER, SCENARIOS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CLI: Final = ROOT / "docs" / "reference" / "cli.md"
 CONFIGURATION: Final = ROOT / "docs" / "reference" / "configuration.md"
+SCENARIO_PAGE: Final = ROOT / "docs" / "reference" / "scenarios.md"
 
 _KEYS: Final = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEAD: Final = """# Commands
@@ -30,6 +33,27 @@ _HEAD: Final = """# Commands
 
 Every command explains itself with `--help`. What prints data has `--json`. How a command ended
 tells its [exit code](exit-codes.md).
+"""
+
+_SCENARIOS_HEAD: Final = """# Named scenarios
+
+<!-- Written by tools/write_reference.py; change the scenarios, not this file. -->
+
+Each is a report of users of such systems, played against the whole of `arb` in virtual time: the real runtime
+and strategy, simulated venues, a wire and a disk that fail as the script says. What has to come out is part of
+the scenario, and every invariant of the simulation holds in it as well.
+
+```sh
+arb simulate --scenario all
+arb simulate --scenario late-order
+```
+
+A reference is a repository and the number of an issue or pull request. `B11#n` is the nth of twelve weak spots
+of an earlier system of this kind, `PDT#name` a note in its repository, `djienne#91cc7f9` a commit.
+"""
+_LATER_HEAD: Final = """## What no scenario shows
+
+Reports that are, in whole or in part, out of reach of simulated venues.
 """
 
 
@@ -81,6 +105,20 @@ def keys_table(table: str) -> str:
     return "\n".join(rows) + "\n"
 
 
+def scenarios_text() -> str:
+    """Return docs/reference/scenarios.md."""
+    rows = ["| Scenario | References | What happens |", "| --- | --- | --- |"]
+    for name, one in sorted(SCENARIOS.items()):
+        rows.append(f"| `{name}` | {_references(one.references)} | {_cell(one.about)} |")
+    others = ["| References | Why | Where |", "| --- | --- | --- |"]
+    others += [f"| {_references(one.references)} | {_cell(one.why)} | {_cell(one.where)} |" for one in LATER]
+    return "\n".join([_SCENARIOS_HEAD, *rows, "", _LATER_HEAD, *others]) + "\n"
+
+
+def _references(references: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in references)
+
+
 def _prose(text: str | None) -> str:
     """Return paragraphs; click marks one that keeps its lines, such as examples, with a backspace."""
     parts = []
@@ -104,7 +142,11 @@ def _cell(text: str) -> str:
 
 def main() -> None:
     """Write the files, or with --check tell which of them are not up to date."""
-    wanted = {CLI: cli_text(), CONFIGURATION: configuration_text(CONFIGURATION.read_text(encoding="utf-8"))}
+    wanted = {
+        CLI: cli_text(),
+        CONFIGURATION: configuration_text(CONFIGURATION.read_text(encoding="utf-8")),
+        SCENARIO_PAGE: scenarios_text(),
+    }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
