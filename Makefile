@@ -8,7 +8,7 @@ METADATA := setup.cfg pyproject.toml $(wildcard plugins/*/*/setup.cfg plugins/*/
 CODE := core plugins tests tools benchmarks cli.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format type imports tests tox bench mutants clean
+.PHONY: help setup demo test lint format type imports tests tox bench simulate mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10

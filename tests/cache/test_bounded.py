@@ -87,3 +87,14 @@ def test_work_that_cancels_itself_is_an_error_not_our_cancellation() -> None:
             await within(FakeClock(), SECOND_NS, gives_up())
 
     asyncio.run(case())
+
+
+def test_work_that_tries_to_exit_the_process_fails_and_ends_nothing_else() -> None:
+    async def leaves() -> None:
+        raise SystemExit(3)
+
+    async def case() -> None:
+        with pytest.raises(RuntimeError, match="tried to exit the process"):
+            await within(FakeClock(), SECOND_NS, leaves())
+
+    asyncio.run(case())

@@ -134,10 +134,18 @@ def test_a_file_that_cannot_be_read_is_a_halt_and_is_left_alone(arb: Arb, conten
 
 
 def test_a_halt_that_cannot_be_stored_says_that_nothing_is_halted(arb: Arb) -> None:
-    change("[run]", '[run]\nhalt_file = "no/such/folder.halts"')
+    Path("run.halts.new").mkdir()
     result = arb("halt", "-c", "run.toml", "--reason", "x")
     assert result.exit_code == 4
     assert "this command halted nothing: stop `arb run` instead" in result.stderr
+
+
+def test_a_file_in_a_folder_that_is_not_there_halts_everything(arb: Arb) -> None:
+    change("[run]", '[run]\nhalt_file = "no/such/folder.halts"')
+    result = arb("halt", "-c", "run.toml", "--list")
+    assert result.exit_code == 4
+    assert "is not there" in result.stderr
+    assert "everything is halted" in result.stderr
 
 
 def test_the_file_is_beside_the_configuration_unless_it_says_where(arb: Arb, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_a_good_plugin_passes_and_skips_by_capability_only(install: Install, sit
         "fill_or_kill",
         "funding_payments",
         "account_stream",
+        "dead_mans_switch",
     }
     assert {"case": "X-030", "capability": "book_stream"} in report["skipped"]
 

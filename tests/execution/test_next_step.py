@@ -425,7 +425,7 @@ def test_an_exit_sends_all_legs_or_none() -> None:
     del one.quotes[1]
     assert isinstance(one.decide(), Wait)
     one.now_ns += POLICY.calm_wait_ns + 1
-    assert one.decide() == Settle(status=HedgeStatus.OPEN, note="no leg could be closed within the slippage bound")
+    assert one.decide() == Settle(status=HedgeStatus.OPEN, note="no leg could be closed: BTC-PERP.v1 has no price")
 
 
 def test_an_exit_that_is_uneven_sends_the_excess_while_another_leg_has_no_price() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from arb.execution import ExecutionPolicy
 from arb.model import SECOND_NS, EventKind, Hedge, HedgeStatus, OrderPurpose
-from arb.risk import EVERYTHING
-from arb.testing import Fault
+from arb.risk import EVERYTHING, Halts, MemoryHaltStore
+from arb.testing import FakeClock, Fault
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Desk, OnDesk
+    from tests.execution.conftest import Desk, OnDesk, OnWorld, World
 
 FLAT = (Decimal(0), Decimal(0))
 PATIENT = ExecutionPolicy(max_naked_seconds=Decimal(10**6))
@@ -95,6 +95,47 @@ def test_the_budget_is_alarmed_once_however_long_it_lasts(on_desk: OnDesk) -> No
         assert len(d.halts.history()) == 1
 
     on_desk(check)
+
+
+def test_a_halt_that_was_lifted_by_another_clock_gives_one_new_budget_and_not_one_without_end(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        await naked(d)
+        wall = FakeClock(d.now_ns + 10**9 * SECOND_NS)
+        await d.sleep(5)
+        (lifted,) = Halts(d.world.halt_store, wall).lift(by="anna", reason="looked at it")
+        began = d.now_ns
+        while not d.halts.active():
+            await d.sleep(0.5)
+        assert 15 * SECOND_NS <= d.now_ns - began <= 21 * SECOND_NS
+        assert d.halts.active()[0].subject == lifted.subject
+
+    on_desk(check)
+
+
+class BrokenDisk(MemoryHaltStore):
+    """Takes no halt while it is broken."""
+
+    is_broken = True
+
+    def write(self, text: str) -> None:
+        if self.is_broken:
+            raise OSError("read-only file system")
+        super().write(text)
+
+
+def test_a_halt_that_cannot_be_stored_keeps_nobody_from_taking_the_leg_back(on_world: OnWorld) -> None:
+    async def check(world: World) -> None:
+        world.halt_store = BrokenDisk()
+        d = await world.start()
+        hedge = await naked(d)
+        assert EventKind.EXPOSURE_OVER_BUDGET in d.alarms()
+        assert d.halts.blocking(d.left.name) is not None
+        d.left.faults.always("send_order", None)
+        assert (await d.wait(hedge)).status is HedgeStatus.ABANDONED
+        assert await d.held() == FLAT
+        assert d.failures == []
+
+    on_world(check)
 
 
 def test_a_hedge_within_its_budget_halts_nothing(on_desk: OnDesk) -> None:

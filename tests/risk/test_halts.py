@@ -212,6 +212,61 @@ def test_drill_a_folder_instead_of_a_file_halts_everything(path: Path) -> None:
     assert halt.scope == EVERYTHING
 
 
+def test_drill_a_pipe_instead_of_a_file_halts_everything_and_keeps_nobody_waiting(path: Path) -> None:
+    os.mkfifo(path)
+    (halt,) = halts(path).active()
+    assert "it is not a regular file" in halt.reason
+
+
+def test_drill_a_file_of_absurd_size_is_not_read(path: Path) -> None:
+    with path.open("wb") as stream:
+        stream.truncate(2**40)
+    (halt,) = halts(path).active()
+    assert "more than any file of halts" in halt.reason
+
+
+def test_drill_a_folder_that_is_gone_is_not_the_absence_of_halts(tmp_path: Path) -> None:
+    (halt,) = halts(tmp_path / "unmounted" / "arb.halts").active()
+    assert halt.scope == EVERYTHING
+    assert "is not there" in halt.reason
+
+
+def test_a_link_is_followed_and_stays_one(path: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared.halts"
+    path.symlink_to(shared)
+    assert halts(path).active() == ()
+    halts(path).halt(HERE, "through the link", by="anna")
+    assert path.is_symlink()
+    assert [halt.reason for halt in halts(shared).active()] == ["through the link"]
+
+
+def test_drill_a_lock_that_another_process_keeps_is_not_waited_for_without_end(path: Path) -> None:
+    with HaltFile(path).changing(), pytest.raises(StorageError, match=r"another process has kept .* locked"):
+        halts(path).halt(HERE, "it looks wrong", by="anna")
+
+
+def test_a_halt_that_work_must_outlive_is_stored_later() -> None:
+    store = DiskFull()
+    of = Halts(store, FakeClock())
+    of.hold(HERE, "it looks wrong", by="books")
+    assert [halt.reason for halt in of.catch_up()] == ["it looks wrong"]
+    assert of.blocking(HERE) is not None
+    store.is_full = False
+    assert of.catch_up() == ()
+    assert [(halt.halt_id, halt.raised_by) for halt in of.active()] == [(1, "books")]
+
+
+def test_a_halt_that_another_process_stored_is_not_waited_to_be_stored() -> None:
+    store = DiskFull()
+    of = Halts(store, FakeClock())
+    of.hold(HERE, "it looks wrong", by="books")
+    store.is_full = False
+    Halts(store, FakeClock()).halt(HERE, "it looks wrong", by="books")
+    store.is_full = True
+    assert of.catch_up() == ()
+    assert len(of.active()) == 1
+
+
 def test_drill_a_halt_on_a_full_disk_stands_in_this_process() -> None:
     store = DiskFull()
     of = Halts(store, FakeClock())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
@@ -38,6 +39,7 @@ from arb.model import (
     CloseHedge,
     Event,
     EventKind,
+    Fill,
     HedgePlan,
     HedgeStatus,
     InstrumentId,
@@ -45,10 +47,12 @@ from arb.model import (
     LegPlan,
     OpenHedge,
     OrderBook,
+    Position,
     PositionSide,
     Severity,
     Side,
 )
+from arb.risk import MemoryHaltStore
 from arb.runtime import MAX_SPEED, RunOptions, RunOutcome, execute
 from arb.storage import Journal
 from arb.testing import START_NS, Fault, MemoryExchange
@@ -91,11 +95,14 @@ class Stage:
     decide: Decide
     on_open: Callable[[MemoryExchange], None] = lambda venue: None
     storage: MemoryStorage = field(default_factory=MemoryStorage)
+    halt_store: MemoryHaltStore = field(default_factory=MemoryHaltStore)
     venues: dict[str, MemoryExchange] = field(default_factory=dict)
     decisions: int = 0
 
     def run(self, *, hours: int = 1, strategy: str = "carry") -> RunOutcome:
-        return execute(self.composition(strategy), "test", self._options(hours), lambda app: None)
+        return execute(
+            self.composition(strategy), "test", self._options(hours), lambda app: None, halt_store=self.halt_store
+        )
 
     def events(self, *kinds: EventKind) -> list[Event]:
         async def read() -> list[Event]:
@@ -273,12 +280,86 @@ def test_a_venue_that_answers_nothing_at_all_is_one_venue_less(operation: str) -
     assert "right" in {event.subject for event in stage.events(EventKind.EXCHANGE_FAILED)}
 
 
+LIES: Mapping[str, Callable[[Fill], Fill]] = {
+    "another exchange": lambda fill: replace(fill, instrument=InstrumentId("BTC-PERP.other")),
+    "negative": lambda fill: replace(fill, quantity=-fill.quantity),
+    "quantity NaN": lambda fill: replace(fill, quantity=Decimal("NaN")),
+    "price NaN": lambda fill: replace(fill, price=Decimal("NaN")),
+    "fee infinite": lambda fill: replace(fill, fee=Decimal("Infinity")),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_fills_that_cannot_be_are_the_venues_failure_and_never_reach_the_books(lie: Callable[[Fill], Fill]) -> None:
+    def on_open(venue: MemoryExchange) -> None:
+        trading: Any = venue.trading
+        honest = trading.fetch_fills
+
+        async def fetch_fills(since_ns: int) -> Sequence[Fill]:
+            return [lie(fill) for fill in await honest(since_ns)]
+
+        if venue.name == "right":
+            trading.fetch_fills = fetch_fills
+
+    stage = Stage(open_once, on_open)
+    check_went_to_its_end(stage, stage.run())
+    assert "right" in {event.subject for event in stage.events(EventKind.EXCHANGE_FAILED)}
+
+    async def stored() -> Sequence[Fill]:
+        return await (await Journal.open(stage.storage)).fills()
+
+    assert {fill.instrument for fill in asyncio.run(stored())} == {LEFT}
+
+
+def showing(change: Callable[[Position], Position]) -> Callable[[MemoryExchange], None]:
+    """Return what makes the right venue show other positions than it has."""
+
+    def on_open(venue: MemoryExchange) -> None:
+        trading: Any = venue.trading
+        honest = trading.fetch_positions
+
+        async def fetch_positions() -> Sequence[Position]:
+            return [change(one) for one in await honest()]
+
+        if venue.name == "right":
+            trading.fetch_positions = fetch_positions
+
+    return on_open
+
+
+@pytest.mark.parametrize("name", ["quantity", "mark_price", "unrealized_pnl"])
+def test_a_position_that_is_no_number_ends_no_run(name: str) -> None:
+    changes: dict[str, Any] = {name: Decimal("NaN")}
+    stage = Stage(open_once, showing(lambda one: replace(one, **changes)))
+    check_went_to_its_end(stage, stage.run())
+
+
+def test_a_position_that_is_another_one_at_each_look_is_halted_all_the_same() -> None:
+    looks = itertools.count()
+    stage = Stage(open_once, showing(lambda one: replace(one, quantity=one.quantity - next(looks))))
+    check_went_to_its_end(stage, stage.run())
+    assert '"raised_by": "books"' in (stage.halt_store.text or "")
+
+
+def test_halts_that_cannot_be_read_are_an_alarm_and_not_only_a_refusal() -> None:
+    stage = Stage(nothing)
+    stage.halt_store.write("{")
+    check_went_to_its_end(stage, stage.run())
+    (told,) = stage.events(EventKind.HALT_RAISED)
+    assert told.severity is Severity.ALARM
+    assert "cannot be read" in told.message
+
+
 async def raising(stage: Stage, view: StrategyView) -> Sequence[Any]:
     raise KeyError("a bug")
 
 
 async def cancelling(stage: Stage, view: StrategyView) -> Sequence[Any]:
     raise asyncio.CancelledError
+
+
+async def leaving(stage: Stage, view: StrategyView) -> Sequence[Any]:
+    raise SystemExit(3)
 
 
 async def hanging(stage: Stage, view: StrategyView) -> Sequence[Any]:
@@ -296,6 +377,7 @@ def deciding(*intents: object, answer: object = None) -> Decide:
 NONSENSE = {
     "raises": raising,
     "cancels itself": cancelling,
+    "exits": leaving,
     "hangs": hanging,
     "None": deciding(answer=None),
     "a text": deciding("open"),

@@ -498,3 +498,22 @@ def test_one_thing_is_told_once(story: Story) -> None:
 
     assert len(story.auditor.violations) == 1
     assert str(story.auditor.violations[0]).startswith("unrecorded at 0.000 s (seed 7): order h-0-0 was sent")
+
+
+def test_a_forced_reduction_may_be_answered_by_any_later_process(opened: Story) -> None:
+    forced = replace(new_order(0, OrderPurpose.FORCED), order=replace(new_order(0).order))
+    liquidation = replace(
+        forced.order.request, client_order_id=ClientOrderId("liquidation-1"), side=Side.SELL, reduce_only=True
+    )
+    opened.execute(replace(forced, order=replace(forced.order, request=liquidation)))
+    for process in (PROCESS, "sim:2"):
+        opened.auditor.process_ended(process)
+        opened.auditor.process_started(f"sim:{2 if process == PROCESS else 3}")
+        if process == PROCESS:
+            opened.auditor.process_ready("sim:2")  # and dies before it has answered
+    repairing = new_hedge(HedgeStatus.REPAIRING, repairing_ns=START_NS)
+    for _ in range(2):
+        opened.auditor.committed("sim:3", Changes(hedges=(repairing,)))
+        opened.wait(1)
+
+    assert opened.codes == set()

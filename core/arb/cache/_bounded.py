@@ -19,9 +19,9 @@ async def within(clock: Clock, timeout_ns: int, work: Coroutine[Any, Any, T]) ->
 
     Raises:
         TimeoutError: it took longer than `timeout_ns`.
-        RuntimeError: it was cancelled, but not by us.
+        RuntimeError: it was cancelled, but not by us; or it tried to exit the process.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(_contained(work))
     timer = asyncio.ensure_future(clock.sleep_until(clock.now_ns() + timeout_ns))
     try:
         await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
@@ -34,6 +34,13 @@ async def within(clock: Clock, timeout_ns: int, work: Coroutine[Any, Any, T]) ->
     finally:
         _abandon(timer)
         _abandon(task)
+
+
+async def _contained(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await work
+    except SystemExit as error:  # out of a task it would end the loop, past everybody who waits
+        raise RuntimeError(f"it tried to exit the process (SystemExit: {error})") from error
 
 
 def _abandon(task: asyncio.Future[Any]) -> None:

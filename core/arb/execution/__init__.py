@@ -1,5 +1,6 @@
 """How hedges are traded safely."""
 
+from ._account_rows import positions_of
 from ._account_sync import AccountSync
 from ._asking import ask, listed
 from ._executor import AtomicMultiOrderExecutor, ExecutionServices
@@ -45,4 +46,5 @@ __all__ = [
     "ask",
     "listed",
     "naked_exposure",
+    "positions_of",
 ]

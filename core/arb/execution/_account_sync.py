@@ -19,7 +19,8 @@ from arb.model import (
     format_utc,
 )
 
-from ._asking import ask, listed
+from ._account_rows import fills_of, payments_of
+from ._asking import ask
 from ._clocks import CLOCKS_NS
 from ._journaling import Recorder
 
@@ -74,7 +75,7 @@ class AccountSync:
         since = self._since(exchange, _FILLS)
 
         async def read() -> tuple[Fill, ...]:
-            return listed(await trading.fetch_fills(since), Fill)
+            return fills_of(exchange, await trading.fetch_fills(since))
 
         fills = await ask(self._clock, self._fills_timeout_ns, exchange, "fills", read)
         listing = frozenset(fill.fill_id for fill in fills)
@@ -103,7 +104,7 @@ class AccountSync:
         since = self._since(exchange, _PAYMENTS)
 
         async def read() -> tuple[FundingPayment, ...]:
-            return listed(await trading.fetch_funding_payments(since), FundingPayment)
+            return payments_of(exchange, await trading.fetch_funding_payments(since))
 
         payments = await ask(self._clock, self._payments_timeout_ns, exchange, "funding payments", read)
         listing = frozenset(payment.payment_id for payment in payments)

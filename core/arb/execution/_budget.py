@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from arb.api import Clock
-from arb.model import Event, EventKind, Hedge, Instrument, InstrumentId, Severity
+from arb.model import Event, EventKind, Hedge, HedgeId, Instrument, InstrumentId, Severity
 from arb.risk import EVERYTHING, Halts
 
 from ._absorbing import Absorbed
@@ -33,6 +33,7 @@ class ExposureBudget:
         self._recorder = recorder
         self._clock = clock
         self._instruments = instruments
+        self._seen: dict[tuple[HedgeId, int], int] = {}
 
     async def may_open(self, at: Absorbed) -> bool:
         """Whether a hedge's legs may be made larger; halt everything when its budget is used up.
@@ -53,7 +54,7 @@ class ExposureBudget:
     def spent(self, at: Absorbed) -> NakedExposure:
         """Return the exposure of the present phase, from when a person last lifted a halt of this hedge."""
         hedge = at.hedge
-        lifted_ns = self._halts.lifted_ns(hedge.id)
+        lifted_ns = self._lifted_ns(hedge.id)
         return naked_exposure(
             hedge,
             at.records,
@@ -63,6 +64,15 @@ class ExposureBudget:
             negligible=self._negligible(hedge),
             earliest_ns=lifted_ns,
         )
+
+    def _lifted_ns(self, hedge_id: HedgeId) -> int:
+        """Return when a person last lifted a halt of a hedge, by the run's clock.
+
+        `arb resume` goes by the clock on the wall. A simulated run is in another time, and what it takes for the
+        future would be a budget without end: such a lift counts from when this process first saw it.
+        """
+        lifted_ns, now_ns = self._halts.lifted_ns(hedge_id), self._clock.now_ns()
+        return lifted_ns if lifted_ns <= now_ns else self._seen.setdefault((hedge_id, lifted_ns), now_ns)
 
     def _negligible(self, hedge: Hedge) -> Decimal:
         """Return the imbalance that the coarsest leg cannot mend."""
@@ -75,7 +85,8 @@ class ExposureBudget:
     async def _halt(self, hedge: Hedge, spent: NakedExposure) -> None:
         if any(halt.subject == hedge.id for halt in self._halts.active()):
             return
-        self._halts.halt(EVERYTHING, _OVER_BUDGET, by="execution", subject=hedge.id)
+        # A halt file that cannot be written must not end the work that takes the leg back.
+        self._halts.hold(EVERYTHING, _OVER_BUDGET, by="execution", subject=hedge.id)
         numbers = {
             "base_seconds": f"{spent.base_seconds:f}",
             "limit_base_seconds": f"{self.limit(hedge):f}",

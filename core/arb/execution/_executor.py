@@ -244,6 +244,7 @@ class AtomicMultiOrderExecutor:
         error = task.exception()
         if error is not None and not self._failed.done():
             self._failed.set_exception(error)
+            self._failed.exception()  # a run that ends by something else before it watches reports that alone
 
     async def _begin(self, hedge: Hedge, plan: HedgePlan) -> None:
         try:

@@ -182,7 +182,8 @@ def _next_closing(at: Situation) -> NextStep:
     missing = [leg.instrument for index, leg in enumerate(at.hedge.legs) if rest[index] and index not in at.quotes]
     if balanced:
         if min(counts) >= at.policy.calm_attempts or at.now_ns - at.hedge.phase_ns > at.policy.calm_wait_ns:
-            return Settle(status=HedgeStatus.OPEN, note="no leg could be closed within the slippage bound")
+            why = f": {', '.join(missing)} has no price" if missing else " within the slippage bound"
+            return Settle(status=HedgeStatus.OPEN, note=f"no leg could be closed{why}")
         if missing:  # closing one leg alone would make a naked one of the other
             return Wait(why=f"{', '.join(missing)} has no price")
         far = [leg.instrument for index, leg in enumerate(at.hedge.legs) if rest[index] and _is_out_of_reach(at, index)]

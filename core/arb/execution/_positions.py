@@ -9,8 +9,9 @@ from enum import StrEnum
 from arb.api import Clock, Exchange, ExchangeError
 from arb.model import ZERO, ExchangeName, Fresh, InstrumentId, Position, Reading, Unknown, exchange_of
 
+from ._account_rows import positions_of
 from ._account_sync import AccountSync
-from ._asking import ask, listed
+from ._asking import ask
 from ._journaling import Recorder
 
 
@@ -48,7 +49,7 @@ class PositionReader:
             return Unknown(f"{name} has no account")
 
         async def positions() -> tuple[Position, ...]:
-            return listed(await trading.fetch_positions(), Position)
+            return positions_of(name, await trading.fetch_positions())
 
         observed_ns = self._clock.now_ns()
         try:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+_LONGEST: Final = 16 * 1024 * 1024
+"""Bytes of the largest file of halts: many years of them."""
+_LOCK_WITHIN_S: Final = 3.0
+_LOCK_PAUSE_S: Final = 0.005
 
 
 class HaltStore(Protocol):
@@ -31,10 +38,14 @@ class HaltStore(Protocol):
 
 
 class HaltFile:
-    """A text in a file that is replaced whole."""
+    """A text in a file that is replaced whole; where the path is a link, what it leads to is."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def _target(self) -> Path:
+        return Path(os.path.realpath(self.path))
 
     def __str__(self) -> str:
         return str(self.path)
@@ -44,27 +55,41 @@ class HaltFile:
         try:
             found = self.path.stat()
         except FileNotFoundError:
+            self._require_folder()
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def read(self) -> str | None:
         """Return the text."""
         try:
-            return self.path.read_text(encoding="utf-8")
+            # A pipe that nobody writes to would keep us waiting for ever.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
+            self._require_folder()
             return None
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError("it is not a regular file")
+            if found.st_size > _LONGEST:
+                raise OSError(f"it has {found.st_size} bytes, more than any file of halts")
+            with open(descriptor, "rb", closefd=False) as stream:
+                return stream.read().decode()
         except UnicodeDecodeError as error:
             raise OSError("it is not UTF-8 text") from error
+        finally:
+            os.close(descriptor)
 
     def write(self, text: str) -> None:
         """Write a new file beside it, sync it, and put it in its place."""
-        new = self.path.with_name(f"{self.path.name}.new")
+        target = self._target
+        new = target.with_name(f"{target.name}.new")
         with new.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        new.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
+        new.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
@@ -73,14 +98,36 @@ class HaltFile:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Hold a lock file beside it."""
-        descriptor = os.open(
-            self.path.with_name(f"{self.path.name}-lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
-        )
+        target = self._target
+        lock = target.with_name(f"{target.name}-lock")
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor, lock)
             yield
         finally:
             os.close(descriptor)
+
+    def _require_folder(self) -> None:
+        """Raise OSError where no file could be: a disk that is gone is not the absence of halts."""
+        if not self._target.parent.is_dir():
+            raise OSError(f"its folder {self._target.parent} is not there")
+
+
+def _lock(descriptor: int, lock: Path) -> None:
+    """Take a lock, and never wait for long: whoever keeps it may be stopped, and an emergency cannot wait.
+
+    Raises:
+        OSError: another process keeps it.
+    """
+    end = time.monotonic() + _LOCK_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise OSError(f"another process has kept {lock} locked for {_LOCK_WITHIN_S:g} s: end it") from None
+        time.sleep(_LOCK_PAUSE_S)  # noqa: TID251 - a command's wait for another process, in no simulation
 
 
 class MemoryHaltStore:

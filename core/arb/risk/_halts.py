@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -120,6 +121,25 @@ class Halts:
             self._version = None
         self._unwritten = ()
         return next(filter(same, halts))
+
+    def hold(self, scope: str, reason: str, *, by: str, subject: str = "") -> None:
+        """Raise a halt like :meth:`halt`, for work that has to go on also when it cannot be stored.
+
+        It stands for this process all the same; :meth:`catch_up` tries again, and tells.
+        """
+        with suppress(StorageError):
+            self.halt(scope, reason, by=by, subject=subject)
+
+    def catch_up(self) -> tuple[Halt, ...]:
+        """Store what could not be stored before; return what stands for this process alone all the same."""
+        if self._unwritten:
+            # Another process may have raised the same meanwhile.
+            known = {_what(halt) for halt in self.history() if halt.is_active}
+            self._unwritten = tuple(halt for halt in self._unwritten if _what(halt) not in known)
+        if self._unwritten:
+            first = self._unwritten[0]
+            self.hold(first.scope, first.reason, by=first.raised_by, subject=first.subject)
+        return self._unwritten
 
     def lift(self, *, by: str, reason: str, halt_ids: Sequence[int] | None = None) -> tuple[Halt, ...]:
         """Lift the halts named, or all; return those that were lifted.

@@ -9,7 +9,7 @@ from decimal import Decimal
 from operator import attrgetter
 
 from arb.api import Clock, Exchange, ExchangeError
-from arb.execution import ask, listed
+from arb.execution import ask, listed, positions_of
 from arb.funding import FxBook
 from arb.model import (
     ZERO,
@@ -71,7 +71,7 @@ class Accounts:
             return listed(await trading.fetch_balances(), Balance)
 
         async def positions() -> tuple[Position, ...]:
-            return listed(await trading.fetch_positions(), Position)
+            return positions_of(name, await trading.fetch_positions())
 
         # Each is waited for, also when the other fails: nothing is left running behind our back.
         cash, held = await asyncio.gather(
@@ -163,6 +163,8 @@ class Accounts:
                 held = [row for row in state.positions if quotes.get(row.instrument) == balance.currency]
                 with exact_money():
                     value = balance.cash + sum((row.unrealized_pnl for row in held), ZERO)
+                if not all(one.is_finite() for one in (balance.cash, value, *(row.mark_price for row in held))):
+                    return None  # a number that is none cannot be kept, and is no reason to end the run
                 equity.append(
                     EquitySample(
                         ts_ns=balance.ts_event_ns,

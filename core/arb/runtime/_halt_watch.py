@@ -6,7 +6,7 @@ import json
 
 from arb.execution import Recorder
 from arb.model import Event, EventKind, Severity
-from arb.risk import Halt, Halts
+from arb.risk import EVERYTHING, Halt, Halts
 
 _OWNER = "run"
 _KEY = "halts"
@@ -19,15 +19,17 @@ class HaltWatch:
         self._halts = halts
         self._recorder = recorder
         self._told: dict[str, bool] | None = None
+        self._told_alone: frozenset[str] = frozenset()
 
     async def update(self) -> None:
-        """Store an event for each halt that is new or newly lifted."""
+        """Store an event for each halt that is new or newly lifted, and try again to store those that are not."""
+        await self._tell_alone()
         if self._told is None:
             self._told = json.loads(await self._recorder.journal.state(_OWNER, _KEY) or "{}")
         events: list[Event] = []
         for halt in self._halts.history():
             if halt.halt_id == 0:
-                continue  # it stands for a file that cannot be read, and has no history
+                continue  # it stands for a file that cannot be read, and has no history: see `_tell_alone`
             # Numbers begin anew when somebody has removed the file: the time tells two apart.
             key = f"{halt.halt_id}:{halt.raised_ns}"
             known = self._told.get(key)
@@ -40,6 +42,18 @@ class HaltWatch:
             async with self._recorder.transaction() as tx:
                 await tx.put_state(_OWNER, _KEY, json.dumps(self._told))
             await self._recorder.events(events)
+
+    async def _tell_alone(self) -> None:
+        """Tell, once as long as it lasts, of what stands in no file: nobody finds it by looking there."""
+        unstored = self._halts.catch_up()
+        texts = {
+            f"{halt}; it is not stored, so a restart forgets it: look at the disk and its file" for halt in unstored
+        }
+        # The other halt without a number says itself what to do.
+        texts |= {halt.reason for halt in self._halts.history() if halt.halt_id == 0}
+        news, self._told_alone = texts - self._told_alone, frozenset(texts)
+        for text in sorted(news):
+            await self._recorder.event(EventKind.HALT_RAISED, EVERYTHING, text, Severity.ALARM)
 
 
 def _raised(halt: Halt) -> Event:

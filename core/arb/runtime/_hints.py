@@ -36,12 +36,16 @@ class AccountHints:
         self._heard.clear()
 
     async def _listen(self, exchange: Exchange) -> None:
+        told = ""
         while exchange.streams is not None:
             try:
                 async for message in exchange.streams.watch_account():
+                    told = ""
                     if isinstance(message, Fill):
                         self._heard.set()
                         self._on_fill()
             except Exception as error:  # a stream is no truth: the polls find what it does not tell
-                _LOG.warning("%s: its account stream broke: %s: %s", exchange.name, type(error).__name__, error)
+                if told != type(error).__name__:  # not at every try of a stream that never comes
+                    _LOG.warning("%s: its account stream broke: %s: %s", exchange.name, type(error).__name__, error)
+                told = type(error).__name__
             await self._clock.sleep_until(self._clock.now_ns() + _AGAIN_NS)

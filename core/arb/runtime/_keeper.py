@@ -61,7 +61,7 @@ class Keeper:
         self._clock = clock
         self._halts = halts
         self._failing: dict[ExchangeName, str] = {}
-        self._differs_since: dict[InstrumentId, tuple[str, int]] = {}
+        self._differs_since: dict[InstrumentId, int] = {}
         self.hedges: Sequence[Hedge] = ()
         self.differences: Mapping[InstrumentId, str] = {}
 
@@ -169,15 +169,13 @@ class Keeper:
         """Halt an exchange whose positions go on differing: no fill explains it, so a person has to."""
         now_ns = self._clock.now_ns()
         for instrument, text in found.items():
-            known = self._differs_since.get(instrument)
-            if known is None or known[0] != text:
-                self._differs_since[instrument] = (text, now_ns)
-                continue
+            # By how much may change at every look: a position that grows is no smaller a difference.
+            since_ns = self._differs_since.setdefault(instrument, now_ns)
             name = exchange_of(instrument)
             # Reads may lag, fills may come late: only what outlasts both is a difference of its own.
             patience_ns = 2 * self._exchanges[name].traits.read_after_write_ns + _LATE_FILLS_NS
-            if now_ns - known[1] > patience_ns and self._halts.blocking(name) is None:
-                self._halts.halt(name, text, by="books")
+            if now_ns - since_ns > patience_ns and self._halts.blocking(name) is None:
+                self._halts.hold(name, text, by="books")
         self._differs_since = {key: value for key, value in self._differs_since.items() if key in found}
 
     def _event(self, kind: EventKind, subject: str, message: str, severity: Severity) -> Event:

@@ -56,32 +56,35 @@ def _unrest(auditor: Auditor, hedge: Hedge) -> str:
 
 
 def check_books(auditor: Auditor, journal: Books, venues: Books) -> None:
-    """Fills, payments and positions of the journal are those of the venues."""
-    _compare(auditor, "fill", journal.fills, venues.fills)
-    _compare(auditor, "payment", journal.payments, venues.payments)
-    # What a hedge that moves holds is known when it is at rest, in the next run.
-    for instrument in sorted({*journal.positions, *venues.positions} - auditor.truth.moving):
+    """Fills, payments and positions of the journal are those of the venues.
+
+    What a hedge that moves holds is known when it is at rest, in the next run.
+    """
+    moving = auditor.truth.moving
+    fills = {key: row for key, row in venues.fills.items() if key in journal.fills or row.instrument not in moving}
+    _compare(auditor, "fill", journal.fills, fills, venues.fills)
+    _compare(auditor, "payment", journal.payments, venues.payments, venues.payments)
+    for instrument in sorted({*journal.positions, *venues.positions} - moving):
         ours, theirs = journal.positions.get(instrument, ZERO), venues.positions.get(instrument, ZERO)
         if ours != theirs:
             text = f"{instrument}: our hedges and their dust hold {ours}, the venue holds {theirs}"
             auditor.found(Code.LEDGER, instrument, text)
 
 
-def _compare(
-    auditor: Auditor, what: str, ours: Mapping[tuple[str, str], object], theirs: Mapping[tuple[str, str], object]
-) -> None:
-    for key in sorted({*ours, *theirs}):
+Rows = Mapping[tuple[str, str], object]
+
+
+def _compare(auditor: Auditor, what: str, ours: Rows, wanted: Rows, theirs: Rows) -> None:
+    """Compare rows: those of `wanted` must be here, and what is here must be in `theirs`."""
+    for key in sorted({*ours, *wanted}):
         name = f"{what} {key[1]} of {key[0]}"
         if key not in theirs:
             auditor.found(Code.LEDGER, name, f"the journal has {name}, the venue has none")
         elif key not in ours:
             auditor.found(Code.LEDGER, name, f"the venue has {name} ({_short(theirs[key])}), the journal has none")
         elif ours[key] != theirs[key]:
-            auditor.found(
-                Code.LEDGER,
-                name,
-                f"{name} is {_short(ours[key])} in the journal and {_short(theirs[key])} at the venue",
-            )
+            text = f"{name} is {_short(ours[key])} in the journal and {_short(theirs[key])} at the venue"
+            auditor.found(Code.LEDGER, name, text)
 
 
 def _short(row: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arb.model import SECOND_NS, ZERO, Fill, Hedge, HedgeId, HedgeStatus, Instrument, ceil_to, exchange_of
+from arb.model import SECOND_NS, ZERO, ExchangeName, Fill, Hedge, HedgeId, HedgeStatus, Instrument, ceil_to, exchange_of
 from arb.risk import EVERYTHING
 
 from ._kinds import Code
@@ -41,7 +41,8 @@ class _Exposure:
         held: Contracts of each leg, positive in the leg's direction.
         spent: USD seconds of this phase while a process lived.
         over_ns: When the budget was spent; None while it is not.
-        forced_ns: When a venue last reduced a leg by itself.
+        forced_ns: When a venue last reduced a leg by itself; 0 before the first time.
+        forced_on: Which venue.
     """
 
     phase_ns: int
@@ -53,6 +54,7 @@ class _Exposure:
     most: Decimal = ZERO
     over_ns: int | None = None
     forced_ns: int = 0
+    forced_on: ExchangeName | None = None
 
 
 class ExposureAudit:
@@ -107,6 +109,7 @@ class ExposureAudit:
                 if taken > 0:
                     left -= taken
                     self._exposures[hedge.id].forced_ns = self._a.sight.now_ns()
+                    self._exposures[hedge.id].forced_on = exchange_of(fill.instrument)
                     self._add(hedge, index, -taken)
 
     def pass_time(self) -> None:
@@ -175,8 +178,10 @@ class ExposureAudit:
         if self._counting_from is None:
             return 0
         begin_ns = max(since_ns, self._counting_from)
-        if exposure.forced_ns:
-            begin_ns = max(begin_ns, exposure.forced_ns + self._a.rules.detection_ns)
+        if exposure.forced_on is not None:
+            # What a venue did by itself can be seen only while the venue can be read.
+            readable_ns = max(exposure.forced_ns, self._a.sight.readable_since_ns(exposure.forced_on))
+            begin_ns = max(begin_ns, readable_ns + self._a.rules.detection_ns)
         return max(0, now_ns - begin_ns)
 
     def _add(self, hedge: Hedge, index: int, quantity: Decimal) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from arb.model import ClientOrderId, Hedge, HedgeId, HedgeStatus, InstrumentId, OrderRequest
@@ -19,10 +18,11 @@ class RestartAudit:
 
     def __init__(self, auditor: Auditor) -> None:
         self._a = auditor
-        self._at_rest: dict[str, Mapping[HedgeId, Hedge]] = {}
+        self._at_rest: dict[str, dict[HedgeId, Hedge]] = {}
         self._deadlines: dict[ClientOrderId, int | None] = {}
-        self._forced: set[InstrumentId] = set()
-        self._lifted = False
+        self._forced_ns: dict[InstrumentId, int] = {}
+        self._changed_ns: dict[HedgeId, int] = {}
+        self._lifted_ns = -1
 
     def started(self, holder: str) -> None:
         """Remember what is at rest."""
@@ -33,8 +33,6 @@ class RestartAudit:
     def ready(self, holder: str) -> None:
         """The recovery is over."""
         self._at_rest.pop(holder, None)
-        self._forced.clear()
-        self._lifted = False
 
     def ended(self, holder: str) -> None:
         """Forget a process."""
@@ -42,11 +40,11 @@ class RestartAudit:
 
     def forced(self, instrument: InstrumentId) -> None:
         """A venue changed a position by itself: a recovery may have to answer that."""
-        self._forced.add(instrument)
+        self._forced_ns[instrument] = self._a.sight.now_ns()
 
     def lifted(self) -> None:
         """A person lifted halts: what waited for that may go on."""
-        self._lifted = True
+        self._lifted_ns = self._a.sight.now_ns()
 
     def sent(self, holder: str, request: OrderRequest) -> None:
         """Look at an order that a recovery sends."""
@@ -64,18 +62,27 @@ class RestartAudit:
             if known != record.rest_until_ns:
                 text = f"the deadline of order {order_id} moved from {known} to {record.rest_until_ns}"
                 self._a.found(Code.RESTART, order_id, text)
-        at_rest = self._at_rest.get(holder)
-        if not at_rest:
-            return
+        at_rest = self._at_rest.get(holder, {})
         for hedge in changes.hedges:
             before = at_rest.get(hedge.id)
-            if before is not None and _times(before) != _times(hedge) and not self._is_touched(before):
-                text = f"the recovery of {holder} changed hedge {hedge.id}, which was at rest: {_times(before)}"
-                self._a.found(Code.RESTART, hedge.id, f"{text} became {_times(hedge)}")
+            if before is not None and _times(before) != _times(hedge):
+                if not self._is_touched(before):
+                    text = f"the recovery of {holder} changed hedge {hedge.id}, which was at rest: {_times(before)}"
+                    self._a.found(Code.RESTART, hedge.id, f"{text} became {_times(hedge)}")
+                del at_rest[hedge.id]
+            self._note_change(hedge)
+
+    def _note_change(self, hedge: Hedge) -> None:
+        known = self._a.truth.hedges.get(hedge.id)
+        if known is None or known.status is not hedge.status:
+            self._changed_ns[hedge.id] = self._a.sight.now_ns()
 
     def _is_touched(self, hedge: Hedge) -> bool:
-        waited = self._lifted and hedge.status is HedgeStatus.HALTED
-        return waited or any(leg.instrument in self._forced for leg in hedge.legs)
+        """Whether something since the hedge came to rest has to be answered, by this process or the next."""
+        rests_ns = self._changed_ns.get(hedge.id, 0)
+        if hedge.status is HedgeStatus.HALTED and self._lifted_ns >= rests_ns:
+            return True
+        return any(self._forced_ns.get(leg.instrument, -1) >= rests_ns for leg in hedge.legs)
 
 
 def _times(hedge: Hedge) -> tuple[str, int, int | None, int | None, int | None]:

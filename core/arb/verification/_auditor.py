@@ -66,7 +66,7 @@ class AuditRules:
 
     max_naked_seconds: Decimal = Decimal(15)
     halt_ns: int = 10 * SECOND_NS
-    detection_ns: int = 30 * SECOND_NS
+    detection_ns: int = 45 * SECOND_NS
     startup_ns: int = 15 * SECOND_NS
     max_band_bps: Decimal = Decimal(300)
     max_orders: int = 40
@@ -74,12 +74,17 @@ class AuditRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What the auditor can look at, beside what it is told."""
+    """What the auditor can look at, beside what it is told.
+
+    Attributes:
+        readable_since_ns: Since when a venue can be read without an outage; now while it cannot.
+    """
 
     now_ns: Callable[[], int]
     instrument: Callable[[InstrumentId], Instrument]
     usd_per_base: Callable[[InstrumentId], Decimal]
     halts: Callable[[], Sequence[Halt]]
+    readable_since_ns: Callable[[ExchangeName], int] = lambda _exchange: 0
 
 
 class Truth:

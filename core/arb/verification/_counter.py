@@ -94,6 +94,10 @@ class Counter:
         """Return the outage at a time."""
         return next((each for each in self.outages if each.from_ns <= ts_ns < each.until_ns), None)
 
+    def readable_since_ns(self, ts_ns: int) -> int:
+        """Return when the last outage ended; `ts_ns` during one, 0 before the first."""
+        return max((min(each.until_ns, ts_ns) for each in self.outages if each.from_ns <= ts_ns), default=0)
+
     def show(self) -> None:
         """Hand what is new in the account's history to the world."""
         count = self.venue.record_count()

@@ -21,7 +21,7 @@ from ._result import EpisodeResult
 from ._running import direct_seeded, run_episode, run_plan, seeded_fates
 
 PACKAGE: Final = "arb.execution"
-RECORDED: Final = (("calm", 3), ("mixed", 20), ("maker", 10), ("venue", 10), ("wire", 6), ("two", 4))
+RECORDED: Final = (("calm", 3), ("mixed", 36), ("maker", 12), ("venue", 12), ("wire", 16), ("storage", 6), ("two", 4))
 """Profiles, and how many seeds of each are watched to find who waits where."""
 
 _DEEPEST: Final = 60

@@ -51,7 +51,11 @@ class Episode:
             world.counters[name] = self._counter(name, index, tide)
         halts = Halts(world.halts, world.clock)
         sight = Sight(
-            now_ns=world.now_ns, instrument=self._instrument, usd_per_base=self._usd_per_base, halts=halts.history
+            now_ns=world.now_ns,
+            instrument=self._instrument,
+            usd_per_base=self._usd_per_base,
+            halts=halts.history,
+            readable_since_ns=lambda name: world.counters[name].readable_since_ns(world.now_ns()),
         )
         world.auditor = Auditor(plan.seed, plan.start_ns, sight, AuditRules())
         world.auditor.on_violation = lambda violation: world.log.add("auditor", f"VIOLATION {violation}")

@@ -96,7 +96,7 @@ def drawn_plan(seed: int, title: str) -> Plan:
     names = NAMES if chance.happens(MILLION // 4) else NAMES[:2]
     # No settlement within a quarter of an hour after the start, since nothing opens then, unless the
     # episode is to see one: then it begins right before that.
-    settles = chance.happens(MILLION // 12)
+    settles = chance.happens(MILLION // 20)
     minute = 42 if settles else chance.between(6, 30)
     start_ns = EPOCH_NS + chance.below(200) * 24 * HOUR_NS + chance.below(24) * HOUR_NS + minute * MINUTE_NS
     start_ns += chance.below(60) * SECOND_NS
@@ -126,7 +126,7 @@ def drawn_plan(seed: int, title: str) -> Plan:
                 seed,
                 order_timeout_s=chance.choice((2, 3, 5)),
                 collect_s=60 if settles else 40,
-                watch_s=chance.choice((10, 20)),
+                watch_s=chance.choice((10, 20, 30)),
             ),
             "risk": {**risk_table(), **(_BREAKERS_OFF if chance.below(2) else {})},
             "execution": _drawn_execution(Chance(seed, "execution"), profile),

@@ -86,7 +86,7 @@ class Profile:
     thin_ppm: int = 0
     resting_ppm: int = 0
     second_process: bool = False
-    minutes: tuple[int, int] = (2, 4)
+    minutes: tuple[int, int] = (2, 3)
 
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
