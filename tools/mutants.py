@@ -332,7 +332,8 @@ def _judge_all(mutants: Sequence[Mutant], *, episodes: int, jobs: int, scenarios
                 outcomes.append(outcome)
                 missed = sum(not each.caught for each in outcomes)
                 bar.update(task, advance=1, state=f"{missed} not caught" if missed else "all caught")
-                console.print(f"{outcome.name}: {_caught_by(outcome)}, {outcome.seconds:.0f} s", highlight=False)
+                line = f"{outcome.name}: {_caught_by(outcome)}, {outcome.seconds:.0f} s"
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
@@ -410,6 +411,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     if given.check:
+        print(f"{len(mutants)} mutants fit the source")
         return
     outcomes = _judge_all(mutants, episodes=given.episodes, jobs=given.jobs, scenarios=not given.no_scenarios)
     caught = sum(outcome.caught for outcome in outcomes)
@@ -418,7 +420,7 @@ def main() -> None:
         print(json.dumps({"caught": caught, "total": len(outcomes), "mutants": rows}, indent=2))
     else:
         _print(outcomes, caught)
-    sys.exit(caught < WANTED * len(outcomes))
+    sys.exit(int(caught < WANTED * len(outcomes)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from arb.api import BelowMinimum, ExchangeTraits, Rejected, StorageError
+from arb.api import BelowMinimum, ExchangeTraits, Rejected
 from arb.execution import ExecutionPolicy
 from arb.model import SECOND_NS, Dust, EventKind, HedgeStatus, OrderPurpose, Position, Severity
 from arb.testing import START_NS, Fault, MemoryExchange
@@ -265,27 +265,45 @@ class FullDisk:
         yield
 
 
-def test_a_halt_that_cannot_be_stored_stands_and_ends_the_work(on_world: OnWorld) -> None:
+def test_a_halt_that_cannot_be_stored_stands_and_nothing_is_called_halted(on_world: OnWorld) -> None:
     async def check(world: World) -> None:
         disk = FullDisk()
         world.halt_store = cast("Any", disk)
         first = await world.start()
         lie(first.left, reads=10**6)
         disk.is_full = True
-        approved = first.approved()
-        with pytest.raises(StorageError, match="could not be stored"):
-            await first.executor.open(approved, strategy="test")
-        await first.sleep(1)
-        assert [type(one) for one in first.failures] == [StorageError]
+        await first.executor.open(first.approved(), strategy="test")
+        await first.sleep(60)
+        assert first.failures == []
         assert first.halts.blocking(first.left.name) is not None
         assert isinstance(first.decided(), tuple)
         (hedge,) = await first.journal.hedges()
         assert hedge.status is HedgeStatus.OPENING, "nobody may think that it is settled"
+        assert any("its halt cannot be stored" in event.message for event in first.events)
         disk.is_full = False
+        await first.sleep(60)
+        (hedge,) = await first.journal.hedges()
+        assert hedge.status is HedgeStatus.HALTED
+        assert [halt.subject for halt in first.halts.active()] == [hedge.id]
+
+    on_world(check)
+
+
+def test_a_halted_hedge_whose_halt_is_gone_is_not_taken_up(on_world: OnWorld) -> None:
+    async def check(world: World) -> None:
+        disk = FullDisk()
+        world.halt_store = cast("Any", disk)
+        first = await world.start()
+        lie(first.left, reads=10**6)
+        await first.executor.open(first.approved(), strategy="test")
+        await first.sleep(60)
+        (hedge,) = await first.journal.hedges()
+        assert hedge.status is HedgeStatus.HALTED
         first.crash()
+        disk.text = None
         second = await world.start()
         assert (await second.taken_up(hedge)).status is HedgeStatus.HALTED
-        assert second.halts.active()
+        assert [halt.subject for halt in second.halts.active()] == [hedge.id]
 
     on_world(check)
 

@@ -481,6 +481,19 @@ def test_a_difference_is_not_forgotten_while_the_venue_cannot_be_read() -> None:
     assert stage.held() == (Decimal(0), Decimal(1))
 
 
+def test_a_venue_that_holds_a_leg_and_cannot_be_read_for_minutes_is_one_alarm() -> None:
+    async def decide(stage: Stage, view: StrategyView) -> Sequence[Any]:
+        if stage.decisions == 2:
+            stage.venues["right"].faults.always("fetch_positions", Fault.unknown_before())
+        return [OpenHedge(plan=plan())] if stage.decisions == 1 else []
+
+    stage = Stage(decide)
+    stage.run()
+    alarms = [one for one in stage.events(EventKind.EXCHANGE_FAILED) if one.severity is Severity.ALARM]
+    assert [one.subject for one in alarms] == ["right"]
+    assert "has not been readable for minutes" in alarms[0].message
+
+
 def test_a_hedge_whose_strategy_was_renamed_is_not_forgotten() -> None:
     stage = Stage(open_once)
     stage.run()

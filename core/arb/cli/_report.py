@@ -32,11 +32,12 @@ class Report:
     simulated_seconds: float
     wall_seconds: float | None
     equity: tuple[EquitySample, ...]
+    halts: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return HALTED when the books do not balance or a hedge waits for a person."""
-        halted = any(hedge.status is HedgeStatus.HALTED for hedge in self.account.hedges)
+        """Return HALTED when the books do not balance, trading is halted, or a hedge waits for a person."""
+        halted = bool(self.halts) or any(hedge.status is HedgeStatus.HALTED for hedge in self.account.hedges)
         return ExitCode.HALTED if self.account.unexplained or halted else ExitCode.OK
 
     def counters(self) -> dict[str, int]:
@@ -78,5 +79,6 @@ def document(report: Report) -> dict[str, Any]:
         "end": None if account.end_ns is None else format_utc(account.end_ns),
         "counters": report.counters(),
         "alarms": books.pop("alarms"),
+        "halts": list(report.halts),
         **books,
     }

@@ -167,10 +167,14 @@ def _print_wallets(account: RunAccount) -> None:
 
 
 def _print_alarms(report: Report) -> None:
-    if report.account.alarms:
+    if report.account.alarms or report.halts:
         click.echo()
     for alarm in report.account.alarms:
         click.secho(f"ALARM {clean(alarm)}", fg="red", bold=True)
+    for halt in report.halts:
+        click.secho(f"HALTED {clean(halt)}", fg="red", bold=True)
+    if report.halts:
+        click.echo(f"`arb explain` tells why, `arb resume --by NAME` lifts it. The exit code is {ExitCode.HALTED}.")
     if report.account.unexplained:
         click.echo()
         amount = exact(report.account.unexplained)

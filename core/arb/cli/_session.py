@@ -49,6 +49,7 @@ def run_and_watch(
         simulated_seconds=outcome.simulated_seconds,
         wall_seconds=outcome.wall_seconds,
         equity=outcome.equity,
+        halts=outcome.halts,
     )
 
 

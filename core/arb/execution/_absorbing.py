@@ -97,7 +97,15 @@ class FillAbsorber:
             for one in orders
             if filled.get(key_of(one.order.request), ZERO) < one.order.filled_quantity
         ]
+        over = [
+            one.order.request.client_order_id
+            for one in orders
+            if one.purpose is not OrderPurpose.FORCED
+            and filled.get(key_of(one.order.request), ZERO) > one.order.request.quantity
+        ]
         why = f"the venue reports fills of {', '.join(missing)} and does not list them yet" if missing else ""
+        if over:
+            why = f"the venue lists more fills of {', '.join(over)} than were ordered: they cannot all be true"
         return Absorbed(hedge=with_fills(record.hedge, orders, fills), records=orders, fills=fills, missing=why)
 
     async def _take_forced(self, record: HedgeRecord) -> list[tuple[OrderRecord, Sequence[Fill]]]:

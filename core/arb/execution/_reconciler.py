@@ -24,7 +24,7 @@ from arb.model import (
     OrderStatus,
     Severity,
 )
-from arb.risk import Halts
+from arb.risk import EVERYTHING, Halts
 from arb.storage import HedgeRecord
 
 from ._absorbing import Absorbed, FillAbsorber
@@ -146,7 +146,12 @@ class Reconciler:
             if isinstance(step, Settle):
                 step = self._p.settler.judged(at.hedge, step, quotes)
             if isinstance(step, Settle):
-                return await self._settled(at, step, quotes)
+                settled = await self._settled(at, step, quotes)
+                if settled is not None:
+                    return settled
+                await self._tell(at.hedge, EventKind.HALT_RAISED, f"its halt cannot be stored ({step.note})")
+                await at_work.pace.wait()
+                continue
             await self._take(at, step, quotes, at_work)
 
     async def _wait_for_clarity(self, at: Absorbed, unclear: Sequence[OrderRecord], pace: Pace) -> None:
@@ -189,7 +194,11 @@ class Reconciler:
         It is repaired when it is not what its fills make, or a person lifted its halt. One that
         stays halted keeps its books all the same, and so does the dust of one that is finished.
         """
-        hedge = (await self._p.absorber.absorb(record)).hedge
+        at = await self._p.absorber.absorb(record)
+        if at.missing:  # what is listed cannot be, or is not whole: the record stays, and the positions are compared
+            await self._tell(record.hedge, EventKind.BOOKS_DIFFER, at.missing)
+            return record.hedge
+        hedge = at.hedge
         if hedge.status.is_final:
             if hedge.legs != record.hedge.legs:
                 await self._p.settler.keep_dust(hedge)
@@ -199,6 +208,10 @@ class Reconciler:
             if self._p.halts.holds(hedge.id):
                 if changed:
                     await self._p.recorder.hedge(hedge)
+                return hedge
+            if not self._p.halts.knows(hedge.id):
+                reason = "it is halted, and its halt is not on record: nobody has lifted it"
+                self._p.halts.hold(EVERYTHING, reason, by="execution", subject=hedge.id)
                 return hedge
             why = "a person lifted its halt"
         elif not changed:
@@ -259,9 +272,10 @@ class Reconciler:
         if not all(record.order.status.is_final for record in after):
             await pace.wait()
 
-    async def _settled(self, at: Absorbed, step: Settle, quotes: Quotes) -> Hedge:
+    async def _settled(self, at: Absorbed, step: Settle, quotes: Quotes) -> Hedge | None:
         hedge = await self._p.settler.settle(at.hedge, step, quotes)
-        self._told = {key: told for key, told in self._told.items() if key[0] != hedge.id}
+        if hedge is not None:
+            self._told = {key: told for key, told in self._told.items() if key[0] != hedge.id}
         return hedge
 
     async def _tell_unclear(self, at: Absorbed, unclear: Sequence[OrderRecord]) -> None:

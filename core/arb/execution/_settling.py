@@ -66,16 +66,22 @@ class Settler:
                 return worst
         return Agreement.AGREES
 
-    async def settle(self, hedge: Hedge, step: Settle, quotes: Quotes) -> Hedge:
+    async def settle(self, hedge: Hedge, step: Settle, quotes: Quotes) -> Hedge | None:
         """Store the new status with its event, dust and halt; return the hedge.
 
+        Returns:
+            None while its halt cannot be stored: it stands for this process, and nothing is called halted that a
+            restart would take up again.
+
         Raises:
-            StorageError: the halt or the record could not be stored.
+            StorageError: the record could not be stored.
         """
         now = self._clock.now_ns()
         if step.status is HedgeStatus.HALTED:
             # The halt first: a crash in between finds a halt without a halted hedge, which does no harm.
-            self._halts.halt(EVERYTHING, step.note, by="execution", subject=hedge.id)
+            self._halts.hold(EVERYTHING, step.note, by="execution", subject=hedge.id)
+            if any(halt.subject == hedge.id for halt in self._halts.catch_up()):
+                return None
         opened = now if step.status is HedgeStatus.OPEN and hedge.opened_ns is None else hedge.opened_ns
         closed = now if step.status.is_final else None
         hedge = replace(hedge, status=step.status, opened_ns=opened, closed_ns=closed)

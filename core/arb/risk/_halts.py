@@ -76,6 +76,10 @@ class Halts:
         """Whether a halt about `subject` stands, or one of everything that is about nothing else."""
         return any(halt.subject == subject or (halt.scope == EVERYTHING and not halt.subject) for halt in self.active())
 
+    def knows(self, subject: str) -> bool:
+        """Whether a halt about `subject` is on record, standing or lifted."""
+        return any(halt.subject == subject for halt in (*self.history(), *self._unwritten))
+
     def lifted_ns(self, subject: str) -> int:
         """Return when a person last lifted a halt about `subject`; 0 when nobody did."""
         return max((halt.lifted_ns or 0 for halt in self.history() if halt.subject == subject), default=0)

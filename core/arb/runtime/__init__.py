@@ -1,12 +1,14 @@
 """The composition root: builds a run from the configuration, supervises it, closes it in reverse."""
 
-from ._assembly import App, Observe
+from ._assembly import App, Observe, assembled
 from ._clock import WallClock
+from ._context import Ports
 from ._flatten_accounts import AccountKind, FlattenTarget
 from ._flattening import flatten, flatten_targets
 from ._halting import halt_path
 from ._looking import read_only
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
+from ._periodic import StopSignal
 from ._probe import probe_context
 from ._run import DEFAULT_START, RunOutcome, execute
 
@@ -18,9 +20,12 @@ __all__ = [
     "MAX_SPEED",
     "Mode",
     "Observe",
+    "Ports",
     "RunOptions",
     "RunOutcome",
+    "StopSignal",
     "WallClock",
+    "assembled",
     "check_live",
     "execute",
     "flatten",

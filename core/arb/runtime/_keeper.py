@@ -10,6 +10,7 @@ from typing import Final
 from arb.api import Clock, Exchange, ExchangeError, Rejected
 from arb.execution import AccountSync, AtomicMultiOrderExecutor, Recorder
 from arb.model import (
+    MINUTE_NS,
     SECOND_NS,
     ZERO,
     Event,
@@ -30,6 +31,7 @@ from ._attended import LIVE
 from ._hedge_money import HedgeMoney
 
 _LATE_FILLS_NS: Final = 20 * SECOND_NS
+_UNSEEN_NS: Final = 3 * MINUTE_NS
 
 
 class Keeper:
@@ -61,6 +63,8 @@ class Keeper:
         self._clock = clock
         self._halts = halts
         self._failing: dict[ExchangeName, str] = {}
+        self._unseen_since: dict[ExchangeName, int] = {}
+        self._alarmed: set[ExchangeName] = set()
         self._differs_since: dict[InstrumentId, int] = {}
         self.hedges: Sequence[Hedge] = ()
         self.differences: Mapping[InstrumentId, str] = {}
@@ -125,8 +129,21 @@ class Keeper:
             if name not in failures
         ]
         self._failing = {name: _kind(error) for name, error in failures.items()}
+        events += self._unseen(failures)
         if events:
             await self._recorder.events(events)
+
+    def _unseen(self, failures: Mapping[ExchangeName, ExchangeError]) -> list[Event]:
+        """Return alarms for venues that hold a leg and have not been readable for long; once as long as it lasts."""
+        now_ns = self._clock.now_ns()
+        self._unseen_since = {name: self._unseen_since.get(name, now_ns) for name in failures}
+        self._alarmed &= failures.keys()
+        holding = {exchange_of(leg.instrument) for hedge in self.hedges for leg in hedge.legs if leg.open_quantity}
+        late = [name for name, since_ns in self._unseen_since.items() if now_ns - since_ns > _UNSEEN_NS]
+        new = [name for name in late if name in holding and name not in self._alarmed]
+        self._alarmed |= set(new)
+        text = "it holds legs of hedges and has not been readable for minutes: nobody knows what becomes of them"
+        return [self._event(EventKind.EXCHANGE_FAILED, name, f"{name}: {text}", Severity.ALARM) for name in new]
 
     async def _compare(self) -> None:
         """Compare the venues' positions with our hedges and dust where neither is moving."""

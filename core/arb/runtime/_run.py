@@ -15,7 +15,7 @@ from arb.api import ConfigError, Extension, HttpTransport, Storage, WebSocketTra
 from arb.kernel import Composition, Family, open_family
 from arb.model import EquitySample, Event, EventKind, Severity, format_utc, parse_utc
 from arb.net import open_transports
-from arb.risk import HaltStore, MemoryHaltStore
+from arb.risk import Halts, HaltStore, MemoryHaltStore
 from arb.storage import Journal, RunAccount, account_run
 
 from ._assembly import App, NoState, Observe, assembled
@@ -39,6 +39,7 @@ class RunOutcome:
         equity: Its equity samples, oldest first.
         simulated_seconds: By the run's clock, of this session.
         wall_seconds: Real time of this session.
+        halts: What forbids opening risk at the end, one line each.
     """
 
     account: RunAccount
@@ -47,6 +48,7 @@ class RunOutcome:
     seed: int
     simulated_seconds: float
     wall_seconds: float
+    halts: tuple[str, ...] = ()
 
 
 def execute(
@@ -189,6 +191,7 @@ async def _main(
             seed=seed,
             simulated_seconds=(ports.clock.now_ns() - started_ns) / 1e9,
             wall_seconds=time.monotonic() - began,
+            halts=tuple(str(halt) for halt in Halts(ports.halt_store, ports.clock).active()),
         )
 
 

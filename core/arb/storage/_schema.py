@@ -205,7 +205,7 @@ async def migrate(transaction: Transaction, dialect: Dialect, migrations: tuple[
     except StorageError as error:
         raise StorageError(
             f"the database has schema version {stored} ({'an empty one' if stored == 0 else 'an older one'}) and this "
-            f"arb needs {newest}; it could not be brought forward: {error}"
+            f"arb needs {newest}; it could not be brought forward: {error}. `arb run` does that, where it may write"
         ) from error
     return newest
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from arb.api import Context, ExchangeSpec, Settings, Spec, StorageSpec
 from arb.kernel import Composition, Family, Part, PluginRef, compose, parse_config
-from arb.runtime._context import Ports
+from arb.runtime import Ports
 from arb.simulation import SIMULATED_CAPABILITIES
 from arb.testing import FakeHttp, FakeWebSockets
 

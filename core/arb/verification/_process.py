@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from arb.api import ArbError
-from arb.runtime import App, RunOptions
-from arb.runtime._assembly import assembled
-from arb.runtime._periodic import StopSignal
+from arb.runtime import App, RunOptions, StopSignal, assembled
 
 from ._clock import ProcessClock
 from ._composing import compose_process, make_ports
