@@ -49,6 +49,7 @@ TRADING_FILE = """
 start = "2026-01-01T00:00:00Z"
 until = "2026-01-01T06:00:00Z"
 collect_every = "30m"
+watch_every = "30m"
 [storages.main]
 plugin = "t-file"
 settings = {{ path = "{database}" }}
