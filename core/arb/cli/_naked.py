@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
-from arb.model import ZERO, ClientOrderId, Fill, Hedge, Instrument, InstrumentId, OrderRecord
+from arb.model import ZERO, Fill, Hedge, Instrument, InstrumentId, OrderRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +65,11 @@ def naked_spans(
 
 def _steps(hedge: Hedge, records: Sequence[OrderRecord], fills: Sequence[Fill]) -> list[tuple[int, Decimal]]:
     """Return when the exposure changed, and by how many base units, oldest first."""
-    own: dict[ClientOrderId, OrderRecord] = {record.order.request.client_order_id: record for record in records}
-    steps = [
-        (
-            max(fill.ts_event_ns, own[fill.client_order_id].created_ns),
-            fill.quantity * fill.side.sign * hedge.legs[own[fill.client_order_id].leg_index].multiplier,
-        )
-        for fill in fills
-        if fill.client_order_id in own
-    ]
+    own = {(one.order.request.client_order_id, one.order.request.instrument): one for one in records}
+    steps = []
+    for fill in fills:
+        record = own.get((fill.client_order_id, fill.instrument))
+        if record is not None:
+            signed = fill.quantity * fill.side.sign * hedge.legs[record.leg_index].multiplier
+            steps.append((max(fill.ts_event_ns, record.created_ns), signed))
     return sorted(steps)
