@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import gc
 import json
 import os
 import shutil
@@ -25,7 +24,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,12 @@ WANTED = 0.98
 LONGEST_EPISODE_S = 180.0
 """An episode takes a second; one that does not end has lost its way."""
 
-_COLLECT_EVERY = 16
+CHILD = Path(__file__).with_name("play_mutant.py")
+_BROKEN = "broken"
+_SLIPS = ("NameError", "ImportError", "AttributeError")
+"""What an error of the mutant's own code is called: to catch that proves nothing."""
+_WRONG_TREE = 70
+"""How the child ends when it imports another tree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ class Outcome:
 
     Attributes:
         by: `scenario NAME` or `seed N`; empty when nothing caught it.
-        code: What the auditor calls it; `crash` or `no_end` when the child came to no end of its own.
+        code: What the auditor calls it; `crash` or `no_end` when the child came to no end of its own, `broken` when the
+            mutant's own code is wrong.
         episode: How many seeds were run; 0 when a scenario caught it.
         also: Runs that broke something in the tree without the bug as well, and were passed over.
     """
@@ -184,7 +189,7 @@ class _Gate:
 
     def __init__(self, source: Path, *, episodes: int, scenarios: bool) -> None:
         self._source = source
-        self._script = shutil.copy2(__file__, source.with_name("mutants.py"))
+        self._script = shutil.copy2(CHILD, source.with_name(CHILD.name))
         self._options = [f"--episodes={episodes}"]
         if not scenarios:
             self._options.append("--no-scenarios")
@@ -206,7 +211,7 @@ class _Gate:
         return Outcome(
             name=mutant.name,
             reference=mutant.reference,
-            caught=bool(found.code),
+            caught=found.code not in ("", _BROKEN),
             by=found.title if found.code else "",
             code=found.code,
             text=found.text,
@@ -224,7 +229,7 @@ class _Gate:
 
     def _run(self, folder: Path, first: int, *options: str) -> _Found:
         """Run episodes from a number on, and return where that stopped."""
-        command = [sys.executable, str(self._script), "--child", str(folder), f"--first={first}"]
+        command = [sys.executable, str(self._script), str(folder), f"--first={first}"]
         child = subprocess.Popen(
             [*command, *self._options, *options],
             cwd=folder,
@@ -247,18 +252,16 @@ class _Gate:
         code = child.wait()
         listener.join()
         if found is not None:
-            return found
+            is_slip = any(name in found.text for name in _SLIPS)
+            return replace(found, code=_BROKEN) if is_slip else found
         if late.is_set():
             return _Found(index, f"run {index}", "no_end", f"no end within {LONGEST_EPISODE_S:.0f} s")
         if code:
             text = "".join(complaints[-1:]).strip()
             if code == _WRONG_TREE:
                 raise RuntimeError(text)
-            return _Found(index, f"run {index}", "crash", text)
+            return _Found(index, f"run {index}", "crash" if index else _BROKEN, text)
         return _Found(index - 1, "", "", "")
-
-
-_WRONG_TREE = 70
 
 
 def _rows(child: subprocess.Popen[str], late: threading.Event) -> Iterator[Mapping[str, Any]]:
@@ -277,33 +280,6 @@ def _rows(child: subprocess.Popen[str], late: threading.Event) -> Iterator[Mappi
         if not line.endswith("\n"):
             return
         yield json.loads(line)
-
-
-def _child(folder: Path, *, episodes: int, scenarios: bool, first: int, count: int | None) -> None:
-    """Run scenarios and seeds in order, a line of JSON for each, up to the first violation."""
-    from arb.verification import EVERY_PROFILE, SCENARIOS, Work, play, seeds_work
-
-    for package in (each.name for each in folder.iterdir()):
-        found = str(__import__(package).__file__)
-        if not found.startswith(str(folder)):
-            print(f"{package} is imported from {found} and not from the copy {folder}", file=sys.stderr)
-            raise SystemExit(_WRONG_TREE)
-    named = [Work(seed=SCENARIOS[name].setup.seed, scenario=name) for name in sorted(SCENARIOS) if scenarios]
-    work = [*named, *seeds_work(1, episodes, EVERY_PROFILE)]
-    for index, one in list(enumerate(work))[first : None if count is None else first + count]:
-        result = play(one)
-        row = {
-            "index": index,
-            "scenarios": len(named),
-            "title": f"scenario {one.scenario}" if one.scenario else f"seed {one.seed}",
-            "codes": [str(each.code) for each in result.violations],
-            "text": result.violations[0].text if result.violations else "",
-        }
-        print(json.dumps(row), flush=True)
-        if result.violations:
-            return
-        if index % _COLLECT_EVERY == 0:
-            gc.collect()  # an episode runs without
 
 
 def _judge_all(mutants: Sequence[Mutant], *, episodes: int, jobs: int, scenarios: bool) -> list[Outcome]:
@@ -341,6 +317,8 @@ def _judge_all(mutants: Sequence[Mutant], *, episodes: int, jobs: int, scenarios
 
 
 def _caught_by(outcome: Outcome) -> str:
+    if outcome.code == _BROKEN:
+        return f"NOT CAUGHT, the mutant is broken: {outcome.text}"
     if not outcome.caught:
         return f"NOT CAUGHT in {outcome.episode} episodes"
     where = f"episode {outcome.episode}" if outcome.episode else outcome.by
@@ -371,9 +349,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-scenarios", action="store_true", help="seeds only")
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     parser.add_argument("--check", action="store_true", help="run nothing; tell which mutants do not fit the source")
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -397,15 +372,6 @@ def _chosen(only: Sequence[str] | None) -> list[Mutant]:
 def main() -> None:
     """Judge mutants and leave with 0 when enough are caught."""
     given = _arguments()
-    if given.child is not None:
-        _child(
-            given.child,
-            episodes=given.episodes,
-            scenarios=not given.no_scenarios,
-            first=given.first,
-            count=given.count,
-        )
-        return
     try:
         mutants = _chosen(given.only)
     except ValueError as error:
