@@ -19,7 +19,7 @@ import pytest
 from click.testing import Result
 
 from arb.execution import AccountVerdict, FlattenPolicy
-from arb.kernel import read_config
+from arb.kernel import read_sound
 from arb.model import SECOND_NS, ExchangeName
 from arb.runtime import flatten, flatten_targets
 
@@ -297,9 +297,9 @@ def test_a_plugin_that_cannot_be_used_stops_no_other(arb: Arb) -> None:
 def test_a_plugin_that_hangs_is_left_behind(kind: str) -> None:
     """Its code never returns, or does not even let others run."""
     fault("north", kind)
-    config = read_config(Path("run.toml"), only=("run", "storages", "exchanges"))
+    sound = read_sound(Path("run.toml"))
     names = [ExchangeName("north"), ExchangeName("south")]
-    targets = flatten_targets(config, "run.toml", names, frozenset())
+    targets = flatten_targets(sound, "run.toml", names, frozenset())
     policy = FlattenPolicy(budget_ns=3 * SECOND_NS, grace_ns=2 * SECOND_NS)
     ends: dict[str, float] = {}
     began = time.monotonic()
@@ -307,7 +307,7 @@ def test_a_plugin_that_hangs_is_left_behind(kind: str) -> None:
     def tell(line: str) -> None:
         ends[line.partition(":")[0]] = time.monotonic() - began
 
-    north, south = flatten(targets, config, "run.toml", policy, tell, frozenset())
+    north, south = flatten(targets, sound, "run.toml", policy, tell, frozenset())
     assert (north.verdict, south.verdict) == (AccountVerdict.UNKNOWN, AccountVerdict.FLAT)
     assert north.problems
     assert ends["south"] < 4, "north is given up after five"
@@ -341,7 +341,7 @@ def test_it_asks_at_a_terminal(site_path: Path, answer: str, code: int) -> None:
         os.close(stdin)
     assert "Type north to go on" in result.stderr
     assert result.returncode == code, result.stderr
-    assert ("Flat: read from every exchange." in result.stdout) is (code == 0)
+    assert ("Flat: read from north." in result.stdout) is (code == 0)
 
 
 @pytest.mark.usefixtures("real")
@@ -383,6 +383,59 @@ def test_a_halt_that_cannot_be_stored_is_loud_and_stops_nothing(arb: Arb) -> Non
     assert "HALT NOT STORED" in result.stderr
     assert "HALT NOT STORED" in result.stdout
     assert "Flat: read from every exchange." in result.stdout
+
+
+def test_an_exchange_whose_table_is_broken_is_unknown_and_stops_no_other(arb: Arb, broken: None) -> None:
+    change(("[exchanges.north]", '[exchanges.north]\nleverage = "x"'))
+    document = flat(arb, "--all", "--yes", "all", code=5)
+    assert document["flat"] is False
+    assert sorted(verdicts(document).items()) == [("north", "unknown"), ("south", "flat")]
+    assert "run.toml: [exchanges.north] leverage: " in problems(document)["north"]
+    alone = flat(arb, "--exchange", "north", code=5)
+    assert verdicts(alone) == {"north": "unknown"}
+    assert [one["account"] for one in alone["exchanges"]] == ["unusable"]
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('plugin = "t-broken"', "plugn = 7", "[storages.main] plugin: is missing"),
+        ("[storages.main]", "[storages.other]", "[storages] main: is missing"),
+    ],
+)
+def test_without_a_table_of_the_storage_only_accounts_in_it_are_unknown(
+    arb: Arb, old: str, new: str, said: str
+) -> None:
+    change((old, new))
+    text = Path("run.toml").read_text(encoding="utf-8")
+    Path("run.toml").write_text(text.replace("armed = true", "armed = false", 1), encoding="utf-8")
+    document = flat(arb, "--all", "--yes", "south", code=5)
+    assert verdicts(document) == {"north": "unknown", "south": "flat"}
+    problem = f"its account is kept in [storages.main], which cannot be used: run.toml: {said}"
+    assert problems(document)["north"].startswith(problem)
+
+
+@pytest.mark.parametrize("text", ["exchanges = 7\n", "[exchanges]\n"])
+def test_no_exchange_is_not_flat(arb: Arb, text: str) -> None:
+    Path("run.toml").write_text(text, encoding="utf-8")
+    result = arb("flatten", "-c", "run.toml", "--all")
+    assert result.exit_code == 2
+    assert "names no exchange, so nothing was closed" in result.stderr
+    assert "Flat" not in result.stdout
+
+
+@pytest.mark.usefixtures("broken")
+def test_what_was_not_looked_at_is_said(arb: Arb) -> None:
+    result = arb("flatten", "-c", "run.toml", "--exchange", "north", "--yes", "north")
+    assert result.exit_code == 0
+    assert "Flat: read from north.\n" in result.stdout
+    assert "Not looked at: south. Legs of the same hedges there stand alone until `arb run` repairs" in result.stdout
+    assert flat(arb, "--exchange", "north", "--yes", "north")["not_looked_at"] == ["south"]
+    assert flat(arb, "--exchange", "north", "--exchange", "south", "--yes", "all")["not_looked_at"] == []
+    every = arb("flatten", "-c", "run.toml", "--all", "--yes", "all").stdout
+    assert "Flat: read from every exchange.\n" in every
+    assert "Not looked at" not in every
 
 
 @pytest.mark.usefixtures("broken")

@@ -84,8 +84,43 @@ def test_mistakes_elsewhere_in_the_configuration_do_not_matter(arb: Arb) -> None
     assert "max_hedges" in result.stderr
     assert "Going on: it does not matter here." in result.stderr
     assert halts().blocking(NORTH) is not None
-    change("[exchanges.north]", '[exchanges.north]\narmed = "perhaps"')
-    assert arb("halt", "-c", "run.toml", "--reason", "fire").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[exchanges.south]", '[exchanges.south]\nleverage = "x"'),
+        ("[exchanges.north]", '[exchanges.north]\narmed = "perhaps"'),
+        ('plugin = "t-file"', "# no plugin"),
+    ],
+)
+def test_a_broken_table_stops_no_halt_of_any_exchange(arb: Arb, old: str, new: str) -> None:
+    change(old, new)
+    for exchange in (NORTH, SOUTH):
+        result = arb("halt", "-c", "run.toml", "--exchange", exchange, "--reason", "fire")
+        assert result.exit_code == 0
+        assert halts().blocking(exchange) is not None
+        assert "Going on with what can be used." in result.stderr
+    assert arb("halt", "-c", "run.toml", "--reason", "fire").exit_code == 0
+    assert [halt.scope for halt in halts().active()] == ["north", "south", "all"]
+    assert "Did you mean 'south'?" in arb("halt", "-c", "run.toml", "--exchange", "suoth", "--reason", "fire").stderr
+
+
+@pytest.mark.parametrize(("old", "new"), [("[run]", "[run"), ("[run]", "[run]\nclose_timeout = 5")])
+def test_without_a_table_run_nobody_knows_where_the_halts_are(arb: Arb, old: str, new: str) -> None:
+    change(old, new)
+    result = arb("halt", "-c", "run.toml", "--reason", "fire")
+    assert result.exit_code == 2
+    assert "run.toml" in result.stderr
+    assert not Path("run.halts").exists()
+
+
+def test_a_halt_by_the_name_of_a_link_reaches_the_run(arb: Arb) -> None:
+    Path("live.toml").symlink_to("run.toml")
+    arb("halt", "-c", "live.toml", "--reason", "not now")
+    report = json.loads(arb("run", "-c", "run.toml", "--quiet", "--json").stdout)
+    assert report["hedges_opened"] == 0
+    assert len(report["halts"]) == 1
 
 
 def test_a_run_that_is_halted_opens_nothing(arb: Arb) -> None:

@@ -177,6 +177,7 @@ def report(**changes: Any) -> Report:
         simulated_seconds=172_800.0,
         wall_seconds=1.23456,
         equity=SAMPLES,
+        halts=(),
     )
 
 
@@ -323,6 +324,25 @@ def test_a_report_needs_nothing_but_the_storage(arb: Arb, trading: Path) -> None
     text = Path("run.toml").read_text(encoding="utf-8").replace('plugin = "t-memory"', 'plugin = "not-installed"')
     Path("run.toml").write_text(text, encoding="utf-8")
     assert arb("report", "-c", "run.toml").exit_code == 0
+
+
+def test_a_halt_that_stands_is_in_the_report_of_a_stored_run(arb: Arb, trading: Path) -> None:
+    arb("run", "-c", "run.toml", "--quiet")
+    arb("halt", "-c", "run.toml", "--reason", "prices look wrong")
+    result = arb("report", "-c", "run.toml")
+    assert result.exit_code == 6
+    assert "HALTED halt 1 (all): prices look wrong" in result.stdout
+    assert json.loads(arb("report", "-c", "run.toml", "--json").stdout)["halts"] == ["halt 1 (all): prices look wrong"]
+    arb("resume", "-c", "run.toml", "--by", "anna", "--reason", "looked")
+    assert arb("report", "-c", "run.toml").exit_code == 0
+
+
+def test_halts_that_nobody_can_read_are_a_halt_in_the_report(arb: Arb, trading: Path) -> None:
+    arb("run", "-c", "run.toml", "--quiet")
+    Path("run.halts").write_text("damaged", encoding="utf-8")
+    result = arb("report", "-c", "run.toml")
+    assert result.exit_code == 6
+    assert "nobody knows what is halted" in result.stdout
 
 
 def test_a_report_changes_nothing(arb: Arb, trading: Path) -> None:

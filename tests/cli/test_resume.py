@@ -36,6 +36,16 @@ def test_all_are_lifted_in_the_name_of_a_person(arb: Arb) -> None:
 
 
 @pytest.mark.usefixtures("halted")
+def test_a_broken_table_is_in_nobodys_way(arb: Arb) -> None:
+    text = Path("run.toml").read_text(encoding="utf-8")
+    Path("run.toml").write_text(text.replace("[exchanges.south]", '[exchanges.south]\nleverage = "x"'), "utf-8")
+    result = arb(*RESUME)
+    assert result.exit_code == 0
+    assert "[exchanges.south] leverage" in result.stderr
+    assert standing(arb) == []
+
+
+@pytest.mark.usefixtures("halted")
 def test_only_those_that_are_named(arb: Arb) -> None:
     result = arb(*RESUME, "--id", "1", "--id", "3")
     assert "Still standing: 2" in result.stdout

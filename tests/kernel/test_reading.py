@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from arb.api import ConfigError
-from arb.kernel import Config, parse_config, read_config
+from arb.kernel import Config, parse_config, read_config, read_sound
 
 LEAST = '[storages.main]\nplugin = "sqlite"\n[exchanges.a]\nplugin = "simulated"\n'
 
@@ -150,3 +150,92 @@ def test_a_file_too_large_for_a_configuration_is_refused_at_once(tmp_path: Path,
 def test_a_device_without_an_end_is_refused() -> None:
     with pytest.raises(ConfigError, match="/dev/zero: is larger than 1 MiB"):
         read_config(Path("/dev/zero"))
+
+
+def sound_file(tmp_path: Path, text: str, name: str = "file.toml") -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_sound_table_is_read_whatever_the_others_say(tmp_path: Path) -> None:
+    text = """
+colour = 7
+[run]
+seed = 3
+halt_file = "kept.halts"
+[risk]
+max_hedges = -1
+[storages.main]
+plugin = "sqlite"
+settings = { path = "x" }
+[storages.old]
+plugn = "sqlite"
+[exchanges.a]
+plugin = "simulated"
+leverage = 50
+[exchanges.b]
+plugin = "simulated"
+leverage = "x"
+armed = "perhaps"
+[exchanges.c]
+plugin = "simulated"
+settings = { deposit = "1" }
+leverage = "1e999"
+[exchanges."d.e"]
+plugin = "simulated"
+[strategies.s]
+plugin = 7
+"""
+    sound = read_sound(sound_file(tmp_path, text))
+    assert (sound.config.run.seed, sound.config.run.halt_file) == (3, "kept.halts")
+    assert sound.config.storages["main"].settings == {"path": "x"}
+    assert list(sound.config.storages) == ["main"]
+    assert list(sound.config.exchanges) == ["a"]
+    assert sound.config.exchanges["a"].leverage == 50
+    assert sound.names == ("a", "b", "c", "d.e")
+    b, c, d = sound.broken.values()
+    assert "[exchanges.b] leverage: " in b
+    assert "; " in b, "every problem of it"
+    assert "[exchanges.b] armed: " in b
+    assert "[exchanges.c] leverage: out of range" in c
+    assert "'d.e' is not a name" in d
+    assert sound.storage_problem == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "[storages] main: is missing"),
+        ("storages = 7", "[storages] main: is missing"),
+        ("[storages.old]\nplugin = 'sqlite'", "[storages] main: is missing"),
+        ("[storages.main]", "[storages.main] plugin: is missing"),
+        ("[storages]\nmain = 7", "[storages] main: must be a table"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_leaves_the_exchanges(tmp_path: Path, text: str, problem: str) -> None:
+    sound = read_sound(sound_file(tmp_path, f"{text}\n[exchanges.a]\nplugin = 'simulated'\n"))
+    assert problem in sound.storage_problem
+    assert "main" not in sound.config.storages
+    assert (list(sound.config.exchanges), sound.broken) == (["a"], {})
+
+
+@pytest.mark.parametrize("text", ["[storages.main]\nplugin = 'sqlite'", "exchanges = 7", "[[exchanges]]\nplugin = 'x'"])
+def test_there_may_be_no_exchange(tmp_path: Path, text: str) -> None:
+    assert read_sound(sound_file(tmp_path, text)).names == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("f.toml", "[run\n" + LEAST, "not TOML"),
+        ("f.yaml", "run: [", "not YAML"),
+        ("f.toml", " \n", "is empty"),
+        ("f.toml", "[run]\nclose_timeout = 5\n" + LEAST, "[run] close_timeout: write a duration"),
+        ("f.toml", "run = 5\n" + LEAST, "[run] must be a table"),
+    ],
+)
+def test_without_a_sound_table_run_nothing_is_sound(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_sound(sound_file(tmp_path, text, name))
+    assert expected in str(caught.value)

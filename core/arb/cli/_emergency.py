@@ -55,22 +55,27 @@ def emergency_exit(wanted: Wanted, disabled: frozenset[str], *, as_json: bool) -
     """Halt, confirm, flatten, and report.
 
     Raises:
-        ConfigError: the configuration cannot be read, or a real exchange was not confirmed.
+        ConfigError: the configuration cannot be read or names no exchange, or a real one was not confirmed.
         UsageError: there is no such exchange.
     """
     found = HaltsOfFile.read(wanted.file)
-    names = [known_exchange(found.config, name) for name in dict.fromkeys(wanted.exchanges or found.config.exchanges)]
+    known = found.sound.names
+    names = [known_exchange(known, name) for name in dict.fromkeys(wanted.exchanges or known)]
     for name in wanted.confirmed - {EVERYTHING}:
-        known_exchange(found.config, name)
+        known_exchange(known, name)
     halted = _halt(found, [] if not wanted.exchanges else names)
-    targets = flatten_targets(found.config, str(wanted.file), names, disabled)
+    if not names:
+        raise ConfigError(f"{wanted.file}: [exchanges] names no exchange, so nothing was closed")
+    targets = flatten_targets(found.sound, str(wanted.file), names, disabled)
     _confirm(targets, wanted)
     policy = FlattenPolicy(max_band_bps=wanted.max_band_bps, budget_ns=wanted.budget_s * SECOND_NS)
-    outcomes = flatten(targets, found.config, str(wanted.file), policy, _tell, disabled)
+    outcomes = flatten(targets, found.sound, str(wanted.file), policy, _tell, disabled)
+    others = [name for name in known if name not in names]
     if as_json:
-        print_json(_document(targets, outcomes, halted))
+        print_json(_document(targets, outcomes, halted, others))
     else:
-        _print(targets, outcomes, halted, wanted.file)
+        _print_accounts(targets, outcomes)
+        _print_end(outcomes, halted, others, wanted.file)
     if not all(outcome.verdict.is_done for outcome in outcomes):
         return ExitCode.EXCHANGE
     # Flat, but nothing keeps a run from opening again.
@@ -115,18 +120,27 @@ def _loud(line: str) -> None:
     click.secho(clean(line), fg="red", bold=True, err=True)
 
 
-def _print(targets: Sequence[FlattenTarget], outcomes: Sequence[FlattenOutcome], halted: _Halted, file: Path) -> None:
+def _print_accounts(targets: Sequence[FlattenTarget], outcomes: Sequence[FlattenOutcome]) -> None:
     rows = [_row(target, outcome) for target, outcome in zip(targets, outcomes, strict=True)]
     print_table(("exchange", "account", "is", "read", "orders", "resting", "holds"), rows)
     for outcome in outcomes:
         for problem in outcome.problems:
             click.secho(f"{clean(outcome.exchange)}: {clean(problem)}", fg=_COLORS[outcome.verdict])
+
+
+def _print_end(outcomes: Sequence[FlattenOutcome], halted: _Halted, others: Sequence[str], file: Path) -> None:
     left = [outcome.exchange for outcome in outcomes if not outcome.verdict.is_done]
     click.echo()
     if left:
         _loud_out(f"NOT FLAT, OR NOBODY KNOWS: {', '.join(left)}. Look at the venue, and run it again.")
     else:
-        click.secho("Flat: read from every exchange.", fg="green", bold=True)
+        read = ", ".join(outcome.exchange for outcome in outcomes) if others else "every exchange"
+        click.secho(clean(f"Flat: read from {read}."), fg="green", bold=True)
+    if others:
+        _loud_out(
+            f"Not looked at: {', '.join(others)}. Legs of the same hedges there stand alone until `arb run` repairs "
+            "them: flatten them too, or let it run."
+        )
     if halted.problem:
         _loud_out(f"HALT NOT STORED: {halted.problem}")
     else:
@@ -155,11 +169,14 @@ def _holdings(outcome: FlattenOutcome) -> Iterator[str]:
         yield f"{number(one.quantity)} {one.instrument}{worth}{' (dust)' if one.is_dust else ''}"
 
 
-def _document(targets: Sequence[FlattenTarget], outcomes: Sequence[FlattenOutcome], halted: _Halted) -> dict[str, Any]:
+def _document(
+    targets: Sequence[FlattenTarget], outcomes: Sequence[FlattenOutcome], halted: _Halted, others: Sequence[str]
+) -> dict[str, Any]:
     return {
         "flat": all(outcome.verdict.is_done for outcome in outcomes),
         "halts": [plain_halt(halt) for halt in halted.halts],
         "halt_problem": halted.problem or None,
+        "not_looked_at": list(others),
         "exchanges": [_plain(target, outcome) for target, outcome in zip(targets, outcomes, strict=True)],
     }
 

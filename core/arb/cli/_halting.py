@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import getpass
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from arb.api import ConfigError, StorageError
-from arb.kernel import Config, read_config
+from arb.kernel import SoundConfig, read_config, read_sound
 from arb.model import ExchangeName, format_utc
 from arb.risk import EVERYTHING, Halt, HaltFile, Halts
 from arb.runtime import WallClock, halt_path
@@ -21,15 +21,12 @@ from arb.runtime import WallClock, halt_path
 from ._money import second
 from ._output import clean, print_json, print_table
 
-_NEEDED: Final = ("run", "storages", "exchanges")
-"""What halting and flattening look at."""
-
 
 @dataclass(frozen=True, slots=True)
 class HaltsOfFile:
     """The halts that belong to a configuration."""
 
-    config: Config
+    sound: SoundConfig
     path: Path
     halts: Halts
 
@@ -37,27 +34,24 @@ class HaltsOfFile:
     def read(cls, file: Path) -> HaltsOfFile:
         """Find the halts of a configuration; nothing but the two files is opened.
 
-        Mistakes in tables that do not matter for this are told on the error output, and stop nobody.
+        Mistakes outside of `[run]` are told on the error output, and stop nobody.
 
         Raises:
-            ConfigError: the configuration cannot be read.
+            ConfigError: the configuration cannot be read, or its table `[run]` is wrong.
         """
-        try:
-            config = read_config(file)
-        except ConfigError as error:
-            config = read_config(file, only=_NEEDED)
-            for line in (*str(error).splitlines(), "Going on: it does not matter here."):
-                click.echo(clean(line), err=True)
-        path = halt_path(config, file)
-        return cls(config, path, Halts(HaltFile(path), WallClock()))
+        sound = read_sound(file)
+        _tell_mistakes(file, sound)
+        path = halt_path(sound.config, file)
+        return cls(sound, path, Halts(HaltFile(path), WallClock()))
 
     def require_readable(self) -> None:
         """Raise StorageError, with what to do, when nobody can tell what is halted."""
         for halt in self.halts.active():
             if _is_unreadable(halt):
                 raise StorageError(
-                    f"{halt.reason}. Until then everything is halted. To begin without any halt move it away: "
-                    f"mv {self.path} {self.path}.bad"
+                    f"{halt.reason}. Until then everything is halted. Where it cannot be mended move it away: "
+                    f"mv {self.path} {self.path}.bad; if `arb run` knows that a halt stood in it, it halts everything "
+                    "anew, and `arb resume` lifts that"
                 )
 
     def raised(self, scope: str, reason: str, *, by: str) -> Halt:
@@ -85,7 +79,7 @@ def raise_halt(file: Path, *, exchange: str | None, reason: str, by: str | None,
         UsageError: there is no such exchange.
     """
     found = HaltsOfFile.read(file)
-    scope = EVERYTHING if exchange is None else known_exchange(found.config, exchange)
+    scope = EVERYTHING if exchange is None else known_exchange(found.sound.names, exchange)
     known = {halt.halt_id for halt in found.halts.active()}
     halt = found.raised(scope, reason, by=by or login_name())
     if as_json:
@@ -149,12 +143,12 @@ def lift_halts(file: Path, *, by: str, reason: str, halt_ids: Sequence[int], as_
         click.echo(f"Still standing: {', '.join(str(halt.halt_id) for halt in standing)}")
 
 
-def known_exchange(config: Config, name: str) -> ExchangeName:
-    """Return an exchange of the configuration; raises UsageError with the closest name."""
-    if name in config.exchanges:
+def known_exchange(known: Collection[str], name: str) -> ExchangeName:
+    """Return an exchange of those known; raises UsageError with the closest name."""
+    if name in known:
         return ExchangeName(name)
-    close = difflib.get_close_matches(name, config.exchanges, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(config.exchanges)}."
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known) or 'none'}."
     raise click.UsageError(f"No exchange named {name!r}. {hint}")
 
 
@@ -180,6 +174,16 @@ def plain_halt(halt: Halt) -> dict[str, Any]:
         "lifted_by": halt.lifted_by or None,
         "lifted_reason": halt.lifted_reason or None,
     }
+
+
+def _tell_mistakes(file: Path, sound: SoundConfig) -> None:
+    try:
+        read_config(file)
+    except ConfigError as error:
+        is_harmless = not sound.broken and not sound.storage_problem
+        rest = "Going on: it does not matter here." if is_harmless else "Going on with what can be used."
+        for line in (*str(error).splitlines(), rest):
+            click.echo(clean(line), err=True)
 
 
 def _is_unreadable(halt: Halt) -> bool:

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 from arb.model import EventKind
+from arb.risk import HaltFile, Halts
+from arb.runtime import halt_path
 from arb.storage import account_run
 
 from ._report import Report
@@ -13,7 +15,7 @@ from ._stored import StoredRun, stored_run
 
 
 def read_report(file: Path) -> Report:
-    """Read the books of the run that `file` describes.
+    """Read the books of the run that `file` describes, and its halts as they stand now.
 
     Raises:
         ArbError: the file or the storage cannot be read.
@@ -47,6 +49,7 @@ async def _read(file: Path) -> Report:
             simulated_seconds=length_ns / 1e9,
             wall_seconds=None,
             equity=await run.journal.equity(),
+            halts=tuple(map(str, Halts(HaltFile(halt_path(run.config, file)), run.clock).active())),
         )
 
 

@@ -23,6 +23,7 @@ class Report:
         simulated_seconds: By the run's clock.
         wall_seconds: Real time; None when only the storage was looked at.
         equity: Samples, oldest first, for the plot.
+        halts: What forbids opening risk, one line each; it is always looked at.
     """
 
     account: RunAccount
@@ -32,7 +33,7 @@ class Report:
     simulated_seconds: float
     wall_seconds: float | None
     equity: tuple[EquitySample, ...]
-    halts: tuple[str, ...] = ()
+    halts: tuple[str, ...]
 
     @property
     def exit_code(self) -> ExitCode:

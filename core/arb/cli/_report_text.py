@@ -174,7 +174,8 @@ def _print_alarms(report: Report) -> None:
     for halt in report.halts:
         click.secho(f"HALTED {clean(halt)}", fg="red", bold=True)
     if report.halts:
-        click.echo(f"`arb explain` tells why, `arb resume --by NAME` lifts it. The exit code is {ExitCode.HALTED}.")
+        how = "`arb explain` tells why, `arb resume --by NAME --reason TEXT` lifts it."
+        click.echo(f"{how} The exit code is {ExitCode.HALTED}.")
     if report.account.unexplained:
         click.echo()
         amount = exact(report.account.unexplained)

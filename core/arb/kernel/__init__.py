@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._isolation import ProbeResult, probe_plugins
     from ._lifecycle import MakeContext, OnFailure, open_family, opened
     from ._loader import LoadedPlugin, PluginFailure, load_plugin
-    from ._reading import parse_config, read_config
+    from ._reading import SoundConfig, parse_config, read_config, read_sound
     from ._registry import Registry
     from ._yaml import write_yaml
 
@@ -34,6 +34,7 @@ __all__ = [
     "PluginRef",
     "ProbeResult",
     "Registry",
+    "SoundConfig",
     "Status",
     "compose",
     "disabled_names",
@@ -47,6 +48,7 @@ __all__ = [
     "parse_config",
     "probe_plugins",
     "read_config",
+    "read_sound",
     "settings_rows",
     "settings_schema",
     "write_yaml",
@@ -66,6 +68,7 @@ _HOMES: Final = MappingProxyType(
         "PluginRef": "_catalog",
         "ProbeResult": "_isolation",
         "Registry": "_registry",
+        "SoundConfig": "_reading",
         "Status": "_catalog",
         "compose": "_composition",
         "disabled_names": "_catalog",
@@ -79,6 +82,7 @@ _HOMES: Final = MappingProxyType(
         "parse_config": "_reading",
         "probe_plugins": "_isolation",
         "read_config": "_reading",
+        "read_sound": "_reading",
         "settings_rows": "_describe",
         "settings_schema": "_describe",
         "write_yaml": "_yaml",

@@ -3,33 +3,96 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from arb.api import ConfigError
 
-from ._config import Config, contradictions
+from ._config import Config, PluginUse, contradictions
 from ._numbers import OUT_OF_RANGE, exact_number, extremes
 from ._problems import Location, did_you_mean, line, problems
 
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
 _LARGEST: Final = 1 << 20
+_STAND_INS: Final[Mapping[str, Any]] = MappingProxyType(
+    {"storages": {"main": {"plugin": "x"}}, "exchanges": {"x": {"plugin": "x"}}}
+)
+"""The least that every file must have, for where something else in it is looked at."""
 
 
-def read_config(path: Path, *, only: Collection[str] | None = None) -> Config:
-    """Read and check a file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundConfig:
+    """What of a file can be used, for commands that must work whatever the rest of it says.
 
-    Args:
-        path: The file, TOML or YAML by its suffix.
-        only: The tables that are looked at, each by itself, for commands that must work whatever the
-            others say; None for all.
+    Attributes:
+        config: `[run]` and those tables of storages and exchanges that are sound by themselves. All else
+            is as if it were not in the file; there may be no storage and no exchange.
+        broken: Why the other exchanges of the file cannot be used, by their names.
+        storage_problem: Why `[storages.main]` cannot be used; empty where it can.
+    """
+
+    config: Config
+    broken: Mapping[str, str]
+    storage_problem: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every exchange that the file names, those that cannot be used last."""
+        return (*self.config.exchanges, *self.broken)
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a file, TOML or YAML by its suffix.
 
     Raises:
         ConfigError: its text has one line for each problem, with file, table and key.
     """
+    return parse_config(_document(path), str(path))
+
+
+def read_sound(path: Path) -> SoundConfig:
+    """Read what of a file can be used; each table of a storage or an exchange is checked alone.
+
+    Raises:
+        ConfigError: it is neither TOML nor YAML, or its table `[run]` is wrong.
+    """
+    document, source = _document(path), str(path)
+    run = _parsed({**_STAND_INS, "run": document.get("run", {})}, source, _compare_nothing)
+    storages, bad_storages = _each_alone(document, "storages", source)
+    exchanges, broken = _each_alone(document, "exchanges", source)
+    problem = bad_storages.get("main") or line(source, ("storages", "main"), "is missing")
+    return SoundConfig(
+        config=run.model_copy(update={"storages": storages, "exchanges": exchanges}),
+        broken=MappingProxyType(broken),
+        storage_problem="" if "main" in storages else problem,
+    )
+
+
+def _each_alone(document: Mapping[str, Any], key: str, source: str) -> tuple[dict[str, PluginUse], dict[str, str]]:
+    """Return the sound tables below `key`, and what is wrong with the others, by their names."""
+    tables = document.get(key)
+    sound: dict[str, PluginUse] = {}
+    broken: dict[str, str] = {}
+    for name, table in tables.items() if isinstance(tables, Mapping) else ():
+        try:
+            alone = _parsed({**_STAND_INS, key: {name: table}}, source, _compare_nothing)
+        except ConfigError as error:
+            broken[name] = "; ".join(str(error).splitlines())
+        else:
+            sound[name] = getattr(alone, key)[name]
+    return sound, broken
+
+
+def _compare_nothing(_config: Config) -> Iterable[tuple[Location, str]]:
+    return ()
+
+
+def _document(path: Path) -> Mapping[str, Any]:
     text = _read_text(path)
     if not text.strip():
         raise ConfigError(f"{path}: is empty; `arb config init` writes a file to start from")
@@ -37,13 +100,8 @@ def read_config(path: Path, *, only: Collection[str] | None = None) -> Config:
         # Imported here: a TOML file needs no YAML.
         from ._yaml import parse_yaml
 
-        document = parse_yaml(text, str(path))
-    else:
-        document = _parse_toml(text, str(path))
-    if only is None:
-        return parse_config(document, str(path))
-    part = {name: table for name, table in document.items() if name in only}
-    return _parsed(part, str(path), lambda _config: ())
+        return parse_yaml(text, str(path))
+    return _parse_toml(text, str(path))
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:
@@ -76,9 +134,8 @@ def _parsed(
 
 def _contradictions_elsewhere(document: Mapping[str, Any], bad: set[str | int]) -> list[tuple[Location, str]]:
     """Return the contradictions in the tables that are well formed, so that one run tells everything."""
-    stand_ins = {"storages": {"main": {"plugin": "x"}}, "exchanges": {"x": {"plugin": "x"}}}
     sound = {key: value for key, value in document.items() if key not in bad}
-    return list(contradictions(Config.model_validate({**stand_ins, **sound})))
+    return list(contradictions(Config.model_validate({**_STAND_INS, **sound})))
 
 
 def _unknown_exchanges(document: Mapping[str, Any]) -> list[tuple[Location, str]]:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
-from arb.api import Capability, ExchangeSpec
+from arb.api import Capability, ConfigError, ExchangeSpec
 from arb.execution import FlattenOutcome, FlattenPolicy
-from arb.kernel import Composition, Config, Family, PluginRef, compose, installed_plugins
+from arb.kernel import Composition, Config, Family, PluginRef, SoundConfig, compose, installed_plugins
 from arb.model import SECOND_NS, ExchangeName
 
 from ._flatten_accounts import AccountKind, FlattenTarget, Hands, flatten_real, flatten_stored
@@ -28,26 +28,31 @@ _CLOSING_S: Final = 4.0
 
 
 def flatten_targets(
-    config: Config, source: str, names: Sequence[ExchangeName], disabled: frozenset[str]
+    sound: SoundConfig, source: str, names: Sequence[ExchangeName], disabled: frozenset[str]
 ) -> tuple[FlattenTarget, ...]:
-    """Load the exchange plugins of `names`, each alone; one that is broken is a target that says so."""
+    """Load the exchange plugins of `names`, each alone; one that is broken is a target that says so.
+
+    So is one whose table in the configuration is broken.
+    """
     catalog = installed_plugins(disabled=disabled)
     found = _Posted[FlattenTarget]()
 
     def job(name: ExchangeName) -> Callable[[], None]:
-        return lambda: found.post(name, _target(config, source, name, catalog))
+        return lambda: found.post(name, _target(sound.config, source, name, catalog))
 
-    found.start([job(name) for name in names])
-    targets = found.wait(names, _LOAD_LIMIT_S)
+    usable = [name for name in names if name not in sound.broken]
+    found.start([job(name) for name in usable])
+    targets = found.wait(usable, _LOAD_LIMIT_S)
     late = f"its plugin was not loaded after {_LOAD_LIMIT_S:g} s"
     return tuple(
-        targets.get(name) or FlattenTarget(name=name, kind=AccountKind.UNUSABLE, problem=late) for name in names
+        targets.get(name) or FlattenTarget(name=name, kind=AccountKind.UNUSABLE, problem=sound.broken.get(name, late))
+        for name in names
     )
 
 
 def flatten(
     targets: Sequence[FlattenTarget],
-    config: Config,
+    sound: SoundConfig,
     source: str,
     policy: FlattenPolicy,
     tell: Callable[[str], None],
@@ -57,7 +62,7 @@ def flatten(
 
     Args:
         targets: From :func:`flatten_targets`.
-        config: The configuration, for its storage.
+        sound: The configuration, for its storage.
         source: Its name, for messages.
         policy: How hard to try.
         tell: Takes one line for people at each step, from any thread.
@@ -68,7 +73,7 @@ def flatten(
     jobs = [_real_job(target, hands) for target in targets if target.kind is AccountKind.REAL]
     stored = [target for target in targets if target.kind in (AccountKind.PAPER, AccountKind.SIMULATED)]
     if stored:
-        jobs.append(_stored_job(stored, hands, config, source, disabled))
+        jobs.append(_stored_job(stored, hands, sound, source, disabled))
     found.start(jobs)
     for target in targets:
         if target.kind is AccountKind.UNUSABLE:
@@ -112,11 +117,13 @@ def _real_job(target: FlattenTarget, hands: Hands) -> Callable[[], None]:
 
 
 def _stored_job(
-    targets: Sequence[FlattenTarget], hands: Hands, config: Config, source: str, disabled: frozenset[str]
+    targets: Sequence[FlattenTarget], hands: Hands, sound: SoundConfig, source: str, disabled: frozenset[str]
 ) -> Callable[[], None]:
     def job() -> None:
         try:
-            main = _closing_soon(config).model_copy(update={"storages": {"main": config.storages["main"]}})
+            if sound.storage_problem:
+                raise ConfigError(sound.storage_problem)
+            main = _closing_soon(sound.config).model_copy(update={"storages": {"main": sound.config.storages["main"]}})
             storage = compose(main, source, disabled=disabled, families=(Family.STORAGES,))
             flatten_stored(targets, storage, source, hands)
         except BaseException as error:
