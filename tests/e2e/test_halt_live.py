@@ -143,6 +143,18 @@ def test_nothing_is_opened_after_a_halt_until_a_person_resumes(live: Live) -> No
     assert live.process.returncode == 0, out
 
 
+def test_removing_the_file_of_the_halts_lifts_nothing(live: Live, tmp_path: Path) -> None:
+    live.wait_for_line("hedge.opened")
+    assert live.arb("halt", "--reason", "stop").returncode == 0
+    live.wait_for_line("halt.raised")
+    (tmp_path / "live.halts").unlink()
+    live.wait_for_line("halt.raised")
+    entries = live.count("entry")
+    pause(1)
+    assert live.count("entry") == entries
+    assert "has lost what stood in it" in live.arb("halt", "--list").stdout
+
+
 def test_a_halt_holds_after_kill_and_restart(live: Live) -> None:
     live.wait_for_line("hedge.opened")
     live.process.kill()

@@ -350,3 +350,26 @@ def test_a_failing_storage_ends_the_work_and_sends_nothing_more(on_world: OnWorl
         assert [type(one) for one in first.failures] == [StorageError]
 
     on_world(check)
+
+
+def test_what_was_read_of_orders_is_not_recorded_over_that_of_the_next_writer(on_desk: OnDesk) -> None:
+    async def check(b: Bench) -> None:
+        first = b.process("a")
+        await first.take(b.journal, [ACCOUNT])
+        b.gone.add("a")
+        await b.process("b").take(b.journal, [ACCOUNT])
+        with pytest.raises(LeaseLost, match="process b has taken over"):
+            await b.recorder(first).orders([], source="send_order")
+
+    on_bench(on_desk, check)
+
+
+def test_who_waits_for_a_lease_says_for_whom_and_how_long(on_desk: OnDesk, caplog: pytest.LogCaptureFixture) -> None:
+    async def check(b: Bench) -> None:
+        await b.process("a").take(b.journal, [ACCOUNT])
+        await b.sleep(10)
+        await b.process("b").take(b.journal, [ACCOUNT])
+
+    on_bench(on_desk, check)
+    (record,) = caplog.records
+    assert "process a may still trade this account: waiting 20 s" in record.getMessage()

@@ -241,8 +241,13 @@ def test_a_link_is_followed_and_stays_one(path: Path, tmp_path: Path) -> None:
 
 
 def test_drill_a_lock_that_another_process_keeps_is_not_waited_for_without_end(path: Path) -> None:
-    with HaltFile(path).changing(), pytest.raises(StorageError, match=r"another process has kept .* locked"):
-        halts(path).halt(HERE, "it looks wrong", by="anna")
+    of_a_run = Halts(HaltFile(path, lock_within_s=0.05), FakeClock())
+    with (
+        HaltFile(path).changing(),
+        pytest.raises(StorageError, match=r"another process has kept .* locked for 0\.05 s"),
+    ):
+        of_a_run.halt(HERE, "it looks wrong", by="anna")
+    assert of_a_run.blocking(HERE) is not None
 
 
 def test_a_halt_that_work_must_outlive_is_stored_later() -> None:

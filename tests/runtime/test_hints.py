@@ -31,6 +31,29 @@ class Broken:
         raise RuntimeError("no such channel")
 
 
+class Cancelled(Broken):
+    """A venue whose plugin lets a cancellation of its own out."""
+
+    def watch_account(self) -> AsyncIterator[Any]:
+        self.tries += 1
+        raise asyncio.CancelledError
+
+
+def test_a_cancellation_that_a_plugin_lets_out_does_not_end_the_listening() -> None:
+    async def case() -> None:
+        clock, venue = FakeClock(), Cancelled()
+        listening = asyncio.create_task(AccountHints([cast("Exchange", venue)], clock, lambda: None).listen())
+        for _ in range(3):
+            await settle()
+            clock.advance(10 * SECOND_NS)
+        assert venue.tries == 3
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+
+    asyncio.run(case())
+
+
 def test_a_stream_that_never_comes_is_tried_again_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     async def case() -> None:
         clock, venue = FakeClock(), Broken()

@@ -14,7 +14,7 @@ from arb.api import ConfigError, StorageError
 from arb.kernel import Config, compose, parse_config, read_config
 from arb.model import DAY_NS, format_utc
 from arb.risk import HaltFile
-from arb.runtime import MAX_SPEED, RunOptions, halt_path
+from arb.runtime import MAX_SPEED, RunOptions, run_halts
 
 from ._progress import progress_view
 from ._reading import ended_ns, read_report
@@ -47,11 +47,7 @@ def run_demo(wanted: Wanted, disabled: frozenset[str]) -> Report:
         return _run(config, CONFIGURATION, disabled, None)
     file = prepare(wanted, wanted.folder)
     config = read_config(file)
-    return (
-        read_report(file)
-        if _is_over(config, file)
-        else _run(config, str(file), disabled, HaltFile(halt_path(config, file)))
-    )
+    return read_report(file) if _is_over(config, file) else _run(config, str(file), disabled, run_halts(config, file))
 
 
 def _is_over(config: Config, file: Path) -> bool:

@@ -13,8 +13,7 @@ import click
 from arb.api import ConfigError
 from arb.kernel import Composition, compose, read_config
 from arb.model import parse_utc
-from arb.risk import HaltFile
-from arb.runtime import DEFAULT_START, MAX_SPEED, Mode, RunOptions, WallClock, check_live, halt_path, is_virtual
+from arb.runtime import DEFAULT_START, MAX_SPEED, Mode, RunOptions, WallClock, check_live, is_virtual, run_halts
 
 from ._given import Until
 from ._report import Report
@@ -51,7 +50,7 @@ def launch(wanted: Wanted, disabled: frozenset[str]) -> Report:
     if options.mode is Mode.LIVE:
         check_live(composition, source)
         confirm_live(composition, wanted)
-    halts = HaltFile(halt_path(composition.config, wanted.file))
+    halts = run_halts(composition.config, wanted.file)
     return run_and_watch(composition, source, options, _view(composition, wanted, options), halts=halts)
 
 

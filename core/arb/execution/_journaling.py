@@ -66,16 +66,18 @@ class Recorder:
 
     async def orders(self, orders: Sequence[OrderRecord], *, source: str, events: Sequence[Event] = ()) -> None:
         """Store what `source`, a read of the venue, told about orders."""
-        async with self.transaction() as tx:
+        async with self.transaction(guarded=True) as tx:
             for record in orders:
                 await tx.put_order(record)
             await tx.add_order_reports(self._reports(orders, source))
             await tx.add_events(events)
         self._tell(events)
 
-    async def events(self, events: Sequence[Event]) -> None:
-        """Store events."""
+    async def events(self, events: Sequence[Event], *, state: tuple[str, str, str] | None = None) -> None:
+        """Store events, and with them what an owner remembers: owner, key and text."""
         async with self.transaction() as tx:
+            if state is not None:
+                await tx.put_state(*state)
             await tx.add_events(events)
         self._tell(events)
 

@@ -9,6 +9,7 @@ its successor waits for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,8 @@ from decimal import Decimal
 from arb.api import Clock, LeaseLost, StorageError
 from arb.model import SECOND_NS, ExchangeName, Lease
 from arb.storage import Journal, JournalTransaction
+
+_LOG = logging.getLogger("arb.execution.lease")
 
 
 class AccountLeases:
@@ -46,6 +49,7 @@ class AccountLeases:
         for account in accounts:
             found = await journal.lease(account)
             if found is not None and self._may_live(found):
+                self._tell_of_waiting(found)
                 # Another machine's clock may be wrong: nobody is waited for longer than a whole term.
                 await self._clock.sleep_until(min(found.expires_ns, self._clock.now_ns() + self._ttl_ns))
             async with journal.transaction() as tx:
@@ -58,6 +62,16 @@ class AccountLeases:
                         f"first, or wait {Decimal(self._ttl_ns) / SECOND_NS:f} s after it has ended"
                     )
             self._held[account] = new
+
+    def _tell_of_waiting(self, found: Lease) -> None:
+        wait_ns = min(found.expires_ns - self._clock.now_ns(), self._ttl_ns)
+        if wait_ns > 0:
+            _LOG.warning(
+                "%s: process %s may still trade this account: waiting %.0f s for its lease to run out",
+                found.account,
+                found.holder,
+                wait_ns / SECOND_NS,
+            )
 
     def _may_live(self, lease: Lease) -> bool:
         return lease.holder != self._holder and not self._is_gone(lease.holder)
@@ -84,6 +98,11 @@ class AccountLeases:
     def keep(self, leases: Sequence[Lease]) -> None:
         """Count on leases whose renewal is durable."""
         self._held.update((lease.account, lease) for lease in leases)
+
+    @property
+    def renew_every_ns(self) -> int:
+        """Return the time between two looks at whether a renewal is due: a third of a term."""
+        return self._ttl_ns // 3
 
     @property
     def is_due(self) -> bool:

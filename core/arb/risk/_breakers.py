@@ -8,13 +8,12 @@ so that what was counted before cannot trip it again.
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from arb.api import Clock, StorageError
+from arb.api import Clock
 from arb.model import SECOND_NS, ExchangeName, Fresh, OrderStatus, Reading
 
 from ._halts import EVERYTHING, Halts
@@ -143,5 +142,4 @@ class Breakers:
         return False
 
     def _trip(self, breaker: Breaker, scope: str, reason: str) -> None:
-        with suppress(StorageError):
-            self._halts.halt(scope, reason, by=breaker.raised_by)
+        self._halts.hold(scope, reason, by=breaker.raised_by)

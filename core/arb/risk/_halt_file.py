@@ -13,7 +13,6 @@ from typing import Final, Protocol
 
 _LONGEST: Final = 16 * 1024 * 1024
 """Bytes of the largest file of halts: many years of them."""
-_LOCK_WITHIN_S: Final = 3.0
 _LOCK_PAUSE_S: Final = 0.005
 
 
@@ -40,8 +39,16 @@ class HaltStore(Protocol):
 class HaltFile:
     """A text in a file that is replaced whole; where the path is a link, what it leads to is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lock_within_s: float = 3) -> None:
+        """Open nothing yet.
+
+        Args:
+            path: The file.
+            lock_within_s: How long another process that is changing it is waited for; everything else in this
+                process waits as well, so in a run it is short.
+        """
         self.path = path
+        self._lock_within_s = lock_within_s
 
     @property
     def _target(self) -> Path:
@@ -102,7 +109,7 @@ class HaltFile:
         lock = target.with_name(f"{target.name}-lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            _lock(descriptor, lock)
+            _lock(descriptor, lock, self._lock_within_s)
             yield
         finally:
             os.close(descriptor)
@@ -113,20 +120,20 @@ class HaltFile:
             raise OSError(f"its folder {self._target.parent} is not there")
 
 
-def _lock(descriptor: int, lock: Path) -> None:
+def _lock(descriptor: int, lock: Path, within_s: float) -> None:
     """Take a lock, and never wait for long: whoever keeps it may be stopped, and an emergency cannot wait.
 
     Raises:
         OSError: another process keeps it.
     """
-    end = time.monotonic() + _LOCK_WITHIN_S
+    end = time.monotonic() + within_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= end:
-                raise OSError(f"another process has kept {lock} locked for {_LOCK_WITHIN_S:g} s: end it") from None
+                raise OSError(f"another process has kept {lock} locked for {within_s:g} s: end it") from None
         time.sleep(_LOCK_PAUSE_S)  # noqa: TID251 - a command's wait for another process, in no simulation
 
 

@@ -22,6 +22,8 @@ EVERYTHING: Final = "all"
 """The scope of a halt that stops every exchange."""
 
 _FORMAT: Final = 1
+_NOT_READ: Final = object()
+"""No version of a store: not even that of one which holds nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +62,12 @@ class Halts:
     def __init__(self, store: HaltStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._version: object = None
+        self._version: object = _NOT_READ
         self._known: tuple[Halt, ...] = ()
         self._unwritten: tuple[Halt, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self._store)
 
     def active(self) -> tuple[Halt, ...]:
         """Return the halts that stand, oldest first."""
@@ -88,11 +93,11 @@ class Halts:
         """Return every halt there was, oldest first; one that stands for a file that cannot be read."""
         try:
             version = self._store.version()
-            if version is None or version != self._version:
+            if version != self._version:
                 self._known = _parsed(self._store.read())
                 self._version = version
         except (OSError, ValueError) as error:
-            self._version = None
+            self._version = _NOT_READ
             return (self._unreadable(error),)
         return self._known
 
@@ -122,7 +127,7 @@ class Halts:
         except (OSError, ValueError) as error:
             raise StorageError(f"{self._store}: the halt could not be stored ({error}): {reason}") from error
         finally:
-            self._version = None
+            self._version = _NOT_READ
         self._unwritten = ()
         return next(filter(same, halts))
 
@@ -168,7 +173,7 @@ class Halts:
         except (OSError, ValueError) as error:
             raise StorageError(f"{self._store}: nothing was lifted: {error}") from error
         finally:
-            self._version = None
+            self._version = _NOT_READ
         self._unwritten = ()
         return tuple(lifted)
 

@@ -5,7 +5,7 @@ from ._clock import WallClock
 from ._context import Ports
 from ._flatten_accounts import AccountKind, FlattenTarget
 from ._flattening import flatten, flatten_targets
-from ._halting import halt_path
+from ._halting import halt_path, run_halts
 from ._looking import read_only
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
 from ._periodic import StopSignal
@@ -34,4 +34,5 @@ __all__ = [
     "is_virtual",
     "probe_context",
     "read_only",
+    "run_halts",
 ]

@@ -30,7 +30,7 @@ from arb.execution import (
     ask,
     listed,
 )
-from arb.kernel import Composition, Config, Family, open_family
+from arb.kernel import Composition, Family, open_family
 from arb.marketdata import PriceProvider
 from arb.model import (
     Event,
@@ -56,6 +56,7 @@ class App:
     engine: Engine
     parts: EngineParts
     journal: Journal
+    halts: Halts
     extensions: Mapping[str, Extension]
     stop: StopSignal
 
@@ -92,9 +93,7 @@ async def assembled(
         journal = await Journal.open(cast("Storage", storages["main"]))
         # Before any other plugin opens: it would continue from the state of a run that is not its own.
         await claim(journal, identity)
-        leases = AccountLeases(
-            ports.clock, holder=ports.holder, is_gone=ports.holder_is_gone, ttl_ns=_lease_ns(composition.config)
-        )
+        leases = AccountLeases(ports.clock, holder=ports.holder, is_gone=ports.holder_is_gone, ttl_ns=ports.lease_ns)
         recorder = Recorder(journal, ports.clock, _Notifier(composition).tell, leases)
         tiers = cast("dict[str, CacheTier]", await opening.family(Family.CACHE_TIERS, journal))
         sources = cast("dict[str, PriceSource]", await opening.family(Family.PRICE_SOURCES, journal))
@@ -109,13 +108,8 @@ async def assembled(
         parts = await wired(composition, ports, recorder, exchanges, strategies, prices, halts)
         extensions = cast("dict[str, Extension]", await opening.family(Family.EXTENSIONS, journal))
         engine = Engine(parts, stop, lambda: observe(app))
-        app = App(engine=engine, parts=parts, journal=journal, extensions=extensions, stop=stop)
+        app = App(engine=engine, parts=parts, journal=journal, halts=halts, extensions=extensions, stop=stop)
         yield app
-
-
-def _lease_ns(config: Config) -> int:
-    """Return how long a lease holds: three times the longest pause between two writes of a healthy run."""
-    return 3 * max(config.run.collect_every, config.run.order_timeout)
 
 
 class _Notifier:

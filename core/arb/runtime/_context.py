@@ -54,6 +54,7 @@ class Ports:
         halt_store: Where halts are kept.
         holder: This process, for the leases of accounts.
         holder_is_gone: Whether another holder's process is known to have ended.
+        lease_ns: How long the lease of an account holds without being renewed.
     """
 
     clock: Clock
@@ -65,6 +66,7 @@ class Ports:
     halt_store: HaltStore
     holder: str
     holder_is_gone: Callable[[str], bool]
+    lease_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,7 @@ class Engine:
                 tasks.create_task(self._every(p.sample_every_ns, self._sample))
                 tasks.create_task(self._every(p.instruments_every_ns, p.collecting.load_instruments))
                 tasks.create_task(self._every(p.collect_every_ns, self._collect))
+                tasks.create_task(self._every(p.recorder.leases.renew_every_ns, self._renew))
                 tasks.create_task(self._watched())
                 background = [
                     tasks.create_task(one) for one in (p.executor.watch(), p.hints.listen(), p.markouts.run())
@@ -162,6 +163,11 @@ class Engine:
         await self._p.keeper.update()
         await self._p.recorder.event(EventKind.RUN_STOPPED, "run", self._stop.reason or "stopped")
 
+    async def _renew(self) -> None:
+        """Keep the leases of the accounts, however long nothing else is recorded."""
+        if self._p.recorder.leases.is_due:
+            await self._p.recorder.events(())
+
     async def _collect(self) -> None:
         await self._p.collecting.collect()
         self._on_beat()
@@ -185,6 +191,7 @@ class Engine:
     async def _cycle(self, running: RunningStrategy) -> None:
         async with self._turn:
             p = self._p
+            await p.halt_watch.update()
             await self._look()
             for intent in await self._decide(running):
                 if self._stop.is_set:

@@ -44,7 +44,11 @@ class AccountHints:
                     if isinstance(message, Fill):
                         self._heard.set()
                         self._on_fill()
-            except Exception as error:  # a stream is no truth: the polls find what it does not tell
+            except (Exception, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                    raise
+                # A stream is no truth: the polls find what it does not tell.
                 if told != type(error).__name__:  # not at every try of a stream that never comes
                     _LOG.warning("%s: its account stream broke: %s: %s", exchange.name, type(error).__name__, error)
                 told = type(error).__name__

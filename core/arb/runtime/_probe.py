@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from arb.model import MINUTE_NS
 from arb.net import open_transports
 from arb.risk import MemoryHaltStore
 
@@ -42,5 +43,6 @@ async def probe_context(name: str) -> AsyncIterator[RuntimeContext]:
             halt_store=MemoryHaltStore(),
             holder=own_holder(),
             holder_is_gone=is_gone,
+            lease_ns=MINUTE_NS,
         )
         yield make_context(ports, "probe", name, _ForgetfulState())

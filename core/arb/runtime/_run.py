@@ -13,9 +13,9 @@ from typing import Final, cast
 
 from arb.api import ConfigError, Extension, HttpTransport, Storage, WebSocketTransport
 from arb.kernel import Composition, Family, open_family
-from arb.model import EquitySample, Event, EventKind, Severity, format_utc, parse_utc
+from arb.model import HOUR_NS, MINUTE_NS, EquitySample, Event, EventKind, Severity, format_utc, parse_utc
 from arb.net import open_transports
-from arb.risk import Halts, HaltStore, MemoryHaltStore
+from arb.risk import HaltStore, MemoryHaltStore
 from arb.storage import Journal, RunAccount, account_run
 
 from ._assembly import App, NoState, Observe, assembled
@@ -28,6 +28,10 @@ from ._periodic import StopSignal
 
 DEFAULT_START: Final = "2026-01-01T00:00:00Z"
 """Where simulated time begins when neither the configuration nor the journal says."""
+_LEASE_NS: Final = MINUTE_NS
+"""The longest that a leg stands alone when a machine is lost and another one goes on."""
+_VIRTUAL_LEASE_NS: Final = HOUR_NS
+"""Nobody shares the clock of such a run, and thirty days of it renew often enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,7 @@ def _execute_virtual(composition: Composition, options: RunOptions, observe: Obs
             halt_store=halts,
             holder=own_holder(),
             holder_is_gone=is_gone,
+            lease_ns=_VIRTUAL_LEASE_NS,
         )
 
     speed = None if options.speed == MAX_SPEED else options.speed
@@ -129,6 +134,7 @@ def _wall_ports(halts: HaltStore, seed: int, http: HttpTransport, websocket: Web
         halt_store=halts,
         holder=own_holder(),
         holder_is_gone=is_gone,
+        lease_ns=_LEASE_NS,
     )
 
 
@@ -191,7 +197,7 @@ async def _main(
             seed=seed,
             simulated_seconds=(ports.clock.now_ns() - started_ns) / 1e9,
             wall_seconds=time.monotonic() - began,
-            halts=tuple(str(halt) for halt in Halts(ports.halt_store, ports.clock).active()),
+            halts=tuple(str(halt) for halt in app.halts.active()),
         )
 
 

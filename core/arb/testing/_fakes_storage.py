@@ -16,7 +16,8 @@ class MemoryStorage:
     """Runs SQL on SQLite in memory; transactions take turns, a failing one leaves nothing behind."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        # The garbage collector, which closes a forgotten one, comes by in any thread.
+        self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         # A test that drops the storage has closed it: an open connection would warn on Python 3.13.
         weakref.finalize(self, self._connection.close)

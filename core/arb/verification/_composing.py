@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from arb.api import Context, ExchangeSpec, Settings, Spec, StorageSpec
 from arb.kernel import Composition, Family, Part, PluginRef, compose, parse_config
+from arb.model import MINUTE_NS
 from arb.runtime import Ports
 from arb.simulation import SIMULATED_CAPABILITIES
 from arb.testing import FakeHttp, FakeWebSockets
@@ -104,6 +105,7 @@ def make_ports(process: Process) -> Ports:
         halt_store=ProcessHaltStore(process),
         holder=process.holder,
         holder_is_gone=process.world.is_gone,
+        lease_ns=MINUTE_NS,
     )
 
 
