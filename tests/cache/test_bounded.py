@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 
@@ -98,3 +100,21 @@ def test_work_that_tries_to_exit_the_process_fails_and_ends_nothing_else() -> No
             await within(FakeClock(), SECOND_NS, leaves())
 
     asyncio.run(case())
+
+
+def test_work_that_was_given_up_before_it_began_is_not_reported_as_forgotten() -> None:
+    """Python warns of a coroutine that nobody awaited, when the garbage collector meets it."""
+
+    async def main() -> None:
+        waiting = asyncio.ensure_future(within(FakeClock(), SECOND_NS, asyncio.sleep(0)))
+        await asyncio.sleep(0)  # its task is made, and has not begun
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()  # as at the end of a run
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        asyncio.run(main())
+        gc.collect()
+    assert found == []

@@ -22,6 +22,7 @@ async def within(clock: Clock, timeout_ns: int, work: Coroutine[Any, Any, T]) ->
         RuntimeError: it was cancelled, but not by us; or it tried to exit the process.
     """
     task = asyncio.ensure_future(_contained(work))
+    task.add_done_callback(lambda _: work.close())  # of a task that never began it would be reported as never awaited
     timer = asyncio.ensure_future(clock.sleep_until(clock.now_ns() + timeout_ns))
     try:
         await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)

@@ -26,7 +26,6 @@ class EventKind(StrEnum):
     DUST_DECLARED = "dust.declared"
     HALT_RAISED = "halt.raised"
     HALT_LIFTED = "halt.lifted"
-    LEASE_TAKEN = "lease.taken"
     ORDER_REJECTED = "order.rejected"
     ORDER_IN_DOUBT = "order.in_doubt"
     ORDER_VETOED = "order.vetoed"
