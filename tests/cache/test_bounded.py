@@ -106,10 +106,14 @@ def test_work_that_was_given_up_before_it_began_is_not_reported_as_forgotten() -
     """Python warns of a coroutine that nobody awaited, when the garbage collector meets it."""
 
     async def main() -> None:
-        waiting = asyncio.ensure_future(within(FakeClock(), SECOND_NS, asyncio.sleep(0)))
-        await asyncio.sleep(0)  # its task is made, and has not begun
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()  # as at the end of a run
+        own = asyncio.current_task()
+
+        def end_the_run() -> None:
+            for task in asyncio.all_tasks() - {own}:
+                task.cancel()
+
+        waiting = asyncio.ensure_future(within(FakeClock(), SECOND_NS, settle()))
+        asyncio.get_running_loop().call_soon(end_the_run)  # the task of the work is made then, and has not begun
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
