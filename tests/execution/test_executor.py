@@ -692,3 +692,69 @@ def test_the_record_tells_of_each_order_what_was_learnt_and_where(on_desk: OnDes
         ]
 
     on_desk(check)
+
+
+def test_a_leg_is_taken_back_by_the_last_book_there_was_when_its_venue_gives_none(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.always("send_order", Fault.rejected())
+        d.left.faults.once("fetch_order_book", None)
+        d.left.faults.always("fetch_order_book", Fault.unknown_before())
+        began_ns = d.now_ns
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.ABANDONED
+        assert await d.held() == FLAT
+        assert d.now_ns - began_ns < 10 * SECOND_NS
+        assert d.alarms() == []
+
+    on_desk(check)
+
+
+def test_a_book_that_cannot_be_read_for_a_moment_is_waited_for(on_desk: OnDesk) -> None:
+    """An empty side right after our own order is common, and what comes after it is cheaper than what was before."""
+
+    async def check(d: Desk) -> None:
+        d.left.set_price(d.left.id_of("BTC"), 50_000, spread_bps=20)
+        d.right.faults.once("send_order", Fault.rejected())
+        for venue in (d.left, d.right):
+            venue.faults.once("fetch_order_book", None, Fault.unknown_before())
+        assert (await d.open()).status is HedgeStatus.OPEN
+        assert d.left.faults.calls["send_order"] == 1, "the leg is completed, not taken back at once"
+
+    on_desk(check)
+
+
+def test_what_is_heard_while_a_hedge_is_looked_at_leads_to_another_look(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.storage.delay_ns = SECOND_NS // 10
+        d.executor.take_up([hedge])
+        await d.sleep(0.001)  # it has read the record, and has not come to its end
+        d.storage.delay_ns = 0
+        await d.trade_beside(d.left, "-0.04")
+        await d.services.sync.pull_fills(d.left.name)
+        d.executor.take_up([hedge])
+        await d.sleep(30)
+        assert await d.held() == (Decimal("0.06"), Decimal("-0.06"))
+
+    on_desk(check)
+
+
+def test_a_hedge_whose_fills_cannot_be_is_looked_at_until_they_can(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        entry = (await d.journal.fills(hedge_id=hedge.id))[0]
+        async with d.services.recorder.transaction() as tx:
+            await tx.add_fills([replace(entry, fill_id=FillId("listed again"))])
+        await d.trade_beside(d.right, "0.1")
+        await d.services.sync.pull_fills(d.right.name)
+        d.executor.take_up([hedge])
+        await d.sleep(60)
+        assert EventKind.BOOKS_DIFFER in d.alarms()
+        assert await d.held() == (Decimal("0.1"), Decimal(0)), "nobody knows what to do about it"
+        async with d.world.storage.transaction() as raw:
+            await raw.execute("DELETE FROM fills WHERE fill_id = 'listed again'")
+        await d.sleep(60)
+        assert (await d.wait(hedge)).status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+
+    on_desk(check)

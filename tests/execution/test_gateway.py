@@ -200,6 +200,7 @@ CERTAIN: list[tuple[Exception, OrderStatus]] = [
 DOUBTFUL: list[object] = [
     OutcomeUnknown("no answer"),
     BadResponse("not JSON"),
+    UnknownOrder("no order of that id, yet"),
     KeyError("result"),
     TimeoutError(),
     ValueError("a bug of the plugin"),
@@ -236,6 +237,8 @@ LIES: list[object] = [
     {"status": "filled"},
     order(OrderStatus.FILLED),
     order(OrderStatus.FILLED, "NaN"),
+    order(OrderStatus.FILLED, "1.5"),
+    order(OrderStatus.PARTIALLY_FILLED),
     order(OrderStatus.CANCELLED, "-1"),
     order(OrderStatus.REJECTED, "0.5"),
     order(OrderStatus.FILLED, "1", request=replace(REQUEST, client_order_id=ClientOrderId("another"))),
@@ -431,3 +434,9 @@ def test_a_part_filled_order_cannot_have_been_rejected() -> None:
 def test_what_is_filled_never_shrinks(status: OrderStatus) -> None:
     known = order(OrderStatus.PARTIALLY_FILLED, "0.5", average_price=Decimal(99))
     assert merged(known, order(status, "0.3")) == known
+
+
+@pytest.mark.parametrize("known", [OrderStatus.CANCELLED, OrderStatus.EXPIRED])
+def test_a_report_from_before_the_end_changes_nothing(known: OrderStatus) -> None:
+    ended = order(known, exchange_order_id=ExchangeOrderId("1"))
+    assert merged(ended, order(OrderStatus.OPEN)) == ended

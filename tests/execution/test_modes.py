@@ -412,3 +412,11 @@ def test_a_naked_part_of_a_resting_pilot_stays_within_the_budget(on_desk: OnDesk
         assert EventKind.EXPOSURE_OVER_BUDGET not in d.kinds()
 
     on_desk(check, patience_ns=SECOND_NS, policy=ExecutionPolicy())
+
+
+def test_a_switch_that_is_slow_to_be_armed_makes_no_order_too_old(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.always("arm_dead_mans_switch", Fault(delay_ns=4 * SECOND_NS))
+        await begun(d, OrderMode.POST_ONLY)
+
+    on_desk(check, patience_ns=SECOND_NS)

@@ -264,6 +264,16 @@ def test_an_entry_of_unequal_legs_is_mended_by_the_cheaper_leg() -> None:
     assert sent(one.decide()) == [(0, OrderPurpose.UNWIND, Side.SELL, Decimal("0.06"))]
 
 
+def test_a_book_that_gives_a_part_only_is_no_cheaper_way() -> None:
+    """The rest would stand alone until the next attempt."""
+    one = play("0.1", "-0.1", filled=["0.1", "0"])
+    one.quotes[0] = quote(one.instrument(0), Decimal(50_000), spread_bps=18)
+    book = one.quotes[1].book
+    thin = replace(book, bids=(BookLevel(book.bids[0].price, Decimal("0.002")),))
+    one.quotes[1] = replace(one.quotes[1], book=thin)
+    assert sent(one.decide()) == [(0, OrderPurpose.UNWIND, Side.SELL, Decimal("0.1"))]
+
+
 @pytest.mark.parametrize("reason", ["budget", "status", "no book", "no dollars", "thin"])
 def test_what_may_or_can_not_be_completed_is_taken_back(reason: str) -> None:
     one = play("0.1", "-0.1", filled=["0.1", "0.04"])

@@ -32,7 +32,10 @@ _OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYM
 
 
 class AccountSync:
-    """Reads an account's history from a cursor that overlaps: repeats die on their unique keys."""
+    """Reads an account's history from a cursor that overlaps: repeats die on their unique keys.
+
+    Only the holder of the account's lease stores any: what another one had stored would be no news to it.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class AccountSync:
         if not listing or listing == self._seen.get((exchange, _FILLS)):
             return ()  # the same as before needs no transaction
         read_to = self._read_until([fill.ts_event_ns for fill in fills])
-        async with self._recorder.transaction() as tx:
+        async with self._recorder.transaction(guarded=True) as tx:
             new = await tx.add_fills(fills)
             await tx.put_cursor(exchange, _FILLS, read_to)
         self._read_to[exchange, _FILLS] = read_to
@@ -111,7 +114,7 @@ class AccountSync:
         if not listing or listing == self._seen.get((exchange, _PAYMENTS)):
             return ()
         read_to = self._read_until([payment.settled_ns for payment in payments])
-        async with self._recorder.transaction() as tx:
+        async with self._recorder.transaction(guarded=True) as tx:
             new = await tx.add_funding_payments(payments)
             await tx.put_cursor(exchange, _PAYMENTS, read_to)
         self._read_to[exchange, _PAYMENTS] = read_to

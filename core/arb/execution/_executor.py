@@ -10,6 +10,7 @@ from decimal import Decimal
 from arb.api import ArbError, Clock, Exchange, IdSource, InvariantBroken, LeaseLost, StorageError
 from arb.marketdata import PriceProvider
 from arb.model import (
+    SECOND_NS,
     CloseHedge,
     ExchangeName,
     Hedge,
@@ -51,7 +52,8 @@ class ExecutionServices:
         usd_rate: Dollars per unit of a currency; None while unknown.
         max_price_age_ns: Of books that lead to an entry.
         order_timeout_ns: How long one answer about an order is waited for; after it the order is in doubt.
-        patience_ns: How long opening and closing are waited for; the work goes on after that.
+        patience_ns: How long opening and closing are waited for; the work goes on after that. The caller looks at
+            no other hedge meanwhile, so it is short.
     """
 
     exchanges: Mapping[ExchangeName, Exchange]
@@ -69,7 +71,7 @@ class ExecutionServices:
     max_price_age_ns: int
     order_timeout_ns: int
     policy: ExecutionPolicy = field(default_factory=ExecutionPolicy)
-    patience_ns: int = 60_000_000_000
+    patience_ns: int = 5 * SECOND_NS
 
 
 class AtomicMultiOrderExecutor:
@@ -86,7 +88,7 @@ class AtomicMultiOrderExecutor:
         gateway = OrderGateway(
             s.exchanges, s.clock, s.recorder.leases, s.observer, s.halts, timeout_ns=s.order_timeout_ns
         )
-        self._quoting = Quoting(s.prices, s.instruments, s.usd_rate, max_age_ns=s.max_price_age_ns)
+        self._quoting = Quoting(s.prices, s.instruments, s.usd_rate, s.clock, max_age_ns=s.max_price_age_ns)
         self._orders = OrderExecutor(gateway, s.recorder, s.risk, self._quoting, s.clock, s.instruments, s.usd_rate)
         positions = PositionReader(s.exchanges, s.recorder, s.sync, s.clock, timeout_ns=s.order_timeout_ns)
         self._reconciler = Reconciler(
@@ -117,6 +119,7 @@ class AtomicMultiOrderExecutor:
         self._entry = asyncio.Lock()
         self._tasks: dict[HedgeId, asyncio.Task[Hedge]] = {}
         self._closing: set[HedgeId] = set()
+        self._wanted: set[HedgeId] = set()
         self._rested = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -154,14 +157,15 @@ class AtomicMultiOrderExecutor:
 
     async def close(self, intent: CloseHedge) -> Hedge:
         """Close a hedge with reduce-only orders and return it as it stands; raises ArbError if it is not open."""
-        looking = self._tasks.get(intent.hedge_id)
-        if looking is not None:
-            await self._wait([looking], self._s.patience_ns)
         self._closing.add(intent.hedge_id)
         try:
+            looking = self._tasks.get(intent.hedge_id)
+            if looking is not None:
+                await self._wait([looking], self._s.patience_ns)
             hedge = await self._begin_closing(intent)
         finally:
             self._closing.discard(intent.hedge_id)
+            self._begin_wanted(intent.hedge_id)
         return await self._moved(hedge)
 
     async def _begin_closing(self, intent: CloseHedge) -> Hedge:
@@ -187,8 +191,9 @@ class AtomicMultiOrderExecutor:
         for one that is at rest costs a read of the record.
         """
         for hedge in hedges:
-            if hedge.id not in self._closing:
-                self._task(hedge.id)
+            # A task that is at work may have had its last look: what was heard since needs another.
+            self._wanted.add(hedge.id)
+            self._begin_wanted(hedge.id)
 
     def wake(self) -> None:
         """Look at every moving hedge now: something was heard of an account."""
@@ -200,9 +205,10 @@ class AtomicMultiOrderExecutor:
         Raises:
             ArbError: what ended the work on a hedge, as :meth:`watch` does.
         """
+        if self._tasks:
+            await self._wait(list(self._tasks.values()), patience_ns)
+        self._wanted.clear()
         tasks = list(self._tasks.values())
-        if tasks:
-            await self._wait(tasks, patience_ns)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -236,12 +242,19 @@ class AtomicMultiOrderExecutor:
         task.add_done_callback(lambda done: self._done(hedge_id, done))
         return task
 
+    def _begin_wanted(self, hedge_id: HedgeId) -> None:
+        if hedge_id in self._wanted and hedge_id not in self._closing and hedge_id not in self._tasks:
+            self._wanted.discard(hedge_id)
+            self._task(hedge_id)
+
     def _done(self, hedge_id: HedgeId, task: asyncio.Task[Hedge]) -> None:
         self._tasks.pop(hedge_id, None)
         self._rested.set()
         if task.cancelled():
             return
         error = task.exception()
+        if error is None:
+            self._begin_wanted(hedge_id)
         if error is not None and not self._failed.done():
             self._failed.set_exception(error)
             self._failed.exception()  # a run that ends by something else before it watches reports that alone

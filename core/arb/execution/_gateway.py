@@ -23,6 +23,7 @@ from arb.api import (
     PreparedOrder,
     Rejected,
     Trading,
+    UnknownOrder,
     WouldCross,
 )
 from arb.model import (
@@ -144,6 +145,8 @@ class OrderGateway:
         try:
             report = await self._ask(exchange, "send_order", lambda: trading.send_order(ready.prepared))
             after = merged(order, report)
+        except UnknownOrder as error:  # it may know it a moment later: nothing was refused
+            after = order.after(OrderTrigger.DOUBTED, ts_event_ns=now(), reason=str(error))
         except NotSent as error:
             after = order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=str(error))
         except WouldCross as error:  # a maker that came too late: no breaker counts that

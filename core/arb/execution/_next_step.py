@@ -7,7 +7,7 @@ the same record. Every order in the record is final, or rests in a book as far a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from arb.model import (
@@ -174,11 +174,13 @@ def _next_closing(at: Situation) -> NextStep:
     tries = Tries(at.hedge, at.records)
     if tries.resting():
         return Cancel(leg_indices=tuple(record.leg_index for record in tries.resting()))
+    balanced = _is_balanced(at)
+    if balanced:  # nothing presses: a price that cannot be read any more is none
+        at = replace(at, quotes={index: quote for index, quote in at.quotes.items() if not quote.is_remembered})
     rest = [_closable(at, tries, index) for index in range(len(at.hedge.legs))]
     if not any(rest):
         return _ended(at.hedge, HedgeStatus.CLOSED)
     counts = [tries.count(index, OrderPurpose.EXIT) for index in range(len(at.hedge.legs))]
-    balanced = _is_balanced(at)
     missing = [leg.instrument for index, leg in enumerate(at.hedge.legs) if rest[index] and index not in at.quotes]
     if balanced:
         if min(counts) >= at.policy.calm_attempts or at.now_ns - at.hedge.phase_ns > at.policy.calm_wait_ns:

@@ -130,7 +130,7 @@ class Reconciler:
                 watch.result()
             record = await self._p.absorber.look(hedge_id)
             if not record.hedge.status.is_moving:
-                hedge = await self._taken_up(record)
+                hedge = await self._taken_up(record, at_work.pace)
                 if hedge is not None:
                     return hedge
                 continue
@@ -188,16 +188,17 @@ class Reconciler:
                 hedge = with_fills(stored.hedge, stored.orders, stored.fills)
                 await self._p.budget.may_open(Absorbed(hedge=hedge, records=stored.orders, fills=stored.fills))
 
-    async def _taken_up(self, record: HedgeRecord) -> Hedge | None:
-        """Return a hedge that stays at rest; None when a repair of it has begun.
+    async def _taken_up(self, record: HedgeRecord, pace: Pace) -> Hedge | None:
+        """Return a hedge that stays at rest; None when a repair of it has begun, or it has to be looked at again.
 
         It is repaired when it is not what its fills make, or a person lifted its halt. One that
         stays halted keeps its books all the same, and so does the dust of one that is finished.
         """
         at = await self._p.absorber.absorb(record)
-        if at.missing:  # what is listed cannot be, or is not whole: the record stays, and the positions are compared
+        if at.missing:  # what is listed cannot be, or is not whole: the record stays, and nobody else looks again
             await self._tell(record.hedge, EventKind.BOOKS_DIFFER, at.missing)
-            return record.hedge
+            await pace.wait()
+            return None
         hedge = at.hedge
         if hedge.status.is_final:
             if hedge.legs != record.hedge.legs:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from arb.model import ZERO, Hedge, HedgeStatus, Instrument, InstrumentId, InstrumentStatus, OrderPurpose, OrderRecord
 
 from ._policy import ExecutionPolicy
+from ._slippage import UnitCost
 from ._steps import NextStep, PlannedOrder, Quotes, Send, Settle, Wait
 from ._tries import Tries, tradable
 
@@ -23,17 +24,22 @@ class _Candidate:
     """One way to make the imbalance smaller.
 
     Attributes:
-        cost: Dollars per base unit; None while its book is not known or empty.
+        cost: In dollars; None while its book is not known or empty.
     """
 
     order: PlannedOrder
-    cost: Decimal | None
+    cost: UnitCost | None
     tries: int
 
     @property
-    def rank(self) -> tuple[bool, Decimal]:
-        """Return the order of preference: a known cost first, then dollars per base unit."""
-        return self.cost is None, ZERO if self.cost is None else self.cost
+    def rank(self) -> tuple[bool, bool, Decimal]:
+        """Return the order of preference: a known cost, then the whole amount at once, then dollars per base unit.
+
+        What the book gives only a part of leaves the rest naked, however cheap the part is.
+        """
+        if self.cost is None:
+            return True, True, ZERO
+        return False, self.cost.quantity < self.order.quantity, self.cost.per_base
 
 
 def next_repair(

@@ -44,7 +44,8 @@ def merged(order: Order, report: Order) -> Order:
     trigger = _TRIGGER_OF.get(report.status)
     if trigger is OrderTrigger.ACCEPTED and report.filled_quantity > 0:
         trigger = OrderTrigger.PART_FILLED  # some venues call an order open until it ends
-    if trigger is None or report.filled_quantity < order.filled_quantity:
+    is_older = report.filled_quantity < order.filled_quantity or (order.status, trigger) not in ORDER_TRANSITIONS
+    if trigger is None or is_older:
         return order
     return replace(
         order.after(trigger, ts_event_ns=report.ts_event_ns, reason=report.reason),
@@ -62,7 +63,9 @@ def _contradiction(order: Order, report: object) -> str:
         return f"it is of {told.side} {told.client_order_id} on {told.instrument}"
     if not report.filled_quantity.is_finite() or report.filled_quantity < 0:
         return f"it is filled by {report.filled_quantity}"
-    if report.status is OrderStatus.FILLED and report.filled_quantity == 0:
+    if report.filled_quantity > asked.quantity:
+        return f"{report.filled_quantity} of it are filled, and {asked.quantity} were ordered"
+    if report.status in (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED) and report.filled_quantity == 0:
         return "it is filled by nothing"
     if report.status is OrderStatus.REJECTED and report.filled_quantity > 0:
         return f"it is rejected and filled by {report.filled_quantity}"

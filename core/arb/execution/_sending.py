@@ -68,9 +68,10 @@ class OrderExecutor:
         for one in prepared:
             if isinstance(one, Unready):
                 raise EntryRefused(str(one.error))
+        await self._arm(ready, hedge)
         ready = [self._stamped(one, hedge) for one in ready]
         await self._recorder.hedge(hedge, [one.record for one in ready], events=[event])
-        await self._send(hedge, ready)
+        await self._send(ready)
 
     async def send(self, hedge: Hedge, step: Send, quotes: Quotes) -> bool:
         """Send further orders of a stored hedge; what cannot leave is recorded with its reason.
@@ -95,11 +96,13 @@ class OrderExecutor:
         if lost and step.all_or_none:
             lost += [self._held_back(one) for one in ready]
             ready = []
+        await self._arm(ready, hedge)
         ready = [self._stamped(one, hedge) for one in ready]
         for record in lost:
             events += order_events(record)
         await self._recorder.hedge(hedge, [*(one.record for one in ready), *lost], events=events)
-        await self._send(hedge, ready)
+        if ready:
+            await self._send(ready)
         return True
 
     def _record(self, hedge: Hedge, planned: PlannedOrder, quotes: Quotes) -> OrderRecord:
@@ -134,22 +137,24 @@ class OrderExecutor:
             one.record, order=one.record.order.after(OrderTrigger.NOT_SENT, ts_event_ns=now_ns, reason=reason)
         )
 
-    async def _send(self, hedge: Hedge, ready: Sequence[ReadyOrder]) -> None:
-        for one in ready:
-            if one.record.rest_until_ns is not None:
-                await self._arm(exchange_of(one.record.order.request.instrument), one.record.rest_until_ns)
+    async def _send(self, ready: Sequence[ReadyOrder]) -> None:
         sent = await self._gateway.send(ready)
         await self._recorder.orders(
             sent, source="send_order", events=[event for record in sent for event in order_events(record)]
         )
         await self._quoting.traded([record.order.request.instrument for record in sent])
 
-    async def _arm(self, exchange: ExchangeName, rest_until_ns: int) -> None:
-        """Arm the venue's switch for longer than any order may rest: it is for when nobody is left to cancel."""
-        now_ns = self._clock.now_ns()
-        deadline_ns = max(rest_until_ns + MINUTE_NS, self._armed_until.get(exchange, 0))
-        self._armed_until[exchange] = deadline_ns
-        await self._gateway.arm(exchange, deadline_ns - now_ns)
+    async def _arm(self, ready: Sequence[ReadyOrder], hedge: Hedge) -> None:
+        """Arm the venues' switches for longer than any order may rest: they are for when nobody is left to cancel.
+
+        Before the orders are dated: however long a venue takes for it, no order grows too old to be sent.
+        """
+        resting = {exchange_of(one.record.order.request.instrument) for one in ready if one.record.rest_until_ns}
+        for exchange in sorted(resting):
+            now_ns = self._clock.now_ns()
+            deadline_ns = max(now_ns + hedge.entry.rest_ns + MINUTE_NS, self._armed_until.get(exchange, 0))
+            self._armed_until[exchange] = deadline_ns
+            await self._gateway.arm(exchange, deadline_ns - now_ns)
 
 
 def _forbidden(record: OrderRecord, why: str, now_ns: int) -> Event:

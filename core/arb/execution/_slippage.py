@@ -33,8 +33,8 @@ class UnitCost:
     """What a base unit costs that is taken now.
 
     Attributes:
-        per_base: Quote currency per base unit, against the mid price and with the fee; a fee that
-            is a rebate may make it negative.
+        per_base: Quote currency (or dollars, once converted) per base unit, against the mid price
+            and with the fee; a fee that is a rebate may make it negative.
         quantity: Contracts that can be had within the limit, at most those asked.
     """
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from arb.model import HedgeStatus, Instrument, OrderBook, OrderMode, OrderPurpose, Side
 
 from ._band import banded_price
-from ._slippage import unit_cost
+from ._slippage import UnitCost, unit_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ class LegQuote:
         instrument: By its rules of now.
         mid_usd: Dollars per contract; None while its currency has no known value.
         is_fresh: Whether the book is young enough to open risk on; an older one only bounds a reduction.
+        is_remembered: Whether it is the last one there was, as none can be read: good for nothing but a naked leg.
         fee: Taker fee as a fraction of notional.
     """
 
@@ -86,6 +87,7 @@ class LegQuote:
     mid_usd: Decimal | None
     fee: Decimal
     is_fresh: bool = True
+    is_remembered: bool = False
 
     def offers(self, side: Side, band_bps: Decimal) -> bool:
         """Whether an order on `side` with this band meets anything in the book."""
@@ -93,14 +95,16 @@ class LegQuote:
         limit = banded_price(self.instrument, side, self.mid_price, band_bps)
         return bbo is not None and (limit - bbo.price_to(side)) * side.sign >= 0
 
-    def cost_usd(self, side: Side, quantity: Decimal, band_bps: Decimal) -> Decimal | None:
-        """Return the dollars that a base unit costs against the mid, fee included, if `quantity` is taken now.
+    def cost_usd(self, side: Side, quantity: Decimal, band_bps: Decimal) -> UnitCost | None:
+        """Return what a base unit costs in dollars against the mid, fee included, if `quantity` is taken now.
 
         None when nothing is there within the band, or the dollars of its currency are not known.
         """
         limit = banded_price(self.instrument, side, self.mid_price, band_bps)
         cost = unit_cost(self.book, side, quantity, self.fee, limit, multiplier=self.instrument.multiplier)
-        return None if cost is None or self.mid_usd is None else cost.per_base * self.mid_usd / self.mid_price
+        if cost is None or self.mid_usd is None:
+            return None
+        return replace(cost, per_base=cost.per_base * self.mid_usd / self.mid_price)
 
 
 Quotes = Mapping[int, LegQuote]

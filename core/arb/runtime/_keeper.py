@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -66,6 +66,7 @@ class Keeper:
         self._unseen_since: dict[ExchangeName, int] = {}
         self._alarmed: set[ExchangeName] = set()
         self._differs_since: dict[InstrumentId, int] = {}
+        self._changed_ns: dict[InstrumentId, int] = {}
         self.hedges: Sequence[Hedge] = ()
         self.differences: Mapping[InstrumentId, str] = {}
 
@@ -96,6 +97,8 @@ class Keeper:
         if filled:
             self._executor.take_up(await self._dusty(filled))
         await self._compare()
+        # What is new is not always news to us: a process that lost its lease may have stored the fill.
+        self._executor.take_up(hedge for hedge in self.hedges if _is_on(hedge, self.differences))
 
     async def reload(self) -> None:
         """Read the hedges again, after one was opened or closed."""
@@ -103,6 +106,7 @@ class Keeper:
         self.hedges = await self._recorder.journal.hedges(statuses=LIVE)
         for hedge in self.hedges:
             if before.get(hedge.id) != hedge:
+                self._changed_ns.update((leg.instrument, self._clock.now_ns()) for leg in hedge.legs)
                 self._money.set_fills(hedge, await self._recorder.journal.fills(hedge_id=hedge.id))
 
     async def _pull(self, name: ExchangeName) -> Sequence[FundingPayment] | ExchangeError:
@@ -157,12 +161,15 @@ class Keeper:
                 # Not to see a difference is not to see that there is none.
                 found.update((key, text) for key, text in self.differences.items() if exchange_of(key) == name)
                 continue
+            # Positions that were read before a hedge changed are no news of it.
+            newer = {key for key, changed_ns in self._changed_ns.items() if changed_ns > reading.observed_ns}
+            found.update((key, text) for key, text in self.differences.items() if key in newer)
             held = {position.instrument: position.quantity for position in reading.value.positions}
             ours, moving = _expected(self.hedges, name)
             for instrument in held.keys() | ours.keys() | {key for key in dust if exchange_of(key) == name}:
                 venue = held.get(instrument, ZERO)
                 record = ours.get(instrument, ZERO) + dust.get(instrument, ZERO)
-                if venue != record and instrument not in moving:
+                if venue != record and instrument not in moving | newer:
                     found[instrument] = f"{instrument}: the venue holds {venue}, our hedges hold {record}"
         news = [text for instrument, text in found.items() if self.differences.get(instrument) != text]
         self.differences = found
@@ -207,7 +214,11 @@ def _kind(error: ExchangeError) -> str:
 def _needs_work(hedge: Hedge, filled: frozenset[InstrumentId]) -> bool:
     """Whether execution should look at a hedge: it moves, waits for a person, or something of it was traded."""
     waits = hedge.status is HedgeStatus.HALTED
-    return hedge.status.is_moving or waits or any(leg.instrument in filled for leg in hedge.legs)
+    return hedge.status.is_moving or waits or _is_on(hedge, filled)
+
+
+def _is_on(hedge: Hedge, instruments: Container[InstrumentId]) -> bool:
+    return any(leg.instrument in instruments for leg in hedge.legs)
 
 
 def _expected(hedges: Sequence[Hedge], exchange: ExchangeName) -> tuple[dict[InstrumentId, Decimal], set[InstrumentId]]:
