@@ -35,7 +35,8 @@ from arb.model import (
     Severity,
     Side,
 )
-from arb.risk import Halt
+from arb.risk import EVERYTHING, Halt
+from arb.simulation import VENUE_PREFIXES
 from arb.storage import Parts, RunAccount, Unattributed
 from arb.testing import START_NS, sample_instrument
 from arb.verification import (
@@ -65,11 +66,13 @@ class Story:
     def __init__(self) -> None:
         self.now_ns = START_NS
         self.halts: list[Halt] = []
+        self.readable_since_ns = 0
         sight = Sight(
             now_ns=lambda: self.now_ns,
             instrument=LISTED.__getitem__,
             usd_per_base=lambda _instrument: PRICE,
             halts=lambda: self.halts,
+            readable_since_ns=lambda _exchange: self.readable_since_ns,
         )
         self.auditor = Auditor(7, START_NS, sight, AuditRules())
         self.auditor.process_started(PROCESS)
@@ -88,6 +91,29 @@ class Story:
             ts_ns=self.now_ns, kind=EventKind.HEDGE_HALTED, subject=HEDGE, message="halted", severity=Severity.ALARM
         )
         self.commit(events=(event,))
+
+    def halt(self, subject: str = "") -> None:
+        self.auditor.halts_change()
+        self.halts.append(
+            Halt(
+                halt_id=1,
+                scope=EVERYTHING,
+                reason="test",
+                raised_ns=self.now_ns,
+                raised_by="somebody",
+                subject=subject,
+            )
+        )
+
+    def lift(self) -> None:
+        self.auditor.halts_lift(self.halts)
+        self.halts.clear()
+
+    def force(self, prefix: str, index: int, quantity: Decimal) -> None:
+        """Let the venue reduce a leg by itself."""
+        own = new_order(index, OrderPurpose.FORCED)
+        request = replace(own.order.request, client_order_id=ClientOrderId(f"{prefix}1"), quantity=quantity)
+        self.execute(replace(own, order=replace(own.order, request=request)))
 
     def execute(self, record: OrderRecord, quantity: Decimal | None = None, *, fill_id: str = "") -> None:
         """Let the venue execute an order that arrived, all of it or some."""
@@ -250,6 +276,142 @@ def test_a_leg_alone_beyond_its_budget_is_naked(story: Story) -> None:
         story.commit()
 
     assert story.codes == {Code.NAKED}
+
+
+@pytest.mark.parametrize("end", ["filled", "next phase", "told", "process ended", "episode ended"])
+def test_what_ends_an_exposure_late_does_not_undo_it(story: Story, end: str) -> None:
+    other = new_order(1)
+    one_leg_filled(story)
+    story.commit(orders=[other])
+    sent(story, other)
+    story.wait(26)  # 15 until the budget is spent, 10 until somebody has to know
+    if end == "filled":
+        story.execute(other)
+    elif end == "next phase":
+        story.commit(hedge=new_hedge(HedgeStatus.REPAIRING, repairing_ns=story.now_ns))
+    elif end == "told":
+        story.halt()
+        story.alarm()
+    elif end == "process ended":
+        story.auditor.process_ended(PROCESS)
+    else:
+        story.auditor.exposure.times()
+
+    assert story.codes == {Code.NAKED}
+
+
+def test_time_without_a_process_is_no_time_to_tell_in(story: Story) -> None:
+    one_leg_filled(story)
+    story.wait(20)
+    story.auditor.process_ended(PROCESS)
+    story.wait(100)
+    story.auditor.process_started("sim:2")
+    story.wait(15 + 4)
+    story.auditor.committed("sim:2", Changes())
+    assert story.codes == set()
+    story.wait(2)
+    story.auditor.committed("sim:2", Changes())
+
+    assert story.codes == {Code.NAKED}
+
+
+def test_a_halt_of_something_else_that_is_lifted_gives_no_new_budget(story: Story) -> None:
+    one_leg_filled(story)
+    story.wait(10)
+    story.halt()
+    story.wait(4)
+    story.lift()
+    story.wait(12)
+    story.commit()
+
+    assert story.codes == {Code.NAKED}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lift_does_not_make_an_alarm_unneeded(story: Story, told: bool) -> None:
+    one_leg_filled(story)
+    story.wait(20)
+    story.halt(HEDGE)
+    story.lift()
+    if told:
+        story.alarm()
+    story.wait(6)
+    story.commit()
+
+    assert story.codes == (set() if told else {Code.NAKED})
+
+
+def test_after_a_lift_the_budget_is_whole_and_another_breach_is_told_again(story: Story) -> None:
+    one_leg_filled(story)
+    story.wait(20)
+    story.halt(HEDGE)
+    story.alarm()
+    story.wait(100)
+    story.lift()
+    story.wait(24)
+    story.commit()
+    assert story.codes == set()
+    story.halt(HEDGE)
+    story.wait(2)
+    story.commit()
+
+    assert story.codes == {Code.NAKED}
+
+
+def test_an_alarm_stays_told_when_its_halt_is_lifted(story: Story) -> None:
+    story.commit(hedge=new_hedge(HedgeStatus.HALTED))
+    story.halt(HEDGE)
+    story.alarm()
+    story.lift()
+    check_rest(story.auditor, {}, START_NS)
+
+    assert story.codes == set()
+
+
+def test_a_reduction_by_the_venue_excuses_nothing_once_it_was_mended(opened: Story) -> None:
+    opened.wait(60)
+    opened.force("adl-", 0, TARGET / 2)
+    for index, purpose in ((1, OrderPurpose.UNWIND), (0, OrderPurpose.EXIT)):
+        order = new_order(index, purpose, 1, quantity=TARGET / 2)
+        opened.commit(orders=[order])
+        sent(opened, order)
+        opened.execute(order)
+    opened.wait(60)
+    opened.readable_since_ns = opened.now_ns  # the venue that had reduced is down
+    opened.commit()
+
+    assert opened.codes == {Code.NAKED}
+
+
+def test_a_reduction_by_the_venue_is_excused_until_it_can_be_seen(opened: Story) -> None:
+    opened.wait(60)
+    opened.force("adl-", 0, TARGET)
+    opened.wait(60)
+    opened.readable_since_ns = opened.now_ns
+    opened.commit()
+
+    assert opened.codes == set()
+
+
+@pytest.mark.parametrize("prefix", VENUE_PREFIXES)
+def test_an_order_of_the_venue_itself_needs_no_record(opened: Story, prefix: str) -> None:
+    opened.force(prefix, 0, TARGET)
+
+    assert opened.codes == set()
+
+
+@pytest.mark.parametrize("first", ["rests", "is filled", "is refused"])
+def test_an_order_that_reaches_its_venue_again_is_a_duplicate(story: Story, first: str) -> None:
+    entry = new_order(0)
+    story.commit(hedge=new_hedge(), orders=[entry])
+    sent(story, entry)
+    if first == "is filled":
+        story.execute(entry)
+    if first == "is refused":
+        story.commit(orders=[done(entry, OrderStatus.REJECTED)])
+    story.auditor.arrived(entry.order.request)
+
+    assert Code.DUPLICATE in story.codes
 
 
 def test_a_leg_alone_for_a_short_time_is_within_the_budget(story: Story) -> None:
@@ -501,11 +663,7 @@ def test_one_thing_is_told_once(story: Story) -> None:
 
 
 def test_a_forced_reduction_may_be_answered_by_any_later_process(opened: Story) -> None:
-    forced = replace(new_order(0, OrderPurpose.FORCED), order=replace(new_order(0).order))
-    liquidation = replace(
-        forced.order.request, client_order_id=ClientOrderId("liquidation-1"), side=Side.SELL, reduce_only=True
-    )
-    opened.execute(replace(forced, order=replace(forced.order, request=liquidation)))
+    opened.force("liquidation-", 0, TARGET)
     for process in (PROCESS, "sim:2"):
         opened.auditor.process_ended(process)
         opened.auditor.process_started(f"sim:{2 if process == PROCESS else 3}")

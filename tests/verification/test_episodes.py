@@ -126,6 +126,19 @@ def test_a_campaign_stops_at_the_first_violation() -> None:
     assert [(one.code, one.seed) for one in total.violations] == [("simulator", 2)]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupted_campaign_has_the_sum_so_far(jobs: int) -> None:
+    def interrupt(result: EpisodeResult) -> None:
+        if result.seed == 3:
+            raise KeyboardInterrupt
+
+    total = run_campaign(work(), jobs=jobs, tell=interrupt)
+    first = run_campaign(work()[:3])
+
+    assert (total.is_interrupted, first.is_interrupted) == (True, False)
+    assert (total.episodes, total.log_sha256) == (3, first.log_sha256)
+
+
 def test_profiles_take_turns() -> None:
     assert {profile_of(EVERY_PROFILE, seed) for seed in range(20)} == set(PROFILES) - {"calm"}
     assert play(Work(seed=6, profile=profile_of(EVERY_PROFILE, 6))).log_sha256

@@ -14,7 +14,7 @@ LEG_RISK: Final = (
     "hummingbot#7295 hummingbot#7294 hummingbot#6960 hummingbot#6948 hummingbot#6539 hummingbot#3341 hummingbot#8249 "
     "Bruce188#404 Bruce188#427 Bruce188#458 pendle#24 pendle#31 djienne#91cc7f9 go-trader#768"
 )
-DOUBT: Final = "ccxt#2599 nautilus#4958 nautilus#4617 nautilus#3104 nautilus#3878 hummingbot#6765"
+DOUBT: Final = "ccxt#2599 nautilus#4958 nautilus#4617 nautilus#3104 nautilus#3878 hummingbot#6765 ccxt#23014 ccxt#27113"
 WIRE: Final = (
     "lighter-python#60 lighter-python#23 ccxt#28073 lighter-python#131 hummingbot#8309 freqtrade#10960 passivbot#567 "
     "hummingbot#8250 passivbot_lighter#3 bitfinex-api-node#138 bitfinex-api-node#206 xchange-stream#86 "
@@ -28,7 +28,7 @@ ACCOUNTING: Final = (
     "hummingbot#7591 hummingbot#7891 Bruce188#422 Bruce188#403 Bruce188#526 Bruce188#428 Bruce188#642 "
     "freqtrade#13263 freqtrade#7969"
 )
-MARGIN: Final = "Bruce188#399 bbgo#2525 bbgo#2545 bbgo#2547 bbgo#2551 10101#2535"
+MARGIN: Final = "Bruce188#399 bbgo#2525 bbgo#2545 bbgo#2547 bbgo#2551 10101#2535 hummingbot#3103"
 RULES: Final = (
     "hummingbot#8356 hummingbot#7619 hyperliquid-python-sdk#179 hyperliquid-python-sdk#290 HyperLiquid.Net#32 "
     "wayfinder#416 PDT#SYMBOL_NORMALIZATION_ISSUE PDT#current_bug Qubx#306 Qubx#319 freqtrade#11414 freqtrade#3769"

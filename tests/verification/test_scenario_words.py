@@ -31,12 +31,17 @@ from arb.verification import (
     between,
     book,
     bounded,
+    clock_jump,
+    ended_by,
+    ends,
     fault,
     figure,
+    garble_halts,
     halt,
     halted,
     interval,
     kill,
+    move_to_another_machine,
     naked,
     never_told,
     nothing_rests,
@@ -45,9 +50,11 @@ from arb.verification import (
     rebated,
     relist,
     run_scenario,
+    second_process,
     sent,
     stop,
     told,
+    trade_through,
     when,
 )
 
@@ -70,6 +77,7 @@ def problems(result: EpisodeResult) -> list[str]:
         (naked(at_most_s=0), "one was so for"),
         (paid("left", "+"), "they are none"),
         (halted("left"), "the halts are of nothing"),
+        (ended_by("LeaseLost"), "they were ended by ['']"),
         (between(EventKind.HEDGE_OPENED, 0, 1), "one was at"),
         (between(EventKind.HEDGE_CLOSED, 0, 100), "there was none"),
         (figure("fees_bps", "1000", "2000"), "it is 20"),
@@ -230,3 +238,31 @@ def test_a_rival_wants_the_same() -> None:
 
     assert problems(run_scenario(scenario)) == []
     assert len(problems(run_scenario(replace(scenario, setup=replace(with_rival, rival={}))))) == 1
+
+
+def test_one_clock_jumps_and_the_others_do_not() -> None:
+    second = (at(5, second_process()), at(40, clock_jump(300, process=2)))
+
+    assert problems(play(*second, expect=(ended_by("LeaseLost", ""),))) == []
+    with pytest.raises(ValueError, match="no process 3 lives"):
+        play(at(5, clock_jump(1, process=3)))
+
+
+def test_another_machine_takes_over_at_once_by_a_clock_of_its_own() -> None:
+    result = play(at(20, move_to_another_machine(9)), expect=(ends(open=1),))
+
+    assert problems(result) == []
+    assert result.faults["clock_skew"] == 1
+
+
+def test_nobody_reads_garbled_halts_and_nothing_is_opened() -> None:
+    assert problems(play(at(0.5, garble_halts()), expect=(halted("all"), ends()))) == []
+
+
+def test_others_trade_through_half_of_what_rests() -> None:
+    resting = {"entry_mode": "post_only", "leg_order": "pilot_first", "rest": "20s"}
+    half = play(at(6, trade_through("right")), at(30, adl("right", "0.0099")), execution=resting)
+
+    assert problems(half) == []
+    with pytest.raises(ValueError, match="no order rests at left"):
+        play(at(6, trade_through("left")), execution=resting)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from arb.cli import main
+from arb.cli._errors import ExitCode
 from arb.cli._simulating import chosen_work, show_campaign
 from arb.verification import PROFILES, SCENARIOS, Work
 
@@ -37,6 +41,7 @@ def test_it_sums_episodes_up() -> None:
     found = document("--episodes", "3", "--seed", "5", "--profile", "calm", "--jobs", "1")
 
     assert found["episodes"] == 3
+    assert found["interrupted"] is False
     assert found["violations"] == []
     assert found["faults"] == {}
     assert found["outcomes"]["closed"] > 0
@@ -78,8 +83,32 @@ def test_a_scenario_is_played_by_name() -> None:
 def test_a_violation_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     broken = [Work(seed=1, scenario="unheard-of")]
 
-    assert show_campaign(broken, jobs=1, stop_on_violation=False, as_json=False)
+    assert show_campaign(broken, jobs=1, stop_on_violation=False, as_json=False) is ExitCode.CHECK
     assert "1 violations in 1 episodes: 1 simulator" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [("--episodes", "100000"), ("--crash-coverage",)])
+def test_an_interruption_is_told_with_what_there_is_so_far(arguments: tuple[str, ...]) -> None:
+    presses = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
+    presses.start()
+    result = arb(*arguments, "--profile", "calm", "--jobs", "1", "--json")
+    found = json.loads(result.stdout)
+
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert found["interrupted"] is True
+    assert found["violations"] == []
+    assert found["episodes"] < 100_000
+
+
+def test_a_violation_before_an_interruption_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = [Work(seed=1, scenario="unheard-of"), *(Work(seed=seed, profile="calm") for seed in range(1000))]
+    presses = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
+    presses.start()
+
+    assert show_campaign(broken, jobs=1, stop_on_violation=False, as_json=False) is ExitCode.CHECK
+    told = capsys.readouterr().out
+    assert "of 1001, interrupted" in told
+    assert "1 violations in 1 episodes: 1 simulator" in told
 
 
 @pytest.mark.parametrize(

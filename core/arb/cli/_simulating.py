@@ -91,8 +91,8 @@ def show_replay(work: Work, *, whole: bool, as_json: bool) -> ExitCode:
     return ExitCode.CHECK if result.violations else ExitCode.OK
 
 
-def show_campaign(work: Sequence[Work], *, jobs: int, stop_on_violation: bool, as_json: bool) -> bool:
-    """Run episodes and print their sum; return whether an invariant was broken."""
+def show_campaign(work: Sequence[Work], *, jobs: int, stop_on_violation: bool, as_json: bool) -> ExitCode:
+    """Run episodes and print their sum, after Ctrl-C that of those before it; return how the command ends."""
     with _progress(len(work), "episodes", shown=not as_json) as move:
         broken = Counter[str]()
 
@@ -104,8 +104,8 @@ def show_campaign(work: Sequence[Work], *, jobs: int, stop_on_violation: bool, a
     if as_json:
         print_json(_document(total))
     else:
-        _print_campaign(total)
-    return bool(total.violations)
+        _print_campaign(total, len(work))
+    return _end(total.violations, is_interrupted=total.is_interrupted)
 
 
 def show_coverage(seeds: int, *, as_json: bool) -> ExitCode:
@@ -121,12 +121,19 @@ def show_coverage(seeds: int, *, as_json: bool) -> ExitCode:
                 "missed": [str(point) for point in missed],
                 "commit_boundaries": coverage.commits,
                 "episodes": coverage.episodes,
+                "interrupted": coverage.is_interrupted,
                 "violations": [_violation(one) for one in coverage.violations],
             }
         )
     else:
         _print_coverage(coverage)
-    return ExitCode.CHECK if coverage.violations else ExitCode.OK
+    return _end(coverage.violations, is_interrupted=coverage.is_interrupted)
+
+
+def _end(violations: Sequence[Violation], *, is_interrupted: bool) -> ExitCode:
+    if violations:
+        return ExitCode.CHECK
+    return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
 
 
 def _print_coverage(coverage: Coverage) -> None:
@@ -134,23 +141,23 @@ def _print_coverage(coverage: Coverage) -> None:
         {
             "Awaits": f"{coverage.reached} of {len(coverage.points)} reached",
             "Commits": f"{coverage.commits} boundaries",
-            "Episodes": coverage.episodes,
+            "Episodes": f"{coverage.episodes}, interrupted" if coverage.is_interrupted else coverage.episodes,
             "Violations": len(coverage.violations),
         }
     )
     if coverage.missed:
-        click.echo("\nNo episode waits here:")
+        click.echo("\nNo crash was tried here:" if coverage.is_interrupted else "\nNo episode waits here:")
         for point in coverage.missed:
             click.echo(f"  {point}")
     _print_violations(coverage.violations)
 
 
-def _print_campaign(total: CampaignResult) -> None:
+def _print_campaign(total: CampaignResult, wanted: int) -> None:
     naked, shares = Percentiles.of(total.naked_seconds), Percentiles.of(total.budget_shares)
     hours = total.simulated_seconds / 3600
     print_fields(
         {
-            "Episodes": total.episodes,
+            "Episodes": f"{total.episodes} of {wanted}, interrupted" if total.is_interrupted else total.episodes,
             "Simulated": f"{hours:.1f} h, {hours / max(total.cpu_seconds / 3600, 1e-9):.0f} h an hour of processor",
             "Time": f"{total.wall_seconds:.1f} s, {total.cpu_seconds:.1f} s of processor",
             "Hedges": _counts(total.outcomes),
@@ -185,6 +192,7 @@ def _document(total: CampaignResult) -> dict[str, Any]:
     naked, shares = Percentiles.of(total.naked_seconds), Percentiles.of(total.budget_shares)
     return {
         "episodes": total.episodes,
+        "interrupted": total.is_interrupted,
         "violations": [_violation(one) for one in total.violations],
         "faults": dict(sorted(total.faults.items())),
         "outcomes": dict(sorted(total.outcomes.items())),

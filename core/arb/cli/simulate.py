@@ -6,7 +6,6 @@ import os
 
 import click
 
-from ._errors import ExitCode
 from ._given import json_option
 
 _EPILOG = """\b
@@ -49,7 +48,8 @@ def command(
 
     An episode is one seed: venues, prices, faults and kills are drawn from it, the real strategy and execution run in
     it, and every invariant is checked at every moment. The same seed gives the same episode on every machine. It ends
-    with code 7 when an invariant was broken.
+    with code 7 when an invariant was broken. Ctrl-C ends it with what it had so far, and with code 130 when that broke
+    none.
     """
     chosen = [name for name, on in _modes(scenario, replay, crash_coverage, as_list) if on]
     if len(chosen) > 1:
@@ -69,10 +69,8 @@ def command(
         raise click.UsageError("--whole goes with --replay or with one --scenario")
     if scenario is not None and len(work) == 1:
         ctx.exit(simulating.show_replay(work[0], whole=whole, as_json=as_json))
-    found = simulating.show_campaign(
-        work, jobs=jobs or os.cpu_count() or 1, stop_on_violation=stop_on_violation, as_json=as_json
-    )
-    ctx.exit(ExitCode.CHECK if found else ExitCode.OK)
+    jobs = jobs or os.cpu_count() or 1
+    ctx.exit(simulating.show_campaign(work, jobs=jobs, stop_on_violation=stop_on_violation, as_json=as_json))
 
 
 def _modes(scenario: str | None, replay: int | None, coverage: bool, as_list: bool) -> list[tuple[str, bool]]:

@@ -13,6 +13,7 @@ from ._exchange_market import SimulatedMarketData
 from ._exchange_streams import SimulatedStreams
 from ._exchange_trading import SimulatedTrading
 from ._faults import Faults, NoFaults
+from ._forced import VENUE_PREFIXES
 from ._latency import Latency
 from ._loop import VirtualTimeLoop, run_virtual
 from ._market import Market
@@ -51,6 +52,7 @@ __all__ = [
     "SimulatedStreams",
     "SimulatedTrading",
     "SimulatedVenue",
+    "VENUE_PREFIXES",
     "VenueAccess",
     "VenueProfile",
     "VenueRules",

@@ -40,9 +40,11 @@ class _Exposure:
     Attributes:
         held: Contracts of each leg, positive in the leg's direction.
         spent: USD seconds of this phase while a process lived.
-        over_ns: When the budget was spent; None while it is not.
-        forced_ns: When a venue last reduced a leg by itself; 0 before the first time.
-        forced_on: Which venue.
+        untold_ns: How long a process lived beyond the budget without a halt and an alarm.
+        was_halted: A halt about it was lifted before the alarm was told: only that is still wanted.
+        alarms_before: Alarms told before a person last gave it a whole budget: another breach needs another one.
+        forced_ns: When a venue last reduced a leg by itself.
+        forced_on: Which venue; None once the hedge was in order again.
     """
 
     phase_ns: int
@@ -52,9 +54,15 @@ class _Exposure:
     usd_ns: Decimal = ZERO
     spent: Decimal = ZERO
     most: Decimal = ZERO
-    over_ns: int | None = None
+    untold_ns: int = 0
+    was_halted: bool = False
+    alarms_before: int = 0
     forced_ns: int = 0
     forced_on: ExchangeName | None = None
+
+    def begin_again(self) -> None:
+        """Give it a whole budget."""
+        self.spent, self.untold_ns, self.was_halted = ZERO, 0, False
 
 
 class ExposureAudit:
@@ -83,12 +91,18 @@ class ExposureAudit:
         if found is None:
             self._exposures[hedge.id] = _Exposure(phase_ns=hedge.phase_ns)
         elif before is not None and before.phase_ns != hedge.phase_ns:
-            found.phase_ns, found.spent, found.over_ns = hedge.phase_ns, ZERO, None
+            found.phase_ns = hedge.phase_ns
+            found.begin_again()
 
-    def begin_again(self) -> None:
-        """A person has lifted a halt: what was spent before is known to somebody."""
-        for exposure in self._exposures.values():
-            exposure.spent, exposure.over_ns = ZERO, None
+    def lifted(self, hedge_id: HedgeId) -> None:
+        """A person lifts a halt of a hedge: its budget begins again, unless people still wait for the alarm."""
+        exposure = self._exposures.get(hedge_id)
+        if exposure is None:
+            return
+        if exposure.untold_ns and not self._is_alarmed(hedge_id, exposure):
+            exposure.was_halted = True
+        else:
+            self._known(exposure)
 
     def filled(self, fill: Fill) -> None:
         """Count a fill of an own order."""
@@ -113,32 +127,38 @@ class ExposureAudit:
                     self._add(hedge, index, -taken)
 
     def pass_time(self) -> None:
-        """Integrate until now."""
+        """Integrate until now, and look for budgets that were over in that time without a word.
+
+        To be called before anything changes: what ends an exposure, or tells of it, does not undo the time before.
+        """
         now_ns = self._a.sight.now_ns()
         since_ns, self._last_ns = self._last_ns, now_ns
         if now_ns <= since_ns or not self._naked:
             return
         for hedge_id, exposure in self._naked.items():
-            usd = abs(exposure.base) * self._price(self._a.truth.hedges[hedge_id])
+            hedge = self._a.truth.hedges[hedge_id]
+            usd = abs(exposure.base) * self._price(hedge)
             exposure.naked_ns += now_ns - since_ns
             exposure.usd_ns += usd * (now_ns - since_ns)
             counted_ns = self._counted(exposure, since_ns, now_ns)
             exposure.spent += usd * counted_ns / SECOND_NS
             exposure.most = max(exposure.most, exposure.spent)
+            over = exposure.spent - self._budget(hedge)
+            if over > 0:
+                self._beyond(hedge, exposure, min(counted_ns, int(over / usd * SECOND_NS)))
 
-    def check(self) -> None:
-        """Look for budgets that are spent without a word."""
-        now_ns, rules = self._a.sight.now_ns(), self._a.rules
-        for hedge_id, exposure in self._naked.items():
-            hedge = self._a.truth.hedges[hedge_id]
-            budget = self._budget(hedge)
-            if exposure.spent <= budget or self._is_told(hedge):
-                continue
-            exposure.over_ns = exposure.over_ns or now_ns
-            if now_ns - exposure.over_ns > rules.halt_ns:
-                text = f"hedge {hedge_id} ({hedge.status}) is {exposure.base} {hedge.base} naked; "
-                text += f"{exposure.spent:.0f} USD seconds are spent of {budget:.0f}, without a halt and an alarm"
-                self._a.found(Code.NAKED, hedge_id, text)
+    def _beyond(self, hedge: Hedge, exposure: _Exposure, over_ns: int) -> None:
+        """Count time beyond the budget, unless people knew of it."""
+        if self._is_told(hedge, exposure):
+            exposure.untold_ns = 0
+            if exposure.was_halted:
+                self._known(exposure)
+            return
+        exposure.untold_ns += over_ns
+        if exposure.untold_ns > self._a.rules.halt_ns:
+            text = f"hedge {hedge.id} ({hedge.status}) is {exposure.base} {hedge.base} naked; {exposure.spent:.0f} USD "
+            text += f"seconds are spent of {self._budget(hedge):.0f}, without a halt and an alarm"
+            self._a.found(Code.NAKED, hedge.id, text)
 
     def is_balanced(self, hedge: Hedge) -> bool:
         """Whether what the venues hold of a hedge is equal, but for what no order can mend."""
@@ -193,6 +213,7 @@ class ExposureAudit:
             self._naked[hedge.id] = exposure
         else:
             self._naked.pop(hedge.id, None)
+            exposure.forced_on = None  # what comes next is another exposure
 
     def _price(self, hedge: Hedge) -> Decimal:
         return max(self._a.sight.usd_per_base(leg.instrument) for leg in hedge.legs)
@@ -202,11 +223,17 @@ class ExposureAudit:
         notional = leg.target_quantity * leg.multiplier * self._price(hedge)
         return notional * self._a.rules.max_naked_seconds
 
-    def _is_told(self, hedge: Hedge) -> bool:
-        """Whether a durable halt and an alarm tell of a hedge."""
-        truth = self._a.truth
+    def _is_told(self, hedge: Hedge, exposure: _Exposure) -> bool:
+        """Whether a durable halt, or one that a person has seen and lifted, and an alarm tell of a hedge."""
         scopes = {EVERYTHING, *(str(exchange_of(leg.instrument)) for leg in hedge.legs)}
-        halted = hedge.status is HedgeStatus.HALTED or any(
-            halt.is_active and halt.scope in scopes for halt in self._a.sight.halts()
-        )
-        return halted and truth.alarmed(hedge.id)
+        halted = exposure.was_halted or hedge.status is HedgeStatus.HALTED
+        halted = halted or any(halt.is_active and halt.scope in scopes for halt in self._a.sight.halts())
+        return halted and self._is_alarmed(hedge.id, exposure)
+
+    def _is_alarmed(self, hedge_id: HedgeId, exposure: _Exposure) -> bool:
+        return self._a.truth.alarmed(hedge_id, exposure.alarms_before)
+
+    def _known(self, exposure: _Exposure) -> None:
+        """A person knows what was spent so far."""
+        exposure.begin_again()
+        exposure.alarms_before = len(self._a.truth.alarms)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from arb.model import BPS, ZERO, Fill, HedgeStatus, Order, OrderRecord, OrderRequest, OrderStatus, exchange_of
 from arb.risk import EVERYTHING
+from arb.simulation import VENUE_PREFIXES
 
 from ._kinds import Code
 
@@ -44,6 +45,8 @@ class OrderAudit:
         """Look at an order that reaches its venue."""
         truth, order_id = self._a.truth, request.client_order_id
         truth.arrivals[order_id] = truth.arrivals.get(order_id, 0) + 1
+        if truth.arrivals[order_id] > 1:
+            self._a.found(Code.DUPLICATE, order_id, f"order {order_id} reaches its venue again")
         record = truth.orders.get(order_id)
         if record is None:
             return
@@ -78,14 +81,20 @@ class OrderAudit:
         else:
             self._check_reducing(fill, before, record)
 
-    def committed(self, record: OrderRecord) -> None:
-        """Look at what the journal says of an order now."""
+    def committed(self, earlier: OrderRecord | None, record: OrderRecord) -> None:
+        """Look at what the journal says of an order now, and what it said before."""
+        if earlier is not None and record.order.filled_quantity < earlier.order.filled_quantity:
+            order_id, now = record.order.request.client_order_id, record.order.filled_quantity
+            text = (
+                f"the journal said {earlier.order.filled_quantity} of order {order_id} are filled, and says {now} now"
+            )
+            self._a.found(Code.GUESS, order_id, text)
         self._compare(record)
 
     def _compare(self, record: OrderRecord) -> None:
         """Compare a final record with the venue's order."""
         order, order_id = record.order, record.order.request.client_order_id
-        if not order.status.is_final or order_id.startswith(("liquidation-", "adl-", "delisting-")):
+        if not order.status.is_final or order_id.startswith(VENUE_PREFIXES):
             return
         report = self._a.truth.reports.get(order_id)
         if order.status in _ABSENT:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
 from arb.model import (
     SECOND_NS,
@@ -24,6 +23,7 @@ from arb.model import (
     Severity,
 )
 from arb.risk import Halt
+from arb.simulation import VENUE_PREFIXES
 
 from ._audit_exposure import ExposureAudit
 from ._audit_orders import OrderAudit
@@ -119,13 +119,9 @@ class Truth:
         """Return the instruments of hedges that are being worked on."""
         return {leg.instrument for hedge in self.hedges.values() if hedge.status.is_moving for leg in hedge.legs}
 
-    def alarmed(self, hedge_id: HedgeId) -> bool:
-        """Whether an alarm tells of a hedge."""
-        return any(hedge_id in alarm.subject or hedge_id in alarm.message for alarm in self.alarms)
-
-
-FORCED: Final = ("liquidation-", "adl-", "delisting-")
-"""How the ids of orders begin that venues make themselves."""
+    def alarmed(self, hedge_id: HedgeId, first: int = 0) -> bool:
+        """Whether an alarm tells of a hedge, from the one with the number `first` on."""
+        return any(hedge_id in alarm.subject or hedge_id in alarm.message for alarm in self.alarms[first:])
 
 
 class Auditor:
@@ -174,7 +170,6 @@ class Auditor:
                 self._orders.reported(record)
             elif isinstance(record, Fill):
                 self._fill(exchange, record)
-        self.exposure.check()
 
     def committed(self, holder: str, changes: Changes) -> None:
         """A process has made something durable."""
@@ -187,16 +182,20 @@ class Auditor:
             self.truth.hedges[hedge.id] = hedge
             self.exposure.hedge_changed(before, hedge)
         for record in changes.orders:
+            earlier = self.truth.orders.get(record.order.request.client_order_id)
             self.truth.orders[record.order.request.client_order_id] = record
-            self._orders.committed(record)
-        self.exposure.check()
+            self._orders.committed(earlier, record)
 
-    def halts_changed(self, *, lifted: bool) -> None:
-        """The durable halts are others; a person may have lifted some."""
+    def halts_change(self) -> None:
+        """The durable halts are about to become others."""
         self.exposure.pass_time()
-        if lifted:
-            self.exposure.begin_again()
-            self._restart.lifted()
+
+    def halts_lift(self, halts: Sequence[Halt]) -> None:
+        """A person is about to lift these halts."""
+        self.halts_change()
+        for halt in halts:
+            self.exposure.lifted(HedgeId(halt.subject))
+        self._restart.lifted()
 
     def process_started(self, holder: str) -> None:
         """A process begins."""
@@ -223,7 +222,7 @@ class Auditor:
         truth.fills.add((exchange, fill.fill_id))
         before = truth.positions.get(fill.instrument, Decimal(0))
         truth.positions[fill.instrument] = before + fill.quantity * fill.side.sign
-        if fill.client_order_id.startswith(FORCED):
+        if fill.client_order_id.startswith(VENUE_PREFIXES):
             self._restart.forced(fill.instrument)
             self.exposure.forced(fill)
         else:

@@ -18,10 +18,9 @@ from multiprocessing import get_context
 from typing import Final
 
 from ._auditor import Violation
-from ._kinds import Code
 from ._profile import PROFILES
 from ._result import EpisodeResult
-from ._running import run_episode
+from ._running import guarded, run_episode
 from ._scenarios import SCENARIOS
 from ._stage import run_scenario
 
@@ -64,6 +63,7 @@ class CampaignResult:
         naked_seconds: Of every hedge that was naked at all.
         budget_shares: The part of its budget that each of them spent, 1 is all.
         log_sha256: Of the episodes' hashes, in the order of the seeds.
+        is_interrupted: Whether Ctrl-C ended it before all episodes were run.
     """
 
     episodes: int = 0
@@ -79,6 +79,7 @@ class CampaignResult:
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     log_sha256: str = ""
+    is_interrupted: bool = False
 
     def add(self, result: EpisodeResult) -> None:
         """Count one episode."""
@@ -117,38 +118,37 @@ def seeds_work(first: int, count: int, profile: str) -> list[Work]:
 
 def play(work: Work, *, keep_log: bool = False) -> EpisodeResult:
     """Run one episode; one that breaks the simulator itself is a violation like any other."""
-    try:
+
+    def run() -> EpisodeResult:
         if work.scenario:
             return run_scenario(SCENARIOS[work.scenario], keep_log=keep_log)
         return run_episode(work.seed, work.profile, keep_log=keep_log)
-    except Exception as error:
-        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        text = f"the episode could not be run to its end: {what}"
-        return EpisodeResult.broken(work.seed, work.scenario or work.profile, text, Code.SIMULATOR)
+
+    return guarded(work.seed, work.scenario or work.profile, run)
 
 
 def run_campaign(
     work: Sequence[Work], *, jobs: int = 1, stop_on_violation: bool = False, tell: Tell = lambda _result: None
 ) -> CampaignResult:
-    """Run episodes and return their sum.
+    """Run episodes and return their sum; after Ctrl-C that of the episodes before it.
 
     Args:
         work: In order; the result does not depend on `jobs`.
         jobs: Processes; 1 runs in this one.
         stop_on_violation: End at the first episode, in order, that has one.
         tell: Told of each episode, in order.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C; the processes are ended.
     """
     total, hashes, began = CampaignResult(), sha256(), time.monotonic()
-    for result, cpu in _results(work, jobs):
-        total.add(result)
-        total.cpu_seconds += cpu
-        hashes.update(result.log_sha256.encode())
-        tell(result)
-        if stop_on_violation and result.violations:
-            break
+    try:
+        for result, cpu in _results(work, jobs):
+            total.add(result)
+            total.cpu_seconds += cpu
+            hashes.update(result.log_sha256.encode())
+            tell(result)
+            if stop_on_violation and result.violations:
+                break
+    except KeyboardInterrupt:
+        total.is_interrupted = True
     total.wall_seconds = time.monotonic() - began
     total.log_sha256 = hashes.hexdigest()
     return total

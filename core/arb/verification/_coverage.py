@@ -7,6 +7,7 @@ import asyncio
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import CodeType, FrameType
@@ -18,7 +19,7 @@ from ._episode import Episode
 from ._plan import Plan, drawn_plan
 from ._process import CrashPlan
 from ._result import EpisodeResult
-from ._running import direct_seeded, run_episode, run_plan, seeded_fates
+from ._running import direct_seeded, guarded, run_episode, run_plan, seeded_fates
 
 PACKAGE: Final = "arb.execution"
 RECORDED: Final = (("calm", 3), ("mixed", 36), ("maker", 12), ("venue", 12), ("wire", 16), ("storage", 6), ("two", 4))
@@ -49,12 +50,14 @@ class Coverage:
         points: Every point of the source and how often a process died there.
         commits: Boundaries of commits in a calm episode, before and after each.
         episodes: Runs with a crash.
+        is_interrupted: Whether Ctrl-C ended it before all crashes were tried.
     """
 
     points: dict[Point, int] = field(default_factory=dict)
     commits: int = 0
     episodes: int = 0
     violations: list[Violation] = field(default_factory=list)
+    is_interrupted: bool = False
 
     @property
     def reached(self) -> int:
@@ -176,13 +179,23 @@ class _Visit:
 def cover_crashes(seeds: int, *, tell: Any = lambda _done, _total: None) -> Coverage:
     """Kill a process at every point that an episode reaches, `seeds` times each, and once more in its recovery.
 
+    After Ctrl-C it returns what was reached before.
+
     Args:
         seeds: Crashes at each point.
         tell: Told how many crashes are done, of how many.
     """
-    points = await_points()
-    coverage = Coverage(points=dict.fromkeys(points, 0))
-    visits = _visits(points, seeds)
+    coverage = Coverage(points=dict.fromkeys(await_points(), 0))
+    try:
+        _cover(coverage, seeds, tell)
+    except KeyboardInterrupt:
+        coverage.is_interrupted = True
+    return coverage
+
+
+def _cover(coverage: Coverage, seeds: int, tell: Any) -> None:
+    points = list(coverage.points)
+    visits = _visits(points, seeds, coverage.violations)
     boundaries = _boundaries()
     coverage.commits = len(boundaries)
     total = sum(map(len, visits.values())) + len(boundaries)
@@ -191,7 +204,7 @@ def cover_crashes(seeds: int, *, tell: Any = lambda _done, _total: None) -> Cove
             again = Chance("recovery", str(point), number).between(1, 80) if number % 2 else 0
             plan = _slow(visit.seed, visit.profile)
             result = _crashed(plan, visit.crashes(plan, again))
-            coverage.points[point] += result.crashes > 0
+            coverage.points[point] += visit.process in result.died_as_planned
             coverage.violations += result.violations
             coverage.episodes += 1
             tell(coverage.episodes, total)
@@ -201,7 +214,6 @@ def cover_crashes(seeds: int, *, tell: Any = lambda _done, _total: None) -> Cove
         coverage.violations += result.violations
         coverage.episodes += 1
         tell(coverage.episodes, total)
-    return coverage
 
 
 def _slow(seed: int, profile: str) -> Plan:
@@ -211,21 +223,29 @@ def _slow(seed: int, profile: str) -> Plan:
 
 def _crashed(plan: Plan, crashes: Mapping[int, CrashPlan]) -> EpisodeResult:
     plan = replace(plan, crashes=crashes)
-    return run_plan(plan, seeded_fates(plan), direct_seeded)
+    return guarded(plan.seed, plan.title, lambda: run_plan(plan, seeded_fates(plan), direct_seeded))
 
 
-def _visits(points: Sequence[Point], wanted: int) -> Mapping[Point, list[_Visit]]:
-    """Return for each point moments at which a task waits there, of different seeds where there are some."""
+def _visits(points: Sequence[Point], wanted: int, violations: list[Violation]) -> Mapping[Point, list[_Visit]]:
+    """Return for each point moments at which a task waits there, of different seeds where there are some.
+
+    What the episodes break without a crash is added to `violations`.
+    """
     found: dict[Point, list[_Visit]] = {}
     for profile, seeds in RECORDED:
         for seed in range(1, seeds + 1):
             recorder = Recorder(points)
             plan = _slow(seed, profile)
-            run_plan(plan, seeded_fates(plan), direct_seeded, on_turn=recorder.look)
+            violations += _watched(plan, recorder).violations
             for (point, process), turns in recorder.turns.items():
                 turn = Chance("visit", str(point), seed, process).choice(turns)
                 found.setdefault(point, []).append(_Visit(seed, profile, process, turn))
     return {point: _spread(rows, wanted) for point, rows in found.items()}
+
+
+def _watched(plan: Plan, recorder: Recorder) -> EpisodeResult:
+    run = partial(run_plan, plan, seeded_fates(plan), direct_seeded, on_turn=recorder.look)
+    return guarded(plan.seed, plan.title, run)
 
 
 def _spread(rows: list[_Visit], wanted: int) -> list[_Visit]:

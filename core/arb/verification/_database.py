@@ -55,6 +55,7 @@ class ProcessStorage:
         process.step("database begin")
         await process.turn()
         if world.disk_is_full:
+            process.storage_failed_ns = world.now_ns()
             raise StorageError("disk I/O error: the disk is full")
         async with world.database.transaction() as inner:
             transaction = _ProcessTransaction(process, inner)
@@ -64,11 +65,13 @@ class ProcessStorage:
                 return
             await process.turn()
             process.step("database commit")
-            fault = world.begin_commit(process)
-            if fault is FaultKind.STORAGE_ERROR:
-                raise StorageError("database is locked")
-            changes = await _changes(inner, transaction.written, world.counters, world.last_event_id)
-        world.committed(process, changes)
+            with world.own_work():
+                fault = world.begin_commit(process)
+                if fault is FaultKind.STORAGE_ERROR:
+                    raise StorageError("database is locked")
+                changes = await _changes(inner, transaction.written, world.counters, world.last_event_id)
+        with world.own_work():
+            world.committed(process, changes)
         process.require_alive()
         if fault is FaultKind.COMMIT_UNCONFIRMED:
             raise StorageError("the connection broke while the commit was confirmed")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import LeaseLost, StorageError
 from arb.model import MINUTE_NS, SECOND_NS, HedgeStatus, InstrumentId
 from arb.risk import Halts
 from arb.simulation import SimulatedVenue, VenueRules, VirtualTimeLoop
@@ -20,6 +19,7 @@ from ._auditor import Auditor, AuditRules, Sight
 from ._chance import Chance
 from ._composing import compose_episode
 from ._counter import Counter
+from ._ends import wrong_end
 from ._fate import CalmFates, Fates
 from ._kinds import Code, FaultKind
 from ._listings import drawn_listings
@@ -32,7 +32,6 @@ from ._world import World
 
 _QUIET_NS: Final = 60 * SECOND_NS
 _LONGEST_END_NS: Final = 5 * MINUTE_NS
-_BROKEN_STORAGE: Final = (FaultKind.STORAGE_ERROR, FaultKind.COMMIT_UNCONFIRMED, FaultKind.DISK_FULL)
 
 
 class Episode:
@@ -71,17 +70,17 @@ class Episode:
         """
         world, plan = self.world, self.plan
         self.start_process()
-        await world.clock.sleep_until(plan.faults_end_ns)
+        await world.wait_until(plan.faults_end_ns)
         world.end_faults()
         world.fates = CalmFates(plan.seed)
         quiet_ns = await self._quiet()
         check_rest(world.auditor, world.moving_since, quiet_ns)
         await self._finish()
         await check_journal(world.auditor, Journal(world.database), self._venue_books())
-        if world.error is not None:
-            raise world.error
         if judge is not None:
             judge(self)
+        if world.error is not None:
+            raise world.error
         return self._result()
 
     def outcomes(self) -> Mapping[str, int]:
@@ -132,7 +131,9 @@ class Episode:
 
     def _process_over(self, process: Process) -> None:
         """Start the next process, as a supervisor would."""
-        self._judge_end(process)
+        problem = wrong_end(process)
+        if problem:
+            self.world.auditor.found(Code.ENGINE_FAILED, problem, problem)
         if not self._finishing and not self.world.alive:
             chance = Chance(self.plan.seed, "supervisor", process.number)
             delay_ns = chance.between(500, 8_000) * SECOND_NS // 1000
@@ -141,15 +142,6 @@ class Episode:
     def _restart(self) -> None:
         if not self._finishing and not self.world.alive:
             self.start_process()
-
-    def _judge_end(self, process: Process) -> None:
-        error, faults = process.ended, self.world.faults
-        if error is None:
-            return
-        excused = isinstance(error, StorageError) and any(faults[kind.value] for kind in _BROKEN_STORAGE)
-        excused = excused or (isinstance(error, LeaseLost) and bool(faults[FaultKind.SECOND_PROCESS.value]))
-        if not excused:
-            self.world.auditor.found(Code.ENGINE_FAILED, process.failure, f"{process.name} ended: {process.failure}")
 
     async def _quiet(self) -> int:
         """Wait until a process has had its quiet minute; return when that began."""
@@ -161,7 +153,7 @@ class Episode:
             end_ns = quiet_ns + _QUIET_NS + self.plan.settle_ns
             if world.now_ns() >= end_ns and world.alive:
                 break
-            await world.clock.sleep_until(max(end_ns, world.now_ns() + SECOND_NS))
+            await world.wait_until(max(end_ns, world.now_ns() + SECOND_NS))
         return quiet_ns
 
     async def _finish(self) -> None:
@@ -170,18 +162,18 @@ class Episode:
         self._finishing = True
         patience_ns = world.now_ns() + _QUIET_NS
         while world.auditor.truth.moving and world.now_ns() < patience_ns:
-            await world.clock.sleep_until(world.now_ns() + SECOND_NS)
+            await world.wait_until(world.now_ns() + SECOND_NS)
         for process in world.alive:
-            process.stop.set("the episode is over")
+            process.ask_to_stop("the episode is over")
         end_ns = world.now_ns() + _LONGEST_END_NS
         while world.alive and world.now_ns() < end_ns:
-            await world.clock.sleep_until(world.now_ns() + SECOND_NS)
+            await world.wait_until(world.now_ns() + SECOND_NS)
         for process in world.alive:
             text = f"{process.name} does not stop; the last thing it did was {process.tally.last}"
             world.auditor.found(Code.ENGINE_FAILED, process.name, text)
             process.kill()
         while not all(process.is_over for process in world.processes):
-            await world.clock.sleep_until(world.now_ns())
+            await world.wait_until(world.now_ns())
 
     def _venue_books(self) -> Books:
         counters = self.world.counters.values()
@@ -207,6 +199,7 @@ class Episode:
             violations=tuple(world.auditor.violations),
             simulated_seconds=(world.now_ns() - world.start_ns) / SECOND_NS,
             log_sha256=world.log.sha256(),
+            died_as_planned=frozenset(one.number for one in world.processes if one.died_as_planned),
             commits=world.commits,
             steps=sum(process.tally.steps for process in world.processes),
             turns=world.turns,

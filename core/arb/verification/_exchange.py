@@ -131,13 +131,15 @@ class WireTrading:
         """Round and check; the plugin does this by itself."""
         self._wire.process.step(f"{self._counter.name} prepare_order")
         await self._wire.process.turn()
-        return self._counter.prepare(request)
+        with self._wire.process.world.own_work():
+            return self._counter.prepare(request)
 
     async def send_order(self, prepared: PreparedOrder) -> Order:
         """Send an order."""
         request, process = prepared.request, self._wire.process
         process.require_alive()
-        process.world.auditor.sent(process.holder, request)
+        with process.world.own_work():
+            process.world.auditor.sent(process.holder, request)
         process.order_sent()
 
         def work(fate: Fate) -> object:
@@ -228,7 +230,9 @@ class WireStreams:
         clock = self._wire.process.clock
         while True:
             self._wire.process.step(f"{self._counter.name} watch_order_book")
-            yield self._counter.public("fetch_order_book", instrument, 1)
+            with self._wire.process.world.own_work():
+                book = self._counter.public("fetch_order_book", instrument, 1)
+            yield book
             await clock.sleep_until(clock.now_ns() + SECOND_NS)
 
     async def watch_trades(self, instrument: InstrumentId) -> AsyncIterator[Trade]:
@@ -239,7 +243,9 @@ class WireStreams:
             await process.clock.sleep_until(process.clock.now_ns() + SECOND_NS)
             process.step(f"{self._counter.name} watch_trades")
             since_ns, seen_ns = seen_ns, world.now_ns()
-            for trade in self._counter.market.trades(instrument, since_ns, seen_ns):
+            with world.own_work():
+                trades = self._counter.market.trades(instrument, since_ns, seen_ns)
+            for trade in trades:
                 yield trade
 
     async def watch_account(self) -> AsyncIterator[Order | Fill | FundingPayment]:
@@ -250,7 +256,9 @@ class WireStreams:
             yield order
         position = venue.record_count()
         while True:
-            for record in venue.records(position):
+            with process.world.own_work():
+                records = venue.records(position)
+            for record in records:
                 position += 1
                 for _ in range(self._times(position)):
                     yield record

@@ -141,6 +141,20 @@ def rebated(venue: str) -> Expectation:
     return Expectation(text=f"{venue} pays a rebate", check=check)
 
 
+def ended_by(*errors: str) -> Expectation:
+    """Expect what ended the first processes by themselves, by the name of the error; empty for one that was not.
+
+    Those that the script killed, or that live until the end, were not.
+    """
+
+    def check(stage: Stage) -> str:
+        processes = stage.episode.world.processes[: len(errors)]
+        found = ["" if one.ended is None else type(one.ended).__name__ for one in processes]
+        return "" if found == list(errors) else f"they were ended by {found}"
+
+    return Expectation(text=f"the first processes are ended by {list(errors)}", check=check)
+
+
 def known_ids() -> Expectation:
     """Expect that every order that was filled has the exchange's own id in the journal."""
 

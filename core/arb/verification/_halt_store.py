@@ -33,8 +33,10 @@ class ProcessHaltStore:
     def write(self, text: str) -> None:
         """Replace the text."""
         self._process.step("halts write")
+        world = self._process.world
+        with world.own_work():
+            world.halts_change(self._process)
         self._store.write(text)
-        self._process.world.halts_changed(self._process)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

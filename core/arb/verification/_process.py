@@ -26,7 +26,7 @@ class Killed(BaseException):
     """Raised at every port of a process that is dead: nothing it still does can have an effect."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CrashPlan:
     """When a process is killed; 0 is never.
 
@@ -65,6 +65,10 @@ class Process:
         is_alive: Whether its ports still work.
         is_ready: Whether it has taken over what an earlier one left and works.
         ended: Why it ended by itself; None while it runs and when it was killed.
+        was_asked: Whether it was told to end in order.
+        was_killed: Whether it ended as by kill -9.
+        died_as_planned: Whether its crash plan did that.
+        storage_failed_ns: When its storage last raised an error; None before the first.
     """
 
     def __init__(self, world: World, number: int, *, offset_ns: int, crash: CrashPlan) -> None:
@@ -80,6 +84,11 @@ class Process:
         self.app: App | None = None
         self.tally = Tally()
         self.crash = crash
+        self.died_as_planned = False
+        self.was_asked = False
+        self.was_killed = False
+        self.storage_failed_ns: int | None = None
+        self._crash_step = 0 if crash.after_orders else crash.at_step
         self.clock = ProcessClock(self, offset_ns)
         self.stop = StopSignal()
         self.tasks: dict[asyncio.Task[Any], None] = {}
@@ -108,8 +117,8 @@ class Process:
             deed, self._fuse = self._fuse[1], None
             if self.world.faults_are_on:
                 deed()
-        if self.crash.after_orders == 0 and self.tally.steps == self.crash.at_step:
-            self.world.crash(self, FaultKind.CRASH_AT_STEP, f"at step {self.tally.steps}: {what}")
+        if self.tally.steps == self._crash_step:
+            self.die(FaultKind.CRASH_AT_STEP, f"at step {self.tally.steps}: {what}")
             raise Killed
 
     def light(self, steps: int, deed: Callable[[], None]) -> None:
@@ -125,8 +134,12 @@ class Process:
         """Count an order that is given to the wire."""
         self.tally.orders += 1
         if self.tally.orders == self.crash.after_orders:
-            self.crash.after_orders = 0
-            self.crash.at_step += self.tally.steps + 1
+            self._crash_step = self.tally.steps + 1 + self.crash.at_step
+
+    def die(self, kind: FaultKind, where: str) -> None:
+        """Be killed as planned."""
+        self.died_as_planned = True
+        self.world.crash(self, kind, where)
 
     async def turn(self) -> None:
         """Let others run."""
@@ -139,8 +152,14 @@ class Process:
             await _Turn()
         self.require_alive()
 
+    def ask_to_stop(self, reason: str) -> None:
+        """Let it end in order."""
+        self.was_asked = True
+        self.stop.set(reason)
+
     def kill(self) -> None:
         """Make an end as kill -9 does: no port works from here on; what is left of the tasks is swept up."""
+        self.was_killed = True
         self.is_alive = False
         self.world.spawn(self._drain())
 

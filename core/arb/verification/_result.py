@@ -25,6 +25,7 @@ class EpisodeResult:
         steps: Calls of ports, over all processes.
         turns: Turns of the event loop; 0 where they were not counted.
         orders: Orders that reached a venue.
+        died_as_planned: Processes, by their number, that their crash plan killed.
     """
 
     seed: int
@@ -40,6 +41,7 @@ class EpisodeResult:
     steps: int
     turns: int
     orders: int
+    died_as_planned: frozenset[int] = frozenset()
     log: tuple[str, ...] = ()
 
     @classmethod

@@ -17,9 +17,20 @@ from arb.simulation import VirtualTimeLoop, run_virtual
 from ._chance import Chance
 from ._episode import Episode
 from ._fate import Fates, SeededFates
+from ._kinds import Code
 from ._plan import Plan, drawn_plan
 from ._process import CrashPlan
 from ._result import EpisodeResult
+
+
+def guarded(seed: int, title: str, run: Callable[[], EpisodeResult]) -> EpisodeResult:
+    """Return what an episode led to; one that breaks the simulator itself is a violation like any other."""
+    try:
+        return run()
+    except Exception as error:
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return EpisodeResult.broken(seed, title, f"the episode could not be run to its end: {what}", Code.SIMULATOR)
+
 
 Direct = Callable[[Episode], None]
 """Plans what will happen in an episode, before it starts."""

@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
+
+def _frozen(value: Any) -> Any:
+    """Return a copy of a table, and of those in it, that cannot be changed."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({name: _frozen(one) for name, one in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
 Deed = Callable[["Stage"], None]
 """Something that happens in the world at a moment."""
 
@@ -77,6 +85,11 @@ class Setup:
     strategy: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     rival: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     resume_s: int | None = None
+
+    def __post_init__(self) -> None:
+        """Let nobody change a table: every run of a scenario is the same one."""
+        for name in ("read_delay_s", "rules", "run", "risk", "execution", "strategy", "rival"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +262,11 @@ def kill() -> Deed:
     return lambda stage: stage.kill()
 
 
+def move_to_another_machine(clock_s: float) -> Deed:
+    """Kill every process; the next one starts at once, and its clock is so many seconds ahead."""
+    return lambda stage: stage.move(clock_s)
+
+
 def stop() -> Deed:
     """Ask every process that lives to end in order; another one starts afterwards."""
     return lambda stage: stage.stop()
@@ -289,14 +307,19 @@ def relist(venue: str, *, base: str | None = None, **rules: Any) -> Deed:
     return lambda stage: stage.relist(venue, rules, base)
 
 
+def trade_through(venue: str) -> Deed:
+    """Let others trade through every order that rests at a venue, for half of what is left of it."""
+    return lambda stage: stage.trade_through(venue)
+
+
 def price_jump(ppm: int) -> Deed:
     """Move every price at once, parts in a million."""
     return lambda stage: stage.episode.troubles.move_prices(ppm)
 
 
-def clock_jump(seconds: float) -> Deed:
-    """Let the clock of every process go ahead."""
-    return lambda stage: stage.jump_clocks(seconds)
+def clock_jump(seconds: float, *, process: int | None = None) -> Deed:
+    """Let the clock of every process go ahead, or of the one with that number."""
+    return lambda stage: stage.jump_clocks(seconds, process)
 
 
 def disk_full(seconds: int) -> Deed:
@@ -309,9 +332,14 @@ def halt(scope: str = EVERYTHING) -> Deed:
     return lambda stage: stage.episode.world.halt(scope)
 
 
+def garble_halts() -> Deed:
+    """Let the file of the halts hold what nobody can read."""
+    return lambda stage: stage.garble_halts()
+
+
 def resume() -> Deed:
     """Let a person lift every halt."""
-    return lambda stage: stage.episode.world.resume()
+    return lambda stage: stage.resume()
 
 
 def ends(**counts: int) -> Expectation:

@@ -10,10 +10,14 @@ from ._scenario import Scenario
 from ._scenarios_doubt import DOUBTS
 from ._scenarios_entry import ENTRIES
 from ._scenarios_exit import EXITS
+from ._scenarios_halts import HALTS
+from ._scenarios_lag import LAGS
 from ._scenarios_money import MONEY
+from ._scenarios_repair import REPAIRS
 from ._scenarios_restart import RESTARTS
 from ._scenarios_rules import RULES
 from ._scenarios_wire import WIRE
+from ._scenarios_writers import WRITERS
 
 
 def by_name(scenarios: Iterable[Scenario]) -> Mapping[str, Scenario]:
@@ -26,4 +30,6 @@ def by_name(scenarios: Iterable[Scenario]) -> Mapping[str, Scenario]:
     return MappingProxyType(found)
 
 
-SCENARIOS: Final = by_name((*ENTRIES, *EXITS, *DOUBTS, *WIRE, *RESTARTS, *MONEY, *RULES))
+SCENARIOS: Final = by_name(
+    (*ENTRIES, *EXITS, *REPAIRS, *DOUBTS, *LAGS, *WIRE, *WRITERS, *RESTARTS, *HALTS, *MONEY, *RULES)
+)

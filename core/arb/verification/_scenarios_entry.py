@@ -159,7 +159,7 @@ _DIALECTS: Final = Scenario(
     references=("djienne#91cc7f9",),
     about="One client returns None for a failure, one False, one a dictionary, one raises: failed legs counted as "
     "success, and a naked position was called hedged. Here only the venue says what was filled.",
-    setup=Setup(bases=("BTC", "ETH"), strategy={"max_hedges": 2}),
+    setup=Setup(bases=("BTC", "ETH"), order_validity_s=1, strategy={"max_hedges": 2}),
     script=(
         answers("left", "none", nth=1),
         fault("right", "send_order", nth=1, garbage_before=True),

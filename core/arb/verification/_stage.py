@@ -18,10 +18,11 @@ from ._episode import Episode
 from ._fate import REFUSALS, CallFacts, CalmFates, Fate, faulty, fits, latencies
 from ._kinds import Code, FaultKind
 from ._plan import EPOCH_NS, Plan, risk_table, run_table, strategy_settings
+from ._process import Process
 from ._profile import Profile
 from ._result import EpisodeResult
 from ._running import run_plan
-from ._scenario import CallFault, CommitFault, Crash, Deed, OnEvent, Scenario, Timed
+from ._scenario import CallFault, CommitFault, Crash, Deed, OnEvent, Scenario, Step, Timed
 
 _PROFILE: Final = Profile(about="only what the script says goes wrong")
 
@@ -144,18 +145,19 @@ class Stage:
         self.episode = episode
         self.events: list[Event] = []
         self._seen: Tally[str] = Tally()
+        self._done: set[int] = set()
         world = episode.world
         world.on_event = self._event
-        for step in scenario.script:
+        for number, step in enumerate(scenario.script):
             if isinstance(step, Timed):
-                world.at(world.start_ns + int(step.seconds * SECOND_NS), self._do, step.deeds)
+                world.at(world.start_ns + int(step.seconds * SECOND_NS), self._do, number, step.deeds)
             elif isinstance(step, CommitFault):
                 world.commit_faults[step.number] = step.kind
 
     def judge(self, unmet: Sequence[CallFault] = ()) -> None:
         """Compare the end with what is expected; a step that never happened shows nothing."""
-        late = [step for step in self.scenario.script if isinstance(step, OnEvent) and step.nth > self._seen[step.kind]]
-        for step in (*unmet, *late):
+        script = enumerate(self.scenario.script)
+        for step in (*unmet, *(step for number, step in script if not self._happened(number, step))):
             text = f"{self.scenario.name}: a step of its script never happened: {step}"
             self.episode.world.auditor.found(Code.EXPECTATION, str(step), text)
         for expectation in self.scenario.expect:
@@ -185,18 +187,64 @@ class Stage:
         """Return the signed contracts a venue holds."""
         return sum((row.quantity for row in self.counter(venue).venue.positions()), ZERO)
 
-    def kill(self) -> None:
-        """Kill every process that lives."""
+    def _happened(self, number: int, step: Step) -> bool:
+        """Whether a step of the script came true; those of calls are known by who decides their fate."""
         world = self.episode.world
-        for process in world.alive:
-            world.crash(process, FaultKind.CRASH_AT_STEP, "by the script")
+        if isinstance(step, Timed | OnEvent):
+            return number in self._done
+        if isinstance(step, Crash):
+            return any(one.number == step.process and one.died_as_planned for one in world.processes)
+        return isinstance(step, CallFault) or step.number not in world.commit_faults
+
+    def kill(self) -> None:
+        """Kill every process that lives.
+
+        Raises:
+            ValueError: none does.
+        """
+        for process in self._alive():
+            self.episode.world.crash(process, FaultKind.CRASH_AT_STEP, "by the script")
+
+    def move(self, clock_s: float) -> None:
+        """Kill every process, and start the next one with a clock that is ahead."""
+        self.kill()
+        self.episode.world.start_process(offset_ns=int(clock_s * SECOND_NS))
+
+    def trade_through(self, venue: str) -> None:
+        """Fill half of every resting order.
+
+        Raises:
+            ValueError: none rests there.
+        """
+        resting = self.counter(venue).venue.open_orders()
+        if not resting:
+            raise ValueError(f"{self.scenario.name}: no order rests at {venue} at that time")
+        for order in resting:
+            self.counter(venue).fill_resting(order.request.client_order_id)
+
+    def garble_halts(self) -> None:
+        """Let nobody read the halts."""
+        self.episode.world.log.add("disk", "garbles the halts")
+        self.episode.world.halts.write("{")
 
     def stop(self) -> None:
-        """Ask every process that lives to end in order."""
-        world = self.episode.world
-        for process in world.alive:
-            world.log.add(process.name, "is asked to stop")
-            process.stop.set("the script says so")
+        """Ask every process that lives to end in order.
+
+        Raises:
+            ValueError: none does.
+        """
+        for process in self._alive():
+            self.episode.world.log.add(process.name, "is asked to stop")
+            process.ask_to_stop("the script says so")
+
+    def resume(self) -> None:
+        """Let a person lift every halt.
+
+        Raises:
+            ValueError: none stands.
+        """
+        if not self.episode.world.resume():
+            raise ValueError(f"{self.scenario.name}: no halt stands that could be lifted at that time")
 
     def change_interval(self, venue: str, hours: int, base: str | None) -> None:
         """Let funding settle at another interval."""
@@ -235,11 +283,23 @@ class Stage:
         instrument = self._instrument(venue, base)
         self.counter(venue).market.patch(instrument, world.now_ns(), until_ns, lots, spread_bps // 2)
 
-    def jump_clocks(self, seconds: float) -> None:
-        """Let every process's clock go ahead."""
-        for process in self.episode.world.alive:
+    def jump_clocks(self, seconds: float, number: int | None) -> None:
+        """Let the clock of every process go ahead, or of one.
+
+        Raises:
+            ValueError: that one does not live.
+        """
+        for process in self._alive(number):
             self.episode.world.fault(FaultKind.CLOCK_JUMP, process.name, f"{seconds:+} s")
             process.clock.jump(int(seconds * SECOND_NS))
+
+    def _alive(self, number: int | None = None) -> Sequence[Process]:
+        """Return the processes that live, or the one with that number; raises ValueError when there is none."""
+        found = [process for process in self.episode.world.alive if number in (None, process.number)]
+        if not found:
+            which = "" if number is None else f" {number}"
+            raise ValueError(f"{self.scenario.name}: no process{which} lives at that time")
+        return found
 
     def _instrument(self, venue: str, base: str | None) -> InstrumentId:
         base = base or self.scenario.setup.bases[0]
@@ -248,11 +308,12 @@ class Stage:
     def _event(self, event: Event) -> None:
         self.events.append(event)
         self._seen[event.kind] += 1
-        for step in self.scenario.script:
+        for number, step in enumerate(self.scenario.script):
             if isinstance(step, OnEvent) and step.kind is event.kind and step.nth == self._seen[event.kind]:
                 world = self.episode.world
-                world.at(world.now_ns() + int(step.after_s * SECOND_NS), self._do, step.deeds)
+                world.at(world.now_ns() + int(step.after_s * SECOND_NS), self._do, number, step.deeds)
 
-    def _do(self, deeds: tuple[Deed, ...]) -> None:
+    def _do(self, number: int, deeds: tuple[Deed, ...]) -> None:
+        self._done.add(number)
         for deed in deeds:
             deed(self)

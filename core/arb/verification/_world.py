@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from arb.api import ArbError
 from arb.kernel import Composition
 from arb.model import Event, Fill, FundingPayment, InstrumentId, Order
 from arb.risk import Halts, MemoryHaltStore
@@ -21,7 +23,7 @@ from ._fate import Fates
 from ._kinds import FaultKind
 from ._log import EventLog
 from ._plan import Plan
-from ._process import CrashPlan, Process, task_factory
+from ._process import CrashPlan, Killed, Process, task_factory
 
 
 class World:
@@ -33,11 +35,12 @@ class World:
         fates: Decides what becomes of calls; calm again once the faults are over.
         faults: How often each fault happened.
         crashes: How often a process was killed.
-        error: What broke the world itself, if anything.
+        error: What broke the world itself, if anything: the episode ends with it.
         on_event: Told of every event that is durable.
-        commit_faults: What becomes of commits by their number, where a scenario says it.
+        commit_faults: What is to become of commits by their number, where a scenario says it.
         moving_since: When each hedge began its present phase.
         hung: Tells those who wait for an answer that never comes.
+        replaced: Holders whose lease another process took after it had run out by that one's clock.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class World:
         self.counters: dict[str, Counter] = {}
         self.database = MemoryStorage()
         self.error: Exception | None = None
+        self._waiting: asyncio.Future[None] | None = None
         self.halts = MemoryHaltStore()
         self.auditor: Auditor
         self.faults: Tally[str] = Tally()
@@ -66,6 +70,7 @@ class World:
         self.hung: list[Callable[[], None]] = []
         self.faults_are_on = True
         self.disk_is_full = False
+        self.replaced: set[str] = set()
         self.processes: list[Process] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
         self.commit_faults: dict[int, FaultKind] = {}
@@ -83,16 +88,49 @@ class World:
         """Do something that belongs to no process."""
         task = self.loop.create_task(work, context=self._outside())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.broke(error)
 
     def _on_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Keep what breaks in the world; what a dead process leaves behind is nobody's failure."""
-        if "handle" in context and isinstance(context.get("exception"), Exception):
-            self.broke(context["exception"])
+        error = context.get("exception")
+        if "handle" in context and error is not None and not isinstance(error, Killed):
+            self.broke(error)
 
-    def broke(self, error: Exception) -> None:
-        """Keep the first error of the world itself: the episode ends with it."""
-        self.error = self.error or error
+    def broke(self, error: BaseException) -> None:
+        """Keep the first error of the world itself, and end the episode with it."""
+        failure = error if isinstance(error, Exception) else RuntimeError(f"a part of the world ended by {error!r}")
+        self.error = self.error or failure
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    @contextmanager
+    def own_work(self) -> Iterator[None]:
+        """Let what breaks in here break the world, though a process asked for it and may swallow the error."""
+        try:
+            yield
+        except ArbError:
+            raise  # an answer for the process
+        except Exception as error:
+            self.broke(error)
+            raise
+
+    async def wait_until(self, ts_ns: int) -> None:
+        """Return at a time, for the one who drives the episode; raises at once what breaks the world."""
+        waiting = self._waiting = self.loop.create_future()
+        timer = self.loop.call_at_ns(ts_ns, _wake, waiting)
+        try:
+            if self.error is None:
+                await waiting
+        finally:
+            timer.cancel()
+        if self.error is not None:
+            raise self.error
 
     def at(self, ts_ns: int, work: Callable[..., object], *arguments: object) -> None:
         """Do something at a time."""
@@ -124,7 +162,7 @@ class World:
         self.turns += 1
         for process in self.processes:
             if process.is_alive and process.turn_begins():
-                self.crash(process, FaultKind.CRASH_AT_TURN, f"at turn {process.tally.turns}")
+                process.die(FaultKind.CRASH_AT_TURN, f"at turn {process.tally.turns}")
 
     def crash(self, process: Process, kind: FaultKind, where: str) -> None:
         """Kill a process."""
@@ -132,7 +170,8 @@ class World:
         if not process.is_ready and process.number > 1:
             self.faults[FaultKind.CRASH_IN_RECOVERY.value] += 1
         self.fault(kind, process.name, f"killed {where}")
-        self.auditor.process_ended(process.holder)
+        with self.own_work():
+            self.auditor.process_ended(process.holder)
         process.kill()
 
     def process_ended(self, process: Process) -> None:
@@ -161,17 +200,18 @@ class World:
         self.commits += 1
         process.tally.commits += 1
         if process.tally.commits == process.crash.at_commit and not process.crash.after_commit:
-            self.crash(process, FaultKind.CRASH_BEFORE_COMMIT, f"before commit {process.tally.commits}")
+            process.die(FaultKind.CRASH_BEFORE_COMMIT, f"before commit {process.tally.commits}")
             process.require_alive()
         fault = self._commit_fault() if self.faults_are_on else None
         if fault is not None:
+            process.storage_failed_ns = self.now_ns()
             self.fault(fault, process.name, f"commit {self.commits}")
         return fault
 
     def _commit_fault(self) -> FaultKind | None:
         chance = Chance(self.seed, "commit", self.commits)
         if not chance.happens(self.profile.storage_ppm):
-            return self.commit_faults.get(self.commits)
+            return self.commit_faults.pop(self.commits, None)
         return FaultKind.COMMIT_UNCONFIRMED if chance.below(2) else FaultKind.STORAGE_ERROR
 
     def committed(self, process: Process, changes: Changes) -> None:
@@ -190,6 +230,7 @@ class World:
             self.log.add(process.name, f"  order {what}")
         for event in changes.events:
             self.log.add(process.name, f"  event {event.severity} {event.kind} {event.subject}: {event.message}")
+        self._note_leases(process, changes)
         self.auditor.committed(process.holder, changes)
         for event in changes.events:
             self.on_event(event)
@@ -199,12 +240,18 @@ class World:
             process.is_ready = True
             self.auditor.process_ready(process.holder)
         if process.tally.commits == process.crash.at_commit and process.crash.after_commit:
-            self.crash(process, FaultKind.CRASH_AFTER_COMMIT, f"after commit {process.tally.commits}")
+            process.die(FaultKind.CRASH_AFTER_COMMIT, f"after commit {process.tally.commits}")
 
-    def halts_changed(self, process: Process) -> None:
-        """Take note of a new text of halts."""
+    def _note_leases(self, process: Process, changes: Changes) -> None:
+        for lease in changes.leases:
+            before = self.auditor.truth.leases.get(lease.account)
+            if before is not None and before.holder != lease.holder and before.expires_ns <= process.clock.now_ns():
+                self.replaced.add(before.holder)
+
+    def halts_change(self, process: Process) -> None:
+        """Take note of a new text of halts that a process is about to write."""
         self.log.add(process.name, "writes the halts")
-        self.auditor.halts_changed(lifted=False)
+        self.auditor.halts_change()
         if self.plan.resume_ns is not None:
             self.at(self.now_ns() + self.plan.resume_ns, self.resume)
 
@@ -216,21 +263,23 @@ class World:
         if self._armed:
             process.light(*self._armed.pop(0))
 
-    def resume(self) -> None:
-        """A person lifts the halts."""
+    def resume(self) -> bool:
+        """Let a person lift the halts while faults are on; return whether any stood."""
         if not self.faults_are_on:
-            return
+            return False
         halts = Halts(self.halts, self.clock)
-        if halts.active():
+        standing = halts.active()
+        if standing:
+            self.auditor.halts_lift(standing)
             halts.lift(by="somebody", reason="looked at it")
             self.log.add("person", "lifts the halts")
-            self.auditor.halts_changed(lifted=True)
+        return bool(standing)
 
     def halt(self, scope: str) -> None:
         """A person halts trading."""
         self.fault(FaultKind.HALT_BY_HAND, "person", f"halts {scope}")
+        self.auditor.halts_change()
         Halts(self.halts, self.clock).halt(scope, "somebody has a bad feeling", by="somebody")
-        self.auditor.halts_changed(lifted=False)
         if self.plan.resume_ns is not None:
             self.at(self.now_ns() + self.plan.resume_ns, self.resume)
 
@@ -250,6 +299,11 @@ class World:
     def enter(self, context: Any) -> None:
         """Remember the context that belongs to no process."""
         self._context = context
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _line(record: Record) -> str:
