@@ -88,21 +88,17 @@ class Engine:
         # What an earlier run left is taken up first: a leg that stands alone waits for nothing.
         await p.halt_watch.update()
         await p.keeper.start()
-        await p.collecting.load_instruments()
-        await p.collecting.collect()
-        await p.keeper.load_money()
-        await p.keeper.update()
-        await p.recorder.events([self._started()])
         try:
             async with asyncio.TaskGroup() as tasks:
+                # Work on a hedge that fails ends the run from here on, not only once everything has begun.
+                watching = tasks.create_task(p.executor.watch())
+                await self._begin()
                 tasks.create_task(self._every(p.sample_every_ns, self._sample))
                 tasks.create_task(self._every(p.instruments_every_ns, p.collecting.load_instruments))
                 tasks.create_task(self._every(p.collect_every_ns, self._collect))
                 tasks.create_task(self._every(p.recorder.leases.renew_every_ns, self._renew))
                 tasks.create_task(self._watched())
-                background = [
-                    tasks.create_task(one) for one in (p.executor.watch(), p.hints.listen(), p.markouts.run())
-                ]
+                background = [watching, *(tasks.create_task(one) for one in (p.hints.listen(), p.markouts.run()))]
                 for running in p.strategies:
                     tasks.create_task(self._every(running.strategy.cycle_ns, partial(self._cycle, running)))
                 if until_ns is not None:
@@ -114,6 +110,14 @@ class Engine:
             # The first failure cancelled the others; it is the one to tell.
             raise _first(group) from None
         await self._finish()
+
+    async def _begin(self) -> None:
+        p = self._p
+        await p.collecting.load_instruments()
+        await p.collecting.collect()
+        await p.keeper.load_money()
+        await p.keeper.update()
+        await p.recorder.events([self._started()])
 
     def _started(self) -> Event:
         p = self._p

@@ -67,8 +67,9 @@ class ProcessStorage:
             process.step("database commit")
             with world.own_work():
                 fault = world.begin_commit(process)
-                if fault is FaultKind.STORAGE_ERROR:
-                    raise StorageError("database is locked")
+            if fault is FaultKind.STORAGE_ERROR:
+                raise StorageError("database is locked")
+            with world.own_work():
                 changes = await _changes(inner, transaction.written, world.counters, world.last_event_id)
         with world.own_work():
             world.committed(process, changes)

@@ -6,7 +6,7 @@ from typing import Final
 
 from arb.model import EventKind, OrderPurpose
 
-from ._expectations import nothing_rests, sent
+from ._expectations import halted, nothing_rests, sent
 from ._scenario import (
     Scenario,
     Setup,
@@ -17,6 +17,7 @@ from ._scenario import (
     fault,
     holds,
     move_to_another_machine,
+    never_told,
     told,
     trade_through,
     when,
@@ -87,4 +88,14 @@ _OLDER_THAN_THE_HEDGE: Final = Scenario(
     expect=(ends(open=1), holds("left", "0.0138"), holds("right", "-0.0138")),
 )
 
-LAGS: Final = (_REPLICA, _ANOTHER_CLOCK, _BACKWARDS, _UNSEEN, _OLDER_THAN_THE_HEDGE)
+_UNREADABLE: Final = Scenario(
+    name="position-unreadable-as-it-opens",
+    references=("nautilus#4617", "B11#1"),
+    about="The positions of a venue cannot be read when a filled hedge is to be called open. It asks again until they "
+    "can: a read that fails is no position of zero, and halts nothing.",
+    setup=Setup(flips_s=()),
+    script=(fault("right", "fetch_positions", nth=4, count=12, server_error_after=True),),
+    expect=(never_told(EventKind.HALT_RAISED), halted(None), ends(open=1)),
+)
+
+LAGS: Final = (_UNREADABLE, _REPLICA, _ANOTHER_CLOCK, _BACKWARDS, _UNSEEN, _OLDER_THAN_THE_HEDGE)
