@@ -345,7 +345,8 @@ class Desk:
         while True:
             found = await self.stored(hedge)
             if not found.status.is_moving:
-                await self.sleep(0.001)  # its task has to end too
+                await self.sleep(0.001)  # a look that was asked for has to begin, and its task to end
+                found = await self.stored(hedge)
             if self.failures:
                 raise self.failures[0]
             if not found.status.is_moving:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from arb.api import ArbError, ExchangeTraits, Veto
+from arb.api import ArbError, ExchangeTraits, UnknownOrder, Veto
 from arb.execution import ExecutionPolicy
 from arb.model import (
     DAY_NS,
@@ -139,6 +139,21 @@ def test_a_lost_answer_is_read_back_and_nothing_is_sent_twice(on_desk: OnDesk, f
         assert EventKind.ORDER_IN_DOUBT in d.kinds()
 
     on_desk(check)
+
+
+def test_an_order_that_its_venue_does_not_know_when_it_answers_is_looked_up_and_not_sent_again(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        unknown = UnknownOrder("no such order, yet", exchange=d.right.name, code="unknown_order")
+        d.right.faults.once("send_order", Fault(error=unknown, after_effect=True))
+        d.right.faults.once("fetch_order", *[Fault(error=unknown)] * 3)
+        hedge = await d.open()
+        assert hedge.status is HedgeStatus.OPEN
+        assert await d.held() == BOTH
+        assert d.orders_sent() == 2
+        assert d.kinds().count(EventKind.ORDER_IN_DOUBT) == 1
+        assert (await d.orders(hedge, 1))[0].order.status is OrderStatus.FILLED
+
+    on_desk(check, traits=SLOW_READS)
 
 
 def test_a_request_that_never_arrived_is_proved_absent_only_after_the_read_delay(on_desk: OnDesk) -> None:
@@ -705,6 +720,20 @@ def test_a_leg_is_taken_back_by_the_last_book_there_was_when_its_venue_gives_non
         assert await d.held() == FLAT
         assert d.now_ns - began_ns < 10 * SECOND_NS
         assert d.alarms() == []
+        _, back = await d.orders(hedge, 0)
+        assert back.order.request.reduce_only
+
+    on_desk(check)
+
+
+def test_the_leg_that_an_exit_left_is_closed_by_the_last_book_there_was(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.left.faults.always("fetch_order_book", Fault.unknown_before())  # the book of a moment ago is still good
+        d.left.faults.once("send_order", Fault.partial_fill(0))
+        assert (await d.close(hedge)).status is HedgeStatus.CLOSED
+        assert await d.held() == FLAT
+        assert all(one.order.request.reduce_only for one in await d.orders(hedge, 0) if one.attempt)
 
     on_desk(check)
 

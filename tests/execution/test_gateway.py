@@ -436,7 +436,32 @@ def test_what_is_filled_never_shrinks(status: OrderStatus) -> None:
     assert merged(known, order(status, "0.3")) == known
 
 
-@pytest.mark.parametrize("known", [OrderStatus.CANCELLED, OrderStatus.EXPIRED])
-def test_a_report_from_before_the_end_changes_nothing(known: OrderStatus) -> None:
-    ended = order(known, exchange_order_id=ExchangeOrderId("1"))
-    assert merged(ended, order(OrderStatus.OPEN)) == ended
+@pytest.mark.parametrize("told", ["0", "0.5", "1"])
+@pytest.mark.parametrize(
+    ("known", "filled"),
+    [
+        (OrderStatus.FILLED, "1"),
+        (OrderStatus.CANCELLED, "0"),
+        (OrderStatus.CANCELLED, "0.5"),
+        (OrderStatus.EXPIRED, "0"),
+    ],
+)
+def test_a_report_from_before_the_end_takes_nothing_back(known: OrderStatus, filled: str, told: str) -> None:
+    ended = order(known, filled, exchange_order_id=ExchangeOrderId("1"))
+    after = merged(ended, order(OrderStatus.OPEN, told))
+    assert (after.status, after.exchange_order_id) == (known, ended.exchange_order_id)
+    assert after.filled_quantity == max(Decimal(filled), Decimal(told)), "a fill may be reported after the end"
+
+
+def test_a_report_of_an_open_order_that_has_filled_meanwhile_takes_nothing_back() -> None:
+    known = order(OrderStatus.PARTIALLY_FILLED, "0.5", exchange_order_id=ExchangeOrderId("1"))
+    assert merged(known, order(OrderStatus.OPEN)) == known
+    assert merged(known, order(OrderStatus.OPEN, "0.5")) == known
+    assert merged(known, order(OrderStatus.OPEN, "0.7")).filled_quantity == Decimal("0.7")
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELLED])
+@pytest.mark.parametrize("known", [OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN])
+def test_no_order_is_filled_by_more_than_was_ordered(known: OrderStatus, status: OrderStatus) -> None:
+    with pytest.raises(BadResponse, match=r"1\.1 of it are filled, and 1 were ordered"):
+        merged(order(known), order(status, "1.1"))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.execution.conftest import BookSource, DictTier
 
-from arb.api import CachedBook, ConnectFailed, Exchange, ExchangeError
+from arb.api import ConnectFailed, Exchange, ExchangeError
 from arb.execution._liquidity import LegLiquidity, LiquidityAnalyzer, less_likely
 from arb.marketdata import PriceProvider
 from arb.model import (
@@ -20,7 +21,6 @@ from arb.model import (
     HedgePlan,
     InstrumentId,
     LegPlan,
-    OrderBook,
     PositionSide,
 )
 from arb.testing import START_NS, FakeClock, Fault, MemoryExchange, sample_instrument, settle
@@ -28,33 +28,6 @@ from arb.testing import START_NS, FakeClock, Fault, MemoryExchange, sample_instr
 Levels = Sequence[tuple[str, str]]
 CALM: tuple[Levels, Levels] = ([("999", "8"), ("998", "8")], [("1001", "8"), ("1002", "8")])
 """The mid is 1000, a level is 10 bps."""
-
-
-class ExchangeSource:
-    """Asks the exchange."""
-
-    async def fetch_order_book(self, exchange: Exchange, instrument: InstrumentId, depth: int) -> OrderBook:
-        return await exchange.market.fetch_order_book(instrument, depth)
-
-
-class DictTier:
-    """A local tier that keeps everything."""
-
-    def __init__(self) -> None:
-        self._books: dict[InstrumentId, CachedBook] = {}
-
-    def peek(self, instrument: InstrumentId) -> CachedBook | None:
-        return self._books.get(instrument)
-
-    async def get(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, CachedBook]:
-        return {name: self._books[name] for name in instruments if name in self._books}
-
-    async def put(self, books: Mapping[InstrumentId, CachedBook]) -> None:
-        self._books.update(books)
-
-    async def drop(self, instruments: Sequence[InstrumentId]) -> None:
-        for name in instruments:
-            self._books.pop(name, None)
 
 
 class World:
@@ -70,7 +43,7 @@ class World:
             venue.add_instrument(instrument)
             venue.set_book(instrument.id, bids, asks)
         exchanges: dict[ExchangeName, Exchange] = {venue.name: venue for venue in self.venues}
-        self.prices = PriceProvider(self.clock, exchanges, {"memory": DictTier()}, {"rest": ExchangeSource()})
+        self.prices = PriceProvider(self.clock, exchanges, {"memory": DictTier()}, {"rest": BookSource()})
         self.analyzer = LiquidityAnalyzer(self.prices, self.instruments, max_age_ns=SECOND_NS, **options)
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from arb.api import ExchangeTraits, Veto
-from arb.execution import ExecutionPolicy
+from arb.execution import ExecutionPolicy, Recorder
 from arb.model import (
     SECOND_NS,
     EntryPolicy,
@@ -19,6 +20,7 @@ from arb.model import (
     LegOrder,
     OrderMode,
     OrderPurpose,
+    OrderRecord,
     OrderStatus,
     TimeInForce,
 )
@@ -417,6 +419,27 @@ def test_a_naked_part_of_a_resting_pilot_stays_within_the_budget(on_desk: OnDesk
 def test_a_switch_that_is_slow_to_be_armed_makes_no_order_too_old(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.always("arm_dead_mans_switch", Fault(delay_ns=4 * SECOND_NS))
-        await begun(d, OrderMode.POST_ONLY)
+        began_ns = d.now_ns
+        (pilot,) = await d.orders(await begun(d, OrderMode.POST_ONLY))
+        assert pilot.created_ns == began_ns + 4 * SECOND_NS, "it is as old as its leaving"
+        assert pilot.rest_until_ns == pilot.created_ns + 30 * SECOND_NS
 
     on_desk(check, patience_ns=SECOND_NS)
+
+
+def test_orders_of_which_none_can_leave_are_recorded_once(on_desk: OnDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[int] = []
+    keep = Recorder.orders
+
+    async def orders(recorder: Recorder, records: Sequence[OrderRecord], **more: Any) -> None:
+        stored.append(len(records))
+        await keep(recorder, records, **more)
+
+    async def check(d: Desk) -> None:
+        hedge = await d.open()
+        d.left.faults.always("prepare_order", Fault.not_sent())
+        assert (await d.close(hedge)).status is HedgeStatus.OPEN
+
+    monkeypatch.setattr(Recorder, "orders", orders)
+    on_desk(check)
+    assert stored == [2], "both of the entry; none of an exit that never left"

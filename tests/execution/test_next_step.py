@@ -274,6 +274,22 @@ def test_a_book_that_gives_a_part_only_is_no_cheaper_way() -> None:
     assert sent(one.decide()) == [(0, OrderPurpose.UNWIND, Side.SELL, Decimal("0.1"))]
 
 
+def test_a_way_that_gives_a_part_goes_before_one_that_nobody_can_price() -> None:
+    one = play("0.1", "-0.1", filled=["0.1", "0"])
+    one.quotes[0] = quote(one.instrument(0), Decimal(50_000), usd=None)
+    book = one.quotes[1].book
+    thin = replace(book, bids=(BookLevel(book.bids[0].price, Decimal("0.002")),))
+    one.quotes[1] = replace(one.quotes[1], book=thin)
+    assert sent(one.decide()) == [(1, OrderPurpose.COMPLETE, Side.SELL, Decimal("0.1"))]
+
+
+def test_a_way_that_has_a_book_goes_before_one_whose_price_is_only_remembered() -> None:
+    one = play("0.1", "-0.1", filled=["0.1", "0.04"])
+    one.quotes[0] = replace(one.quotes[0], is_fresh=False, is_remembered=True)
+    one.quotes[1] = quote(one.instrument(1), Decimal(50_000), spread_bps=8)
+    assert sent(one.decide()) == [(1, OrderPurpose.COMPLETE, Side.SELL, Decimal("0.06"))]
+
+
 @pytest.mark.parametrize("reason", ["budget", "status", "no book", "no dollars", "thin"])
 def test_what_may_or_can_not_be_completed_is_taken_back(reason: str) -> None:
     one = play("0.1", "-0.1", filled=["0.1", "0.04"])
@@ -436,6 +452,27 @@ def test_an_exit_sends_all_legs_or_none() -> None:
     assert isinstance(one.decide(), Wait)
     one.now_ns += POLICY.calm_wait_ns + 1
     assert one.decide() == Settle(status=HedgeStatus.OPEN, note="no leg could be closed: BTC-PERP.v1 has no price")
+
+
+def test_an_exit_of_equal_legs_does_not_leave_by_a_price_that_is_only_remembered() -> None:
+    one = play("0.1", "-0.1", filled=["0.1", "0.1"], status=HedgeStatus.CLOSING)
+    one.quotes[0] = replace(one.quotes[0], is_fresh=False, is_remembered=True)
+    assert one.decide() == Wait(why="BTC-PERP.v0 has no price")
+    one.now_ns += POLICY.calm_wait_ns + 1
+    assert one.decide() == Settle(status=HedgeStatus.OPEN, note="no leg could be closed: BTC-PERP.v0 has no price")
+
+
+def test_an_exit_of_which_one_leg_is_left_goes_on_by_a_price_that_is_only_remembered() -> None:
+    one = play("0.1", "-0.1", filled=["0.1", "0"], status=HedgeStatus.CLOSING)
+    one.quotes[0] = replace(one.quotes[0], is_fresh=False, is_remembered=True)
+    assert sent(one.decide()) == [(0, OrderPurpose.EXIT, Side.SELL, Decimal("0.1"))]
+
+
+@pytest.mark.parametrize("remembered", [0, 1])
+def test_an_exit_that_is_uneven_sends_the_excess_alone_where_a_price_is_only_remembered(remembered: int) -> None:
+    one = play("0.1", "-0.1", filled=["0.1", "0.06"], status=HedgeStatus.CLOSING)
+    one.quotes[remembered] = replace(one.quotes[remembered], is_fresh=False, is_remembered=True)
+    assert sent(one.decide()) == [(0, OrderPurpose.EXIT, Side.SELL, Decimal("0.04"))]
 
 
 def test_an_exit_that_is_uneven_sends_the_excess_while_another_leg_has_no_price() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.execution.conftest import BookSource
 
-from arb.api import CachedBook, ConnectFailed, Exchange
+from arb.api import CachedBook, ConnectFailed
 from arb.execution._quality import ExecutionQuality, QualitySum, quality
 from arb.execution._tracker import HORIZONS_NS, ExecutionTracker, MarkoutRecorder
 from arb.marketdata import PriceProvider
@@ -32,7 +33,6 @@ from arb.model import (
     Liquidity,
     Markout,
     Order,
-    OrderBook,
     OrderMode,
     OrderPurpose,
     OrderRecord,
@@ -292,13 +292,6 @@ def test_the_parts_make_the_whole_in_any_order(fills: list[Fill], names: list[st
 # --- markouts are taken -----------------------------------------------------------------------
 
 
-class ExchangeSource:
-    """Asks the exchange."""
-
-    async def fetch_order_book(self, exchange: Exchange, instrument: InstrumentId, depth: int) -> OrderBook:
-        return await exchange.market.fetch_order_book(instrument, depth)
-
-
 class Desk:
     """One venue, a journal and the recorder of markouts, on a clock that stands still."""
 
@@ -307,7 +300,7 @@ class Desk:
         self.venue = MemoryExchange("one", clock=self.clock, prices={"BTC": 100})
         self.journal = journal
         self.storage = storage
-        self.prices = PriceProvider(self.clock, {self.venue.name: self.venue}, {}, {"rest": ExchangeSource()})
+        self.prices = PriceProvider(self.clock, {self.venue.name: self.venue}, {}, {"rest": BookSource()})
         self.recorder = self.restart()
 
     def restart(self) -> MarkoutRecorder:
@@ -405,9 +398,7 @@ class KeepingTier:
 
 def test_a_cached_price_from_before_the_horizon_is_not_the_price_after_it() -> None:
     async def case(d: Desk) -> None:
-        d.prices = PriceProvider(
-            d.clock, {d.venue.name: d.venue}, {"memory": KeepingTier()}, {"rest": ExchangeSource()}
-        )
+        d.prices = PriceProvider(d.clock, {d.venue.name: d.venue}, {"memory": KeepingTier()}, {"rest": BookSource()})
         d.restart()
         d.clock.advance(SECOND_NS - 1)
         await d.prices.get_book(ONE.id, 0)

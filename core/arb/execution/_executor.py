@@ -205,8 +205,9 @@ class AtomicMultiOrderExecutor:
         Raises:
             ArbError: what ended the work on a hedge, as :meth:`watch` does.
         """
-        if self._tasks:
-            await self._wait(list(self._tasks.values()), patience_ns)
+        end_ns = self._s.clock.now_ns() + patience_ns
+        while self._tasks and self._s.clock.now_ns() < end_ns:  # what was heard meanwhile is looked at too
+            await self._wait(list(self._tasks.values()), end_ns - self._s.clock.now_ns())
         self._wanted.clear()
         tasks = list(self._tasks.values())
         for task in tasks:

@@ -175,13 +175,18 @@ def _next_closing(at: Situation) -> NextStep:
     if tries.resting():
         return Cancel(leg_indices=tuple(record.leg_index for record in tries.resting()))
     balanced = _is_balanced(at)
-    if balanced:  # nothing presses: a price that cannot be read any more is none
-        at = replace(at, quotes={index: quote for index, quote in at.quotes.items() if not quote.is_remembered})
+    counts = [tries.count(index, OrderPurpose.EXIT) for index in range(len(at.hedge.legs))]
+    # While nothing presses, a price that cannot be read any more is none.
+    most = 0 if balanced else at.policy.blind_attempts
+    at = replace(at, quotes={key: quote for key, quote in at.quotes.items() if quote.is_usable(counts[key], most)})
     rest = [_closable(at, tries, index) for index in range(len(at.hedge.legs))]
     if not any(rest):
         return _ended(at.hedge, HedgeStatus.CLOSED)
-    counts = [tries.count(index, OrderPurpose.EXIT) for index in range(len(at.hedge.legs))]
-    missing = [leg.instrument for index, leg in enumerate(at.hedge.legs) if rest[index] and index not in at.quotes]
+    missing = [
+        leg.instrument
+        for index, leg in enumerate(at.hedge.legs)
+        if rest[index] and (index not in at.quotes or at.quotes[index].is_remembered)
+    ]
     if balanced:
         if min(counts) >= at.policy.calm_attempts or at.now_ns - at.hedge.phase_ns > at.policy.calm_wait_ns:
             why = f": {', '.join(missing)} has no price" if missing else " within the slippage bound"

@@ -45,3 +45,8 @@ class ExecutionPolicy:
     churn_window_ns: int = HOUR_NS
     max_dust_usd: Decimal = Decimal(50)
     stress_depth: Decimal = Decimal("0.5")
+
+    @property
+    def blind_attempts(self) -> int:
+        """Return how many of the attempts may be priced by a book that cannot be read any more."""
+        return self.max_attempts // 2

@@ -16,6 +16,9 @@ from ._steps import LegQuote, Quotes
 _UNREADABLE_NS: Final = 2 * SECOND_NS
 """How long a book that cannot be read is waited for: one side may be empty for a moment, after our own order too."""
 
+_SAME_NS: Final = 15 * SECOND_NS
+"""Two misses that are further apart do not make one stretch."""
+
 
 class Quoting:
     """Reads books through the price provider.
@@ -39,7 +42,7 @@ class Quoting:
         self._clock = clock
         self._max_age_ns = max_age_ns
         self._last: dict[InstrumentId, OrderBook] = {}
-        self._unreadable_since: dict[InstrumentId, int] = {}
+        self._missed: dict[InstrumentId, tuple[int, int]] = {}
 
     async def of(self, hedge: Hedge) -> Quotes:
         """Return the quotes of all legs that have a book with two sides.
@@ -61,12 +64,15 @@ class Quoting:
 
     def _noted(self, name: InstrumentId, quote: LegQuote) -> LegQuote:
         self._last[name] = quote.book
-        self._unreadable_since.pop(name, None)
+        self._missed.pop(name, None)
         return quote
 
     def _remembered(self, name: InstrumentId) -> LegQuote | None:
         now_ns = self._clock.now_ns()
-        since_ns = self._unreadable_since.setdefault(name, now_ns)
+        since_ns, last_ns = self._missed.get(name, (now_ns, now_ns))
+        if now_ns - last_ns > _SAME_NS:
+            since_ns = now_ns  # nobody has read in between: it is another time
+        self._missed[name] = since_ns, now_ns
         if name not in self._last or now_ns - since_ns < _UNREADABLE_NS:
             return None
         return self.quote(name, self._last[name], is_fresh=False, is_remembered=True)

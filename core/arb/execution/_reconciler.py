@@ -117,17 +117,29 @@ class Reconciler:
         """
         # Beside the loop: a venue that keeps the loop waiting must not keep the budget from being looked at.
         watch = asyncio.create_task(self._watch_budget(hedge_id))
+        task = asyncio.current_task()
+        assert task is not None
+
+        def end_the_work(done: asyncio.Task[None]) -> None:
+            if not done.cancelled():
+                task.cancel()
+
+        # When it fails nothing more is done, however long the venue would keep the loop waiting.
+        watch.add_done_callback(end_the_work)
         try:
-            return await self._run(hedge_id, watch)
+            return await self._run(hedge_id)
+        except asyncio.CancelledError:
+            if watch.done() and not watch.cancelled() and task.uncancel() == 0:
+                watch.result()
+            raise
         finally:
+            watch.remove_done_callback(end_the_work)
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
 
-    async def _run(self, hedge_id: HedgeId, watch: asyncio.Task[None]) -> Hedge:
+    async def _run(self, hedge_id: HedgeId) -> Hedge:
         at_work = _Work(pace=Pace(self._p.clock, self._p.wake, self._p.policy.poll_ns, self._p.policy.longest_poll_ns))
         while True:
-            if watch.done():
-                watch.result()
             record = await self._p.absorber.look(hedge_id)
             if not record.hedge.status.is_moving:
                 hedge = await self._taken_up(record, at_work.pace)
@@ -292,7 +304,7 @@ class Reconciler:
         now_ns = self._p.clock.now_ns()
         known = self._told.setdefault((hedge.id, kind), _Told(began_ns=now_ns, seen_ns=now_ns))
         if now_ns - known.seen_ns > _LASTS_NS:
-            known.began_ns = now_ns  # it had passed in between
+            known.began_ns, known.told_ns = now_ns, None  # it had passed in between: this is another one
         known.seen_ns = now_ns
         is_lasting = now_ns - known.began_ns >= self._p.policy.alarm_after_ns
         if not is_lasting or (known.told_ns is not None and now_ns - known.told_ns < _ALARM_EVERY_NS):

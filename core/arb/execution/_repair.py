@@ -24,7 +24,7 @@ class _Candidate:
     """One way to make the imbalance smaller.
 
     Attributes:
-        cost: In dollars; None while its book is not known or empty.
+        cost: In dollars; None while its book is not known or empty, or only remembered.
     """
 
     order: PlannedOrder
@@ -73,6 +73,7 @@ def next_repair(
         )
         return Settle(status=HedgeStatus.HALTED, note=f"{hedge.imbalance} {hedge.base} is not hedged after {names}")
     priced = [one for one in able if one.order.leg_index in quotes]
+    priced = [one for one in priced if quotes[one.order.leg_index].is_usable(one.tries, policy.blind_attempts)]
     if not priced:
         return Wait(why="no leg that could be traded has a price")
     best = min(priced, key=lambda one: one.rank)
@@ -116,7 +117,7 @@ def _candidates(
             attempt=tries.next_attempt(index),
             band_bps=min(hedge.max_slippage_bps * 2**count, policy.max_band_bps),
         )
-        cost = None if quote is None else quote.cost_usd(order.side, quantity, order.band_bps)
+        cost = None if quote is None or quote.is_remembered else quote.cost_usd(order.side, quantity, order.band_bps)
         if not heavy and (cost is None or quote is None or not quote.is_fresh):
             continue  # nothing to complete from within the band, or no price that may open risk
         yield _Candidate(order=order, cost=cost, tries=count)

@@ -63,12 +63,12 @@ class OrderExecutor:
             EntryRefused, ArbError: nothing was recorded and nothing was sent.
         """
         records = [self._record(hedge, planned, quotes) for planned in orders]
+        await self._arm(records, hedge)
         prepared = await self._gateway.prepare([(record, self._clear(record, hedge)) for record in records])
         ready = [one for one in prepared if isinstance(one, ReadyOrder)]
         for one in prepared:
             if isinstance(one, Unready):
                 raise EntryRefused(str(one.error))
-        await self._arm(ready, hedge)
         ready = [self._stamped(one, hedge) for one in ready]
         await self._recorder.hedge(hedge, [one.record for one in ready], events=[event])
         await self._send(ready)
@@ -81,8 +81,9 @@ class OrderExecutor:
         """
         cleared: list[tuple[OrderRecord, ClearedOrder]] = []
         events: list[Event] = []
-        for planned in step.orders:
-            record = self._record(hedge, planned, quotes)
+        records = [self._record(hedge, planned, quotes) for planned in step.orders]
+        await self._arm(records, hedge)
+        for record in records:
             try:
                 cleared.append((record, self._clear(record, hedge)))
             except (Halted, RiskRefused) as error:
@@ -96,7 +97,6 @@ class OrderExecutor:
         if lost and step.all_or_none:
             lost += [self._held_back(one) for one in ready]
             ready = []
-        await self._arm(ready, hedge)
         ready = [self._stamped(one, hedge) for one in ready]
         for record in lost:
             events += order_events(record)
@@ -144,12 +144,12 @@ class OrderExecutor:
         )
         await self._quoting.traded([record.order.request.instrument for record in sent])
 
-    async def _arm(self, ready: Sequence[ReadyOrder], hedge: Hedge) -> None:
+    async def _arm(self, records: Sequence[OrderRecord], hedge: Hedge) -> None:
         """Arm the venues' switches for longer than any order may rest: they are for when nobody is left to cancel.
 
-        Before the orders are dated: however long a venue takes for it, no order grows too old to be sent.
+        Before the orders are cleared, signed and dated: however long a venue takes for it, none grows too old.
         """
-        resting = {exchange_of(one.record.order.request.instrument) for one in ready if one.record.rest_until_ns}
+        resting = {exchange_of(one.order.request.instrument) for one in records if one.rest_until_ns}
         for exchange in sorted(resting):
             now_ns = self._clock.now_ns()
             deadline_ns = max(now_ns + hedge.entry.rest_ns + MINUTE_NS, self._armed_until.get(exchange, 0))

@@ -89,6 +89,13 @@ class LegQuote:
     is_fresh: bool = True
     is_remembered: bool = False
 
+    def is_usable(self, tries: int, blind_attempts: int) -> bool:
+        """Whether a further order may be priced by it; a book that cannot be read is good for a few of them only.
+
+        The others are left for when it can be read: the market may have gone far from this one.
+        """
+        return not self.is_remembered or tries < blind_attempts
+
     def offers(self, side: Side, band_bps: Decimal) -> bool:
         """Whether an order on `side` with this band meets anything in the book."""
         bbo = self.book.bbo()

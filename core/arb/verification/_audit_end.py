@@ -48,10 +48,8 @@ def _unrest(auditor: Auditor, hedge: Hedge) -> str:
     held = [auditor.exposure.held(hedge, index) for index in range(len(hedge.legs))]
     if not balanced:
         return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
-    if hedge.status.is_final:
-        smallest = auditor.exposure.smallest(hedge)
-        if any(abs(quantity) * leg.multiplier >= smallest for quantity, leg in zip(held, hedge.legs, strict=True)):
-            return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
+    if hedge.status.is_final and not auditor.exposure.leaves_dust(hedge):
+        return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
     return ""
 
 

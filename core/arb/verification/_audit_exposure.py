@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arb.model import SECOND_NS, ZERO, ExchangeName, Fill, Hedge, HedgeId, HedgeStatus, Instrument, ceil_to, exchange_of
+from arb.model import (
+    BPS,
+    SECOND_NS,
+    ZERO,
+    ExchangeName,
+    Fill,
+    Hedge,
+    HedgeId,
+    HedgeStatus,
+    Instrument,
+    ceil_to,
+    exchange_of,
+)
 from arb.risk import EVERYTHING
 
 from ._kinds import Code
@@ -45,6 +57,7 @@ class _Exposure:
         alarms_before: Alarms told before a person last gave it a whole budget: another breach needs another one.
         forced_ns: When a venue last reduced a leg by itself.
         forced_on: Which venue; None once the hedge was in order again.
+        leaves_dust: Whether all that it held when it was over was too little for an order.
     """
 
     phase_ns: int
@@ -59,6 +72,7 @@ class _Exposure:
     alarms_before: int = 0
     forced_ns: int = 0
     forced_on: ExchangeName | None = None
+    leaves_dust: bool = False
 
     def begin_again(self) -> None:
         """Give it a whole budget."""
@@ -93,6 +107,8 @@ class ExposureAudit:
         elif before is not None and before.phase_ns != hedge.phase_ns:
             found.phase_ns = hedge.phase_ns
             found.begin_again()
+        if found is not None and hedge.status.is_final and (before is None or not before.status.is_final):
+            found.leaves_dust = self._is_dust(hedge, found)
 
     def lifted(self, hedge_id: HedgeId) -> None:
         """A person lifts a halt of a hedge: its budget begins again, unless people still wait for the alarm."""
@@ -164,6 +180,15 @@ class ExposureAudit:
         """Whether what the venues hold of a hedge is equal, but for what no order can mend."""
         return hedge.id not in self._naked
 
+    def leaves_dust(self, hedge: Hedge) -> bool:
+        """Whether no order could have closed what a hedge held when it was over; later prices do not count."""
+        exposure = self._exposures.get(hedge.id)
+        return exposure is None or exposure.leaves_dust
+
+    def _is_dust(self, hedge: Hedge, exposure: _Exposure) -> bool:
+        least = self.smallest(hedge)
+        return all(abs(exposure.held.get(index, ZERO)) * leg.multiplier < least for index, leg in enumerate(hedge.legs))
+
     def held(self, hedge: Hedge, index: int) -> Decimal:
         """Return the contracts of a leg by the venue's fills."""
         exposure = self._exposures.get(hedge.id)
@@ -188,7 +213,9 @@ class ExposureAudit:
         return max(self._smallest_order(self._a.sight.instrument(leg.instrument)) for leg in hedge.legs)
 
     def _smallest_order(self, instrument: Instrument) -> Decimal:
-        price = self._a.sight.usd_per_base(instrument.id) * instrument.multiplier
+        # A venue counts the notional by the price of the order, which may be that much below the middle.
+        lowest = 1 - self._a.rules.max_band_bps * BPS
+        price = self._a.sight.usd_per_base(instrument.id) * instrument.multiplier * lowest
         least = max(instrument.lot_size, instrument.min_quantity)
         if instrument.closing_min_notional:
             least = max(least, ceil_to(instrument.closing_min_notional / price, instrument.lot_size))

@@ -83,11 +83,12 @@ class OrderAudit:
 
     def committed(self, earlier: OrderRecord | None, record: OrderRecord) -> None:
         """Look at what the journal says of an order now, and what it said before."""
-        if earlier is not None and record.order.filled_quantity < earlier.order.filled_quantity:
+        before = None if earlier is None else earlier.order
+        # Two venues may number orders of their own alike.
+        same = before is not None and before.request.instrument == record.order.request.instrument
+        if before is not None and same and record.order.filled_quantity < before.filled_quantity:
             order_id, now = record.order.request.client_order_id, record.order.filled_quantity
-            text = (
-                f"the journal said {earlier.order.filled_quantity} of order {order_id} are filled, and says {now} now"
-            )
+            text = f"the journal said that {before.filled_quantity} of order {order_id} are filled, and says {now} now"
             self._a.found(Code.GUESS, order_id, text)
         self._compare(record)
 

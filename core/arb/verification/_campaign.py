@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from typing import Final
 
 from ._auditor import Violation
+from ._interrupts import heard_interrupts
 from ._profile import PROFILES
 from ._result import EpisodeResult
 from ._running import guarded, run_episode
@@ -140,13 +141,15 @@ def run_campaign(
     """
     total, hashes, began = CampaignResult(), sha256(), time.monotonic()
     try:
-        for result, cpu in _results(work, jobs):
-            total.add(result)
-            total.cpu_seconds += cpu
-            hashes.update(result.log_sha256.encode())
-            tell(result)
-            if stop_on_violation and result.violations:
-                break
+        with heard_interrupts() as check:
+            for result, cpu in _results(work, jobs):
+                total.add(result)
+                total.cpu_seconds += cpu
+                hashes.update(result.log_sha256.encode())
+                tell(result)
+                if stop_on_violation and result.violations:
+                    break
+                check()
     except KeyboardInterrupt:
         total.is_interrupted = True
     total.wall_seconds = time.monotonic() - began

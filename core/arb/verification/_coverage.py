@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
@@ -16,6 +16,7 @@ from typing import Any, Final
 from ._auditor import Violation
 from ._chance import Chance
 from ._episode import Episode
+from ._interrupts import heard_interrupts
 from ._plan import Plan, drawn_plan
 from ._process import CrashPlan
 from ._result import EpisodeResult
@@ -187,15 +188,16 @@ def cover_crashes(seeds: int, *, tell: Any = lambda _done, _total: None) -> Cove
     """
     coverage = Coverage(points=dict.fromkeys(await_points(), 0))
     try:
-        _cover(coverage, seeds, tell)
+        with heard_interrupts() as check:
+            _cover(coverage, seeds, tell, check)
     except KeyboardInterrupt:
         coverage.is_interrupted = True
     return coverage
 
 
-def _cover(coverage: Coverage, seeds: int, tell: Any) -> None:
+def _cover(coverage: Coverage, seeds: int, tell: Any, check: Callable[[], None]) -> None:
     points = list(coverage.points)
-    visits = _visits(points, seeds, coverage.violations)
+    visits = _visits(points, seeds, coverage.violations, check)
     boundaries = _boundaries()
     coverage.commits = len(boundaries)
     total = sum(map(len, visits.values())) + len(boundaries)
@@ -208,12 +210,14 @@ def _cover(coverage: Coverage, seeds: int, tell: Any) -> None:
             coverage.violations += result.violations
             coverage.episodes += 1
             tell(coverage.episodes, total)
+            check()
     for commit, after in boundaries:
         crashes = {1: CrashPlan(at_commit=commit, after_commit=after)}
         result = _crashed(drawn_plan(1, "calm"), crashes)
         coverage.violations += result.violations
         coverage.episodes += 1
         tell(coverage.episodes, total)
+        check()
 
 
 def _slow(seed: int, profile: str) -> Plan:
@@ -226,7 +230,9 @@ def _crashed(plan: Plan, crashes: Mapping[int, CrashPlan]) -> EpisodeResult:
     return guarded(plan.seed, plan.title, lambda: run_plan(plan, seeded_fates(plan), direct_seeded))
 
 
-def _visits(points: Sequence[Point], wanted: int, violations: list[Violation]) -> Mapping[Point, list[_Visit]]:
+def _visits(
+    points: Sequence[Point], wanted: int, violations: list[Violation], check: Callable[[], None]
+) -> Mapping[Point, list[_Visit]]:
     """Return for each point moments at which a task waits there, of different seeds where there are some.
 
     What the episodes break without a crash is added to `violations`.
@@ -237,6 +243,7 @@ def _visits(points: Sequence[Point], wanted: int, violations: list[Violation]) -
             recorder = Recorder(points)
             plan = _slow(seed, profile)
             violations += _watched(plan, recorder).violations
+            check()
             for (point, process), turns in recorder.turns.items():
                 turn = Chance("visit", str(point), seed, process).choice(turns)
                 found.setdefault(point, []).append(_Visit(seed, profile, process, turn))
