@@ -8,7 +8,7 @@ METADATA := setup.cfg pyproject.toml $(wildcard plugins/*/*/setup.cfg plugins/*/
 CODE := core plugins tests tools benchmarks cli.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format type imports tests tox bench simulate mutants clean
+.PHONY: help setup servers demo test lint format type imports tests tox bench simulate mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -29,6 +29,11 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp
 
 setup: $(VENV)/.dev.stamp ## make .venv: the kernel and every plugin editable, and the tools
 
+servers: ## the programs of the servers that tests start by themselves: PostgreSQL
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+		|| { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql; } \
+		|| { echo "the tests need PostgreSQL's server; install it and say make again" >&2; exit 1; }
+
 demo: $(VENV)/.run.stamp ## run thirty simulated days on three simulated exchanges
 	$(BIN)/arb demo
 
@@ -44,7 +49,7 @@ type: setup
 imports: setup
 	$(BIN)/lint-imports --no-logo
 
-tests: setup
+tests: setup servers
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 format: setup ## rewrite the code in our layout

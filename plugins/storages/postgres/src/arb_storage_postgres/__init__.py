@@ -1,0 +1,1 @@
+"""Storage of arb in a PostgreSQL database."""

@@ -1,0 +1,168 @@
+"""The storage: transactions that take turns, in this process and over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+
+from arb.api import Context, Dialect, Row, SqlValue, StorageError, Transaction
+
+from ._errors import FAILURES, storage_error
+from ._portal import Portal
+from ._session import Session
+from ._settings import PostgresSettings
+from ._statements import bound, changed, numbered
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_storage(settings: PostgresSettings, context: Context) -> AsyncIterator[PostgresStorage]:
+    """Connect; disconnect at the end.
+
+    Raises:
+        StorageError: the server cannot be reached or will not have us; the text says what to do.
+    """
+    portal = Portal()
+    try:
+        pool = await context.run_blocking(lambda: portal.call(lambda: _connected(settings)))
+        storage = PostgresStorage(pool, settings, portal, context)
+        try:
+            yield storage
+        finally:
+            await storage.close()
+    finally:
+        portal.close()
+
+
+async def _connected(settings: PostgresSettings) -> asyncpg.Pool:
+    milliseconds = {
+        "lock_timeout": settings.lock_timeout,
+        "statement_timeout": settings.statement_timeout,
+        "idle_in_transaction_session_timeout": settings.statement_timeout,
+    }
+    try:
+        return await asyncpg.create_pool(
+            host=settings.host,
+            port=settings.port,
+            database=settings.database,
+            user=settings.user,
+            password=None if settings.password is None else settings.password.get_secret_value(),
+            ssl=settings.ssl,
+            timeout=settings.connect_timeout / 1e9,
+            # One works; a second one begins while the first, given up by a cancellation, is rolled back.
+            min_size=1,
+            max_size=2,
+            server_settings={
+                "application_name": "arb",
+                **{name: f"{value // 1_000_000}ms" for name, value in milliseconds.items()},
+            },
+        )
+    except FAILURES as error:
+        raise storage_error(settings.name, "connecting", error) from error
+
+
+class PostgresStorage:
+    """Implements :class:`arb.api.Storage` over a pool of connections."""
+
+    def __init__(self, pool: asyncpg.Pool, settings: PostgresSettings, portal: Portal, context: Context) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._portal = portal
+        self._context = context
+        self._turn = asyncio.Lock()
+        self._owner: asyncio.Task[object] | None = None
+        self._is_closed = False
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return the SQL it speaks."""
+        return Dialect.POSTGRESQL
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Begin; commit durably on leaving, roll back on an exception.
+
+        Cancelled while it commits, it is committed or rolled back as a whole.
+
+        Raises:
+            StorageError: it could not be begun or committed, or this task is in a transaction
+                already, for whose end it would wait for ever.
+        """
+        task = asyncio.current_task()
+        if task is not None and self._owner is task:
+            raise StorageError(f"{self._settings.name}: this task is in a transaction already; use that one")
+        async with self._turn:
+            if self._is_closed:
+                raise StorageError(f"{self._settings.name}: is closed")
+            self._owner = task
+            session = Session(self._pool, self._settings)
+            transaction = PostgresTransaction(session, self._call)
+            try:
+                await self._call(session.begin, session)
+                yield transaction
+                await self._call(session.commit, session)
+            finally:
+                self._owner = None
+                await self._call(session.end, session)
+
+    async def close(self) -> None:
+        """Disconnect; what is not committed is undone."""
+        self._is_closed = True
+        await self._context.run_blocking(lambda: self._portal.call(self._disconnected))
+
+    async def _disconnected(self) -> None:
+        try:
+            await asyncio.wait_for(self._pool.close(), self._settings.connect_timeout / 1e9)
+        except FAILURES:
+            self._pool.terminate()
+
+    async def _call(self, make: Callable[[], Coroutine[Any, Any, T]], session: Session) -> T:
+        try:
+            return await self._context.run_blocking(lambda: self._portal.call(make))
+        except asyncio.CancelledError:
+            # What was asked for goes on by itself; nothing may follow it.
+            session.refuse("a statement of this transaction was cancelled: it is undone")
+            raise
+
+
+Call = Callable[[Callable[[], Coroutine[Any, Any, Any]], Session], Coroutine[Any, Any, Any]]
+
+
+class PostgresTransaction:
+    """Implements :class:`arb.api.Transaction`."""
+
+    def __init__(self, session: Session, call: Call) -> None:
+        self._session = session
+        self._call = call
+
+    async def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
+        """Run one statement; return the number of rows it changed."""
+
+        async def work() -> int:
+            return changed(await self._session.run(lambda at: at.execute(numbered(sql), *bound(values))))
+
+        found: int = await self._call(work, self._session)
+        return found
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        """Run one statement for each row."""
+
+        async def work() -> None:
+            await self._session.run(lambda at: at.executemany(numbered(sql), [bound(row) for row in rows]))
+
+        await self._call(work, self._session)
+
+    async def query(self, sql: str, values: Sequence[SqlValue] = ()) -> list[Row]:
+        """Return all rows."""
+
+        async def work() -> list[Row]:
+            found = await self._session.run(lambda at: at.fetch(numbered(sql), *bound(values)))
+            return [dict(row) for row in found]
+
+        rows: list[Row] = await self._call(work, self._session)
+        return rows
