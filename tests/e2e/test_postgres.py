@@ -26,7 +26,8 @@ def database(tmp_path: Path) -> Iterator[dict[str, Any]]:
 
     (tmp_path / "server").mkdir()
     with running_server(tmp_path / "server") as server:
-        server.create("arb")
+        for name in ("arb", "copied"):
+            server.create(name)
         yield server.settings("arb")
 
 
@@ -59,3 +60,27 @@ def test_a_run_on_postgres_is_the_run_on_sqlite_to_the_last_digit(
     assert {key: report[key] for key in ("parts", "equity_change", "hedges")} == {
         key: first[key] for key in ("parts", "equity_change", "hedges")
     }
+
+
+@pytest.mark.timeout(240)
+def test_a_database_that_was_copied_to_postgres_and_back_is_the_same(
+    arb: Arb, tmp_path: Path, database: dict[str, Any]
+) -> None:
+    assert arb("demo", "--data", "kept", "--days", "2", "--no-plot").returncode == 0
+    configuration = (tmp_path / "kept" / "demo.toml").read_text(encoding="utf-8")
+    elsewhere = on_postgres(configuration, {**database, "database": "copied"})
+    (tmp_path / "elsewhere.toml").write_text(elsewhere, encoding="utf-8")
+    (tmp_path / "back.toml").write_text(configuration.replace("demo.sqlite3", "back.sqlite3"), encoding="utf-8")
+
+    for source, target in (("kept/demo.toml", "elsewhere.toml"), ("elsewhere.toml", "back.toml")):
+        copied = arb("db", "copy", "-c", source, "--to", target, "--json")
+        assert copied.returncode == 0, copied.stderr
+        again = arb("db", "copy", "-c", source, "--to", target)
+        assert again.returncode != 0
+        assert "is not empty" in again.stderr
+    rows = [json.loads(arb("db", "status", "-c", f, "--json").stdout)["rows"] for f in ("kept/demo.toml", "back.toml")]
+    assert rows[0] == rows[1]
+    assert rows[0]["fills"] > 0
+    reports = [arb("report", "-c", f, "--json").stdout for f in ("kept/demo.toml", "elsewhere.toml", "back.toml")]
+    assert reports[0] == reports[1] == reports[2]
+    assert "version 2, as before" in arb("db", "upgrade", "-c", "back.toml").stdout

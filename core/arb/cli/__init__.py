@@ -32,6 +32,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "resume": ("arb.cli.resume:command", "Lift halts, in the name of a person."),
         "flatten": ("arb.cli.flatten:command", "Emergency exit: cancel every order and close every position."),
         "simulate": ("arb.cli.simulate:command", "Prove in simulated runs that no hedge is ever silently unhedged."),
+        "db": ("arb.cli.db:command", "Look at the database, bring it forward, and copy it."),
         "doctor": ("arb.cli.doctor:command", "Check this machine, the installation and a configuration."),
     }
 )

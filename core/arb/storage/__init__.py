@@ -11,9 +11,11 @@ from ._account_types import (
     Unattributed,
     WalletAccount,
 )
+from ._copy import copy_database, count_rows
 from ._journal import Journal, JournalTransaction
 from ._reader import JournalReader
 from ._record_of import HedgeRecord
+from ._schema import MIGRATIONS, stored_version
 from ._state_store import JournalStateStore
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "JournalReader",
     "JournalStateStore",
     "JournalTransaction",
+    "MIGRATIONS",
     "LegAccount",
     "Parts",
     "PaymentLine",
@@ -31,4 +34,7 @@ __all__ = [
     "Unattributed",
     "WalletAccount",
     "account_run",
+    "copy_database",
+    "count_rows",
+    "stored_version",
 ]

@@ -191,7 +191,7 @@ async def migrate(transaction: Transaction, dialect: Dialect, migrations: tuple[
     Raises:
         StorageError: the database was written by a newer version, or holds no usable version.
     """
-    stored = await _stored_version(transaction, dialect)
+    stored = await stored_version(transaction, dialect)
     newest = migrations[-1].version
     if stored > newest:
         raise StorageError(
@@ -223,7 +223,12 @@ async def _bring_forward(
     await transaction.execute("UPDATE schema_version SET version = ?", (migrations[-1].version,))
 
 
-async def _stored_version(transaction: Transaction, dialect: Dialect) -> int:
+async def stored_version(transaction: Transaction, dialect: Dialect) -> int:
+    """Return the version of the tables there are; 0 where there are none.
+
+    Raises:
+        StorageError: the table of versions does not hold one version.
+    """
     if not await transaction.query(_FIND_VERSION_TABLE[dialect]):
         return 0
     rows = await transaction.query("SELECT version FROM schema_version")

@@ -1,0 +1,100 @@
+"""Opening the databases of configurations, as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+import click
+from rich.console import Console
+
+from arb.api import Storage
+from arb.kernel import Family, compose, open_family, read_config
+from arb.runtime import probe_context, read_only
+from arb.storage import MIGRATIONS, Journal, copy_database, count_rows, stored_version
+
+from ._options import disabled_plugins
+from ._output import print_fields, print_json, print_table
+
+
+def show_status(file: Path, *, as_json: bool) -> None:
+    """Print the version and the rows of the database that `file` names.
+
+    Raises:
+        ArbError: the file or the storage cannot be read.
+    """
+    version, dialect, rows = asyncio.run(_status(file))
+    newest = MIGRATIONS[-1].version
+    if as_json:
+        print_json({"dialect": dialect, "version": version, "newest": newest, "rows": dict(rows)})
+        return
+    state = "this arb's" if version == newest else f"this arb's is {newest}: `arb db upgrade` brings it forward"
+    print_fields({"Speaks": dialect, "Version": f"{version} ({state})" if version else "none: it holds no tables yet"})
+    if rows:
+        click.echo()
+        print_table(("table", "rows"), list(rows.items()))
+
+
+async def _status(file: Path) -> tuple[int, str, Mapping[str, int]]:
+    async with _storage(file, writing=False) as storage, storage.transaction() as transaction:
+        version = await stored_version(transaction, storage.dialect)
+        rows = await count_rows(transaction) if version == MIGRATIONS[-1].version else {}
+        return version, storage.dialect.value, rows
+
+
+def upgrade(file: Path, *, as_json: bool) -> None:
+    """Bring the database that `file` names to the newest version.
+
+    Raises:
+        ArbError: the file or the storage cannot be used, or a newer arb wrote it.
+    """
+    before, after = asyncio.run(_upgrade(file))
+    if as_json:
+        print_json({"before": before, "after": after})
+    else:
+        click.echo(f"version {after}, as before" if before == after else f"from version {before} to {after}")
+
+
+async def _upgrade(file: Path) -> tuple[int, int]:
+    async with _storage(file, writing=True) as storage:
+        async with storage.transaction() as transaction:
+            before = await stored_version(transaction, storage.dialect)
+        await Journal.open(storage)
+        return before, MIGRATIONS[-1].version
+
+
+def copy_all(source: Path, target: Path, *, as_json: bool) -> None:
+    """Copy the database of one configuration into that of another.
+
+    Raises:
+        ArbError: a file or a storage cannot be used, or the target is not empty; nothing was copied.
+    """
+    console = Console(stderr=True)
+    with console.status("copying") as shown:
+        rows = asyncio.run(_copy(source, target, lambda table, count: shown.update(f"{table}: {count} rows")))
+    if as_json:
+        print_json({"rows": dict(rows)})
+    else:
+        print_table(("table", "rows"), [(table, count) for table, count in rows.items() if count])
+        click.echo(f"\n{sum(rows.values())} rows copied, and read back the same.")
+
+
+async def _copy(source: Path, target: Path, tell: Callable[[str, int], None]) -> Mapping[str, int]:
+    async with _storage(source, writing=False) as reading, _storage(target, writing=True) as writing:
+        return await copy_database(reading, writing, tell=tell)
+
+
+@asynccontextmanager
+async def _storage(file: Path, *, writing: bool) -> AsyncIterator[Storage]:
+    composition = compose(read_config(file), str(file), disabled=disabled_plugins(), families=(Family.STORAGES,))
+    part = composition.parts[Family.STORAGES]["main"]
+    part = part if writing else read_only(part, str(file))
+    alone = replace(composition, parts=MappingProxyType({Family.STORAGES: MappingProxyType({"main": part})}))
+    async with probe_context("main") as context, AsyncExitStack() as stack:
+        opened = await open_family(stack, alone, Family.STORAGES, lambda _family, _alias: context)
+        yield cast("Storage", opened["main"])
