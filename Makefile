@@ -62,7 +62,7 @@ tox: setup ## the whole matrix: built wheels, each plugin alone, every Python fo
 bench: setup ## run the benchmarks one after another
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
-simulate: setup ## the campaign: ten thousand episodes with every fault, about half an hour
+simulate: setup ## the campaign: ten thousand episodes with every fault, a quarter of an hour
 	$(BIN)/arb simulate --episodes 10000 $(SIMULATE_ARGS)
 
 mutants: setup ## put known bugs back one at a time: the simulation has to catch 98 of 100
