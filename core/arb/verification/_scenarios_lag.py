@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from arb.model import EventKind, OrderPurpose
@@ -18,6 +19,7 @@ from ._scenario import (
     holds,
     move_to_another_machine,
     never_told,
+    price_jump,
     told,
     trade_through,
     when,
@@ -25,6 +27,10 @@ from ._scenario import (
 
 _READS: Final = ("fetch_order", "fetch_fills", "fetch_positions")
 _RESTING: Final = {"entry_mode": "post_only", "leg_order": "pilot_first", "rest": "20s"}
+_RIGHT_RESTS: Final = {"left": {"tick_size": Decimal("0.1")}, "right": {"tick_size": Decimal(5)}}
+"""The order rests in the book that is the wider one."""
+_OUT_OF_REACH: Final = when(EventKind.HEDGE_OPENING, price_jump(-5_000), after_s=0.2)
+"""The price leaves the order that sells alone in its book."""
 
 _REPLICA: Final = Scenario(
     name="every-read-is-behind",
@@ -34,7 +40,7 @@ _REPLICA: Final = Scenario(
     setup=Setup(flips_s=(), order_validity_s=2, read_delay_s={"right": 10}),
     script=(
         fault("right", "send_order", timeout_after=True),
-        *(fault("right", what, count=12, stale_read=9.9) for what in _READS),
+        *(fault("right", what, count=60, stale_read=9.9) for what in _READS),
     ),
     expect=(ends(open=1),),
 )
@@ -57,10 +63,17 @@ _BACKWARDS: Final = Scenario(
     references=("nautilus#3104",),
     about="Others trade through a resting order in parts, and some reads of it are older than those before: what was "
     "filled stays filled.",
-    setup=Setup(flips_s=(), read_delay_s={"right": 5}, execution=_RESTING, strategy={"notional_usd": "4500"}),
+    setup=Setup(
+        flips_s=(),
+        read_delay_s={"right": 5},
+        rules=_RIGHT_RESTS,
+        execution=_RESTING,
+        strategy={"notional_usd": "4500"},
+    ),
     script=(
+        _OUT_OF_REACH,
         *(at(seconds, trade_through("right")) for seconds in (6, 9, 12)),
-        *(fault("right", "fetch_order", nth=number, stale_read=4) for number in (10, 12, 14)),
+        *(fault("right", "fetch_order", nth=number, stale_read=4) for number in range(6, 18, 2)),
     ),
     expect=(told(EventKind.HEDGE_OPENED),),
 )
@@ -70,8 +83,8 @@ _UNSEEN: Final = Scenario(
     references=("ccxt#27113",),
     about="An order rests in the book, and the next three reads of it come from a replica that has not heard of it. It "
     "is cancelled at its deadline and not before, and never left alone in the book.",
-    setup=Setup(flips_s=(), read_delay_s={"right": 5}, execution=_RESTING),
-    script=(fault("right", "fetch_order", count=3, stale_read=4.9),),
+    setup=Setup(flips_s=(), read_delay_s={"right": 5}, rules=_RIGHT_RESTS, execution=_RESTING),
+    script=(_OUT_OF_REACH, fault("right", "fetch_order", count=3, stale_read=4.9)),
     expect=(sent(OrderPurpose.ENTRY, exactly=1), nothing_rests(), ends(abandoned=1)),
 )
 

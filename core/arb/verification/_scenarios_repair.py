@@ -5,14 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from arb.model import HOUR_NS, EventKind, FeeSchedule
+from arb.model import HOUR_NS, EventKind, FeeSchedule, OrderPurpose
 
-from ._expectations import between
+from ._expectations import between, sent
 from ._scenario import Scenario, Setup, adl, at, ends, fault, holds, kill, liquidate, orders, told, when
 
 _FREE: Final = FeeSchedule(maker=Decimal(0), taker=Decimal(0))
 _DEAR: Final = FeeSchedule(maker=Decimal(0), taker=Decimal("0.001"))
 _SMALL_LOTS: Final = {"lot_size": Decimal("0.0001"), "min_quantity": Decimal("0.0001")}
+_THREE: Final = {"lot_size": Decimal("0.0003"), "min_quantity": Decimal("0.0003")}
 _LONG_INTERVAL: Final = {
     "funding_interval_ns": 8 * HOUR_NS,
     "fees": FeeSchedule(maker=Decimal(0), taker=Decimal("0.0001")),
@@ -27,27 +28,28 @@ _BOTH_IN_PART: Final = Scenario(
         flips_s=(),
         rules={"right": {**_SMALL_LOTS, "fees": _FREE}, "left": {**_SMALL_LOTS, "fees": _DEAR}},
     ),
-    script=(fault("left", "send_order", thin_book=25), fault("right", "send_order", thin_book=10)),
-    expect=(ends(open=1), orders("left", exactly=1), orders("right", exactly=2)),
+    # The book of a second: what it leaves to the right leg is enough to follow the left one.
+    script=(fault("left", "send_order", thin_book=24), fault("right", "send_order", thin_book=16)),
+    expect=(ends(open=1), orders("left", exactly=1), sent(OrderPurpose.UNWIND, exactly=0)),
 )
 
 _FEW_LOTS: Final = Scenario(
     name="imbalance-of-few-small-lots",
     references=("B11#7",),
-    about="The legs differ by 0.0005 BTC where an order of 0.0001 is possible, thirty dollars: that is no dust, and it "
-    "is made equal. What counts as dust follows the rules of the venues.",
+    about="A venue deleverages 0.0005 BTC of a leg, thirty dollars, where an order of 0.0001 is possible: that is no "
+    "dust, and the other leg follows. What counts as dust follows the rules of the venues.",
     setup=Setup(flips_s=(), rules={"left": _SMALL_LOTS, "right": _SMALL_LOTS}),
-    script=(fault("right", "send_order", thin_book=48),),
-    expect=(ends(open=1),),
+    script=(at(30, adl("left", "0.0005")),),
+    expect=(told(EventKind.LEG_FORCED), sent(OrderPurpose.UNWIND, venue="right", exactly=1), ends(open=1)),
 )
 
 _ALIKE: Final = Scenario(
     name="two-venues-number-alike",
     references=("hummingbot#6765",),
-    about="Both venues deleverage the hedge at once, by 0.0060 and 0.0050, and both call their order the same. Each "
+    about="Both venues deleverage the hedge at once, by 0.0060 and 0.0048, and both call their order the same. Each "
     "fill belongs to its own leg, and the legs are made equal.",
-    setup=Setup(flips_s=()),
-    script=(at(30, adl("left", "0.0060"), adl("right", "0.0050")),),
+    setup=Setup(flips_s=(), rules={"left": _THREE, "right": _THREE}),
+    script=(at(30, adl("left", "0.0060"), adl("right", "0.0048")),),
     expect=(ends(open=1), holds("left", "0.0138"), holds("right", "-0.0138")),
 )
 
