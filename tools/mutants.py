@@ -3,8 +3,8 @@
     python tools/mutants.py [--only NAME ...] [--episodes N] [--jobs N] [--no-scenarios] [--json] [--check]
 
 Each file of tests/simulation/mutants is one bug from the field: a few exact replacements in the source.
-It is put into a copy of the tree; the scenarios and then the episodes run there until the auditor finds
-something. What the tree without the bug breaks as well does not count. It ends with code 1 when fewer
+It is put into a copy of the tree; the scenario that it names, the others and then the episodes run there until
+the auditor finds something. What the tree without the bug breaks as well does not count. It ends with code 1 when fewer
 than 98 of 100 mutants are caught. `--check` runs nothing: it tells which mutants no longer fit the source.
 """
 
@@ -32,6 +32,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from arb.verification import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[1]
 MUTANTS = ROOT / "tests" / "simulation" / "mutants"
@@ -63,12 +65,14 @@ class Mutant:
     Attributes:
         reference: Where the field reported it, or the promise it breaks.
         about: What it does to a user.
+        scenario: The one that shows it, which is played first; empty where any may.
     """
 
     name: str
     reference: str
     about: str
     changes: tuple[Change, ...]
+    scenario: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,8 @@ def load(path: Path) -> Mutant:
         raise ValueError(f"{path.name}: name, reference, about, file and one [[change]] are needed")
     if mutant.name != path.stem:
         raise ValueError(f"{path.name}: its name is {mutant.name}, and the file is called otherwise")
+    if mutant.scenario and mutant.scenario not in SCENARIOS:
+        raise ValueError(f"{path.name}: there is no scenario {mutant.scenario}")
     return mutant
 
 
@@ -194,7 +200,7 @@ class _Gate:
         if not scenarios:
             self._options.append("--no-scenarios")
         self._scenarios = 0
-        self._controls: dict[int, bool] = {}
+        self._controls: dict[tuple[str, int], bool] = {}
         self._lock = threading.Lock()
 
     def judge(self, mutant: Mutant, texts: Mapping[str, str]) -> Outcome:
@@ -203,8 +209,8 @@ class _Gate:
         index, also = 0, []
         with _overlay(mutant, texts, self._source) as folder:
             while True:
-                found = self._run(folder, index)
-                if not found.code or self._control(found.index):
+                found = self._run(folder, mutant.scenario, index)
+                if not found.code or self._control(mutant.scenario, found.index):
                     break
                 also.append(found.title)
                 index = found.index + 1
@@ -220,16 +226,17 @@ class _Gate:
             also=tuple(also),
         )
 
-    def _control(self, index: int) -> bool:
+    def _control(self, scenario: str, index: int) -> bool:
         """Whether the tree without a bug does the same run well."""
+        run = (scenario, index)
         with self._lock:
-            if index not in self._controls:
-                self._controls[index] = not self._run(self._source, index, "--count=1").code
-            return self._controls[index]
+            if run not in self._controls:
+                self._controls[run] = not self._run(self._source, *run, "--count=1").code
+            return self._controls[run]
 
-    def _run(self, folder: Path, first: int, *options: str) -> _Found:
-        """Run episodes from a number on, and return where that stopped."""
-        command = [sys.executable, str(self._script), str(folder), f"--first={first}"]
+    def _run(self, folder: Path, scenario: str, first: int, *options: str) -> _Found:
+        """Run a scenario and all others from a number on, and return where that stopped."""
+        command = [sys.executable, str(self._script), str(folder), f"--scenario={scenario}", f"--first={first}"]
         child = subprocess.Popen(
             [*command, *self._options, *options],
             cwd=folder,

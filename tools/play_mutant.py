@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--no-scenarios", action="store_true")
+    parser.add_argument("--scenario", default="", help="which comes before the others")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int)
     given = parser.parse_args()
@@ -32,7 +33,7 @@ def main() -> None:
         if not found.startswith(str(given.folder)):
             print(f"{package} is imported from {found} and not from the copy {given.folder}", file=sys.stderr)
             raise SystemExit(WRONG_TREE)
-    names = [] if given.no_scenarios else sorted(SCENARIOS)
+    names = [] if given.no_scenarios else sorted(SCENARIOS, key=lambda name: (name != given.scenario, name))
     named = [Work(seed=SCENARIOS[name].setup.seed, scenario=name) for name in names]
     work = [*named, *seeds_work(1, given.episodes, EVERY_PROFILE)]
     last = len(work) if given.count is None else given.first + given.count

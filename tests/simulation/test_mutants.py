@@ -102,6 +102,26 @@ def test_a_mutant_that_is_not_told_whole_is_refused(tool: ModuleType, tmp_path: 
         tool.load(mutant_file(tmp_path, "\n".join(lines)))
 
 
+def test_a_scenario_that_a_mutant_names_is_there(tool: ModuleType, tmp_path: Path) -> None:
+    path = mutant_file(
+        tmp_path,
+        'name = "a-bug"\nreference = "R1"\nabout = "It loses money."\nscenario = "never-written"\n'
+        'file = "core/arb/model/_hedge.py"\n[[change]]\nold = "OPENING"\nnew = "OPEN"\n',
+    )
+
+    with pytest.raises(ValueError, match=r"a-bug\.toml: there is no scenario never-written"):
+        tool.load(path)
+
+
+def test_the_scenario_that_a_mutant_names_is_played_first() -> None:
+    command = [sys.executable, str(TOOL), "--episodes=1", "--json", "--only=fills-matched-by-id-alone"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["mutants"]
+    assert (row["by"], row["code"], row["episode"]) == ("scenario two-venues-number-alike", "ledger", 0)
+
+
 def test_some_mutants_are_caught_within_a_few_episodes() -> None:
     only = [f"--only={name}" for name in QUICK]
     command = [sys.executable, str(TOOL), "--episodes=6", "--no-scenarios", "--json", *only]

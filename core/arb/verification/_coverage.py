@@ -21,6 +21,8 @@ from ._plan import Plan, drawn_plan
 from ._process import CrashPlan
 from ._result import EpisodeResult
 from ._running import direct_seeded, guarded, run_episode, run_plan, seeded_fates
+from ._scenarios import SCENARIOS
+from ._stage import run_script, scenario_plan
 
 PACKAGE: Final = "arb.execution"
 RECORDED: Final = (("calm", 3), ("mixed", 36), ("maker", 12), ("venue", 12), ("wire", 16), ("storage", 6), ("two", 4))
@@ -158,12 +160,33 @@ def _frame_and_next(inner: Any) -> tuple[FrameType | None, Any]:
     return None, generators[0] if generators else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Where an episode comes from: a seed of a profile, or the script of a scenario."""
+
+    seed: int = 0
+    profile: str = ""
+    scenario: str = ""
+
+    def plan(self) -> Plan:
+        """Return its plan with a storage that waits at every statement, so that each can be died at."""
+        plan = scenario_plan(SCENARIOS[self.scenario]) if self.scenario else drawn_plan(self.seed, self.profile)
+        return replace(plan, slow_storage=True)
+
+    def run(self, plan: Plan, on_turn: Callable[[Episode], None] | None = None) -> EpisodeResult:
+        """Run an episode of it."""
+        if self.scenario:
+            run = partial(run_script, SCENARIOS[self.scenario], plan, on_turn)
+        else:
+            run = partial(run_plan, plan, seeded_fates(plan), direct_seeded, on_turn=on_turn)
+        return guarded(plan.seed, plan.title, run)
+
+
 @dataclass(frozen=True, slots=True)
 class _Visit:
     """A moment at which a task waits at a point."""
 
-    seed: int
-    profile: str
+    source: _Source
     process: int
     turn: int
 
@@ -204,8 +227,8 @@ def _cover(coverage: Coverage, seeds: int, tell: Any, check: Callable[[], None])
     for point in points:
         for number, visit in enumerate(visits.get(point, ())):
             again = Chance("recovery", str(point), number).between(1, 80) if number % 2 else 0
-            plan = _slow(visit.seed, visit.profile)
-            result = _crashed(plan, visit.crashes(plan, again))
+            plan = visit.source.plan()
+            result = visit.source.run(replace(plan, crashes=visit.crashes(plan, again)))
             coverage.points[point] += visit.process in result.died_as_planned
             coverage.violations += result.violations
             coverage.episodes += 1
@@ -213,21 +236,11 @@ def _cover(coverage: Coverage, seeds: int, tell: Any, check: Callable[[], None])
             check()
     for commit, after in boundaries:
         crashes = {1: CrashPlan(at_commit=commit, after_commit=after)}
-        result = _crashed(drawn_plan(1, "calm"), crashes)
+        result = _Source(seed=1, profile="calm").run(replace(drawn_plan(1, "calm"), crashes=crashes))
         coverage.violations += result.violations
         coverage.episodes += 1
         tell(coverage.episodes, total)
         check()
-
-
-def _slow(seed: int, profile: str) -> Plan:
-    """Return the plan of a seed with a storage that waits at every statement, so that each can be died at."""
-    return replace(drawn_plan(seed, profile), slow_storage=True)
-
-
-def _crashed(plan: Plan, crashes: Mapping[int, CrashPlan]) -> EpisodeResult:
-    plan = replace(plan, crashes=crashes)
-    return guarded(plan.seed, plan.title, lambda: run_plan(plan, seeded_fates(plan), direct_seeded))
 
 
 def _visits(
@@ -235,24 +248,28 @@ def _visits(
 ) -> Mapping[Point, list[_Visit]]:
     """Return for each point moments at which a task waits there, of different seeds where there are some.
 
-    What the episodes break without a crash is added to `violations`.
+    Scenarios are asked for the points that no seed reaches. What the episodes break without a crash is
+    added to `violations`.
     """
-    found: dict[Point, list[_Visit]] = {}
-    for profile, seeds in RECORDED:
-        for seed in range(1, seeds + 1):
-            recorder = Recorder(points)
-            plan = _slow(seed, profile)
-            violations += _watched(plan, recorder).violations
-            check()
-            for (point, process), turns in recorder.turns.items():
-                turn = Chance("visit", str(point), seed, process).choice(turns)
-                found.setdefault(point, []).append(_Visit(seed, profile, process, turn))
+    seeds = [_Source(seed=seed, profile=name) for name, count in RECORDED for seed in range(1, count + 1)]
+    found = _watched(points, seeds, violations, check)
+    rare = [point for point in points if point not in found]
+    found |= _watched(rare, [_Source(scenario=name) for name in sorted(SCENARIOS)], violations, check)
     return {point: _spread(rows, wanted) for point, rows in found.items()}
 
 
-def _watched(plan: Plan, recorder: Recorder) -> EpisodeResult:
-    run = partial(run_plan, plan, seeded_fates(plan), direct_seeded, on_turn=recorder.look)
-    return guarded(plan.seed, plan.title, run)
+def _watched(
+    points: Sequence[Point], sources: Sequence[_Source], violations: list[Violation], check: Callable[[], None]
+) -> dict[Point, list[_Visit]]:
+    found: dict[Point, list[_Visit]] = {}
+    for source in sources:
+        recorder = Recorder(points)
+        violations += source.run(source.plan(), recorder.look).violations
+        check()
+        for (point, process), turns in recorder.turns.items():
+            turn = Chance("visit", str(point), source.seed, process).choice(turns)
+            found.setdefault(point, []).append(_Visit(source, process, turn))
+    return found
 
 
 def _spread(rows: list[_Visit], wanted: int) -> list[_Visit]:

@@ -56,7 +56,7 @@ class Episode:
             halts=halts.history,
             readable_since_ns=lambda name: world.counters[name].readable_since_ns(world.now_ns()),
         )
-        world.auditor = Auditor(plan.seed, plan.start_ns, sight, AuditRules())
+        world.auditor = Auditor(plan.seed, plan.start_ns, sight, AuditRules(max_naked_seconds=plan.max_naked_seconds))
         world.auditor.on_violation = lambda violation: world.log.add("auditor", f"VIOLATION {violation}")
         world.on_process_over = self._process_over
         self.troubles = Troubles(world, tide, plan.faults_end_ns)

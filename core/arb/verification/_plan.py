@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from arb.api import ExchangeTraits
+from arb.execution import ExecutionPolicy
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 
 from ._chance import MILLION, Chance
@@ -72,6 +73,11 @@ class Plan:
         return max(one.read_after_write_ns + one.order_validity_ns for one in self.traits.values())
 
     @property
+    def max_naked_seconds(self) -> Decimal:
+        """Return for how long a whole leg may stand alone, by the configuration of the run."""
+        return Decimal(self.document["execution"].get("max_naked_seconds", ExecutionPolicy().max_naked_seconds))
+
+    @property
     def counts_turns(self) -> bool:
         """Whether a process may die at a turn of the loop, so that turns have to be counted."""
         plans = (
@@ -129,7 +135,10 @@ def drawn_plan(seed: int, title: str) -> Plan:
                 watch_s=chance.choice((10, 20, 30)),
             ),
             "risk": {**risk_table(), **(_BREAKERS_OFF if chance.below(2) else {})},
-            "execution": _drawn_execution(Chance(seed, "execution"), profile),
+            "execution": {
+                **_drawn_budgets(Chance(seed, "budgets")),
+                **_drawn_entry(Chance(seed, "execution"), profile),
+            },
             "exchange": {"leverage": chance.choice((2, 3))} if chance.happens(MILLION // 4) else {},
             "strategy": strategy_settings(
                 notional_usd=chance.choice((400, 700, 1200, 2500)),
@@ -182,7 +191,11 @@ def strategy_settings(
     }
 
 
-def _drawn_execution(chance: Chance, profile: Profile) -> dict[str, Any]:
+def _drawn_budgets(chance: Chance) -> dict[str, Any]:
+    return {"max_naked_seconds": str(chance.choice((1, 3, 15, 15))), "max_attempts": chance.choice((3, 6, 6))}
+
+
+def _drawn_entry(chance: Chance, profile: Profile) -> dict[str, Any]:
     if not chance.happens(profile.resting_ppm):
         return {}
     mode = chance.choice(("post_only", "limit_then_market", "aggressive"))

@@ -63,13 +63,7 @@ _BACKWARDS: Final = Scenario(
     references=("nautilus#3104",),
     about="Others trade through a resting order in parts, and some reads of it are older than those before: what was "
     "filled stays filled.",
-    setup=Setup(
-        flips_s=(),
-        read_delay_s={"right": 5},
-        rules=_RIGHT_RESTS,
-        execution=_RESTING,
-        strategy={"notional_usd": "4500"},
-    ),
+    setup=Setup(flips_s=(), read_delay_s={"right": 5}, rules=_RIGHT_RESTS, execution=_RESTING),
     script=(
         _OUT_OF_REACH,
         *(at(seconds, trade_through("right")) for seconds in (6, 9, 12)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -41,6 +41,19 @@ def run_scenario(scenario: Scenario, *, keep_log: bool = False) -> EpisodeResult
 
     fates = ScriptedFates(plan, [step for step in scenario.script if isinstance(step, CallFault)])
     return run_plan(plan, fates, direct, keep_log=keep_log, judge=lambda _episode: stages[0].judge(fates.unmet()))
+
+
+def run_script(scenario: Scenario, plan: Plan, on_turn: Callable[[Episode], None] | None = None) -> EpisodeResult:
+    """Play the script of a scenario in a plan in which more goes wrong; only the invariants are looked at.
+
+    What the script cannot do any more in it is left out.
+    """
+    fates = ScriptedFates(plan, [step for step in scenario.script if isinstance(step, CallFault)])
+
+    def direct(episode: Episode) -> None:
+        Stage(scenario, episode, is_strict=False)
+
+    return run_plan(plan, fates, direct, on_turn=on_turn)
 
 
 def scenario_plan(scenario: Scenario) -> Plan:
@@ -140,8 +153,10 @@ class ScriptedFates:
 class Stage:
     """A scenario in its episode: makes the script happen and remembers what its expectations ask for."""
 
-    def __init__(self, scenario: Scenario, episode: Episode) -> None:
+    def __init__(self, scenario: Scenario, episode: Episode, *, is_strict: bool = True) -> None:
+        """Plan the script in the episode; `is_strict` is whether what it cannot do is an error of the script."""
         self.scenario = scenario
+        self._is_strict = is_strict
         self.episode = episode
         self.events: list[Event] = []
         self._seen: Tally[str] = Tally()
@@ -316,4 +331,8 @@ class Stage:
     def _do(self, number: int, deeds: tuple[Deed, ...]) -> None:
         self._done.add(number)
         for deed in deeds:
-            deed(self)
+            try:
+                deed(self)
+            except ValueError:
+                if self._is_strict:
+                    raise
