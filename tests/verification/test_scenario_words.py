@@ -266,3 +266,19 @@ def test_others_trade_through_half_of_what_rests() -> None:
     assert problems(half) == []
     with pytest.raises(ValueError, match="no order rests at left"):
         play(at(6, trade_through("left")), execution=resting)
+
+
+def test_the_budget_of_exposure_is_the_one_that_the_run_has() -> None:
+    doubt = (
+        fault("right", "send_order", timeout_after=True),
+        fault("right", "fetch_order", count=5, server_error_after=True),
+    )
+
+    def played(seconds: str) -> EpisodeResult:
+        return play(*doubt, execution={"max_naked_seconds": seconds}, expect=(told(EventKind.EXPOSURE_OVER_BUDGET),))
+
+    short, usual = played("1"), played("15")
+
+    assert problems(short) == []
+    assert len(problems(usual)) == 1
+    assert usual.naked[0].budget == 15 * short.naked[0].budget

@@ -42,6 +42,7 @@ WHATEVER_IS_DRAWN = (
     "both-legs-filled-in-part",
     "budget-outlives-restarts",
     "every-read-is-behind",
+    "first-fills-before-the-first-look",
     "forced-before-its-hedge-by-the-clock",
     "halted-hedge-waits-for-a-person",
     "halted-while-half-open",

@@ -55,7 +55,7 @@ class AuditRules:
     """What is allowed.
 
     Attributes:
-        max_naked_seconds: A whole leg may stand alone so long, half of one twice as long.
+        max_naked_seconds: A whole leg may stand alone so long, half of one twice as long: the figure of the run.
         halt_ns: How long after the budget is spent the halt and its alarm may take: one slow answer.
         detection_ns: How long a reduction by the venue may go unseen: one look at the positions and
             one slow answer.

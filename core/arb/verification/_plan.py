@@ -135,10 +135,7 @@ def drawn_plan(seed: int, title: str) -> Plan:
                 watch_s=chance.choice((10, 20, 30)),
             ),
             "risk": {**risk_table(), **(_BREAKERS_OFF if chance.below(2) else {})},
-            "execution": {
-                **_drawn_budgets(Chance(seed, "budgets")),
-                **_drawn_entry(Chance(seed, "execution"), profile),
-            },
+            "execution": _drawn_execution(Chance(seed, "execution"), profile),
             "exchange": {"leverage": chance.choice((2, 3))} if chance.happens(MILLION // 4) else {},
             "strategy": strategy_settings(
                 notional_usd=chance.choice((400, 700, 1200, 2500)),
@@ -191,11 +188,7 @@ def strategy_settings(
     }
 
 
-def _drawn_budgets(chance: Chance) -> dict[str, Any]:
-    return {"max_naked_seconds": str(chance.choice((1, 3, 15, 15))), "max_attempts": chance.choice((3, 6, 6))}
-
-
-def _drawn_entry(chance: Chance, profile: Profile) -> dict[str, Any]:
+def _drawn_execution(chance: Chance, profile: Profile) -> dict[str, Any]:
     if not chance.happens(profile.resting_ppm):
         return {}
     mode = chance.choice(("post_only", "limit_then_market", "aggressive"))

@@ -95,6 +95,16 @@ _OLDER_THAN_THE_HEDGE: Final = Scenario(
     expect=(ends(open=1), holds("left", "0.0138"), holds("right", "-0.0138")),
 )
 
+_AHEAD: Final = Scenario(
+    name="first-fills-before-the-first-look",
+    references=("zenbot#1014", "python-binance#60"),
+    about="Our clock is five seconds ahead from the start, so the first fills of the account are older than our first "
+    "look at it. They are booked all the same, and the hedge is open.",
+    setup=Setup(flips_s=()),
+    script=(at(0, clock_jump(5)),),
+    expect=(ends(open=1),),
+)
+
 _UNREADABLE: Final = Scenario(
     name="position-unreadable-as-it-opens",
     references=("nautilus#4617", "B11#1"),
@@ -105,4 +115,4 @@ _UNREADABLE: Final = Scenario(
     expect=(never_told(EventKind.HALT_RAISED), halted(None), ends(open=1)),
 )
 
-LAGS: Final = (_UNREADABLE, _REPLICA, _ANOTHER_CLOCK, _BACKWARDS, _UNSEEN, _OLDER_THAN_THE_HEDGE)
+LAGS: Final = (_UNREADABLE, _REPLICA, _ANOTHER_CLOCK, _BACKWARDS, _UNSEEN, _OLDER_THAN_THE_HEDGE, _AHEAD)
