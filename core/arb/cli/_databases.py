@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import cast
 
 import click
 from rich.console import Console
 
-from arb.api import Storage
-from arb.kernel import Family, compose, open_family, read_config
-from arb.runtime import probe_context, read_only
 from arb.storage import MIGRATIONS, Journal, copy_database, count_rows, stored_version
 
-from ._options import disabled_plugins
 from ._output import print_fields, print_json, print_table
+from ._stored import main_storage
 
 
 def show_status(file: Path, *, as_json: bool) -> None:
@@ -41,7 +34,7 @@ def show_status(file: Path, *, as_json: bool) -> None:
 
 
 async def _status(file: Path) -> tuple[int, str, Mapping[str, int]]:
-    async with _storage(file, writing=False) as storage, storage.transaction() as transaction:
+    async with main_storage(file) as (storage, _, _), storage.transaction() as transaction:
         version = await stored_version(transaction, storage.dialect)
         rows = await count_rows(transaction) if version == MIGRATIONS[-1].version else {}
         return version, storage.dialect.value, rows
@@ -61,7 +54,7 @@ def upgrade(file: Path, *, as_json: bool) -> None:
 
 
 async def _upgrade(file: Path) -> tuple[int, int]:
-    async with _storage(file, writing=True) as storage:
+    async with main_storage(file, writing=True) as (storage, _, _):
         async with storage.transaction() as transaction:
             before = await stored_version(transaction, storage.dialect)
         await Journal.open(storage)
@@ -85,16 +78,5 @@ def copy_all(source: Path, target: Path, *, as_json: bool) -> None:
 
 
 async def _copy(source: Path, target: Path, tell: Callable[[str, int], None]) -> Mapping[str, int]:
-    async with _storage(source, writing=False) as reading, _storage(target, writing=True) as writing:
+    async with main_storage(source) as (reading, _, _), main_storage(target, writing=True) as (writing, _, _):
         return await copy_database(reading, writing, tell=tell)
-
-
-@asynccontextmanager
-async def _storage(file: Path, *, writing: bool) -> AsyncIterator[Storage]:
-    composition = compose(read_config(file), str(file), disabled=disabled_plugins(), families=(Family.STORAGES,))
-    part = composition.parts[Family.STORAGES]["main"]
-    part = part if writing else read_only(part, str(file))
-    alone = replace(composition, parts=MappingProxyType({Family.STORAGES: MappingProxyType({"main": part})}))
-    async with probe_context("main") as context, AsyncExitStack() as stack:
-        opened = await open_family(stack, alone, Family.STORAGES, lambda _family, _alias: context)
-        yield cast("Storage", opened["main"])

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from arb.api import Clock, Storage
-from arb.kernel import Composition, Config, Family, compose, open_family, read_config
+from arb.kernel import Config, Family, compose, open_family, read_config
 from arb.runtime import probe_context, read_only
 from arb.storage import Journal
 
@@ -35,16 +35,25 @@ async def stored_run(file: Path) -> AsyncIterator[StoredRun]:
         PluginError: the storage plugin cannot be used.
         StorageError: the storage cannot be read, or is not there.
     """
-    config = read_config(file)
-    composition = compose(config, str(file), disabled=disabled_plugins(), families=(Family.STORAGES,))
-    part = read_only(composition.parts[Family.STORAGES]["main"], str(file))
+    async with main_storage(file) as (storage, config, clock):
+        yield StoredRun(config=config, journal=await Journal.open(storage), clock=clock)
+
+
+@asynccontextmanager
+async def main_storage(file: Path, *, writing: bool = False) -> AsyncIterator[tuple[Storage, Config, Clock]]:
+    """Open the main storage that `file` names, as it is; nothing else is loaded.
+
+    Args:
+        file: The configuration.
+        writing: Whether it is to be written; else it is opened read-only where the plugin can.
+
+    Raises:
+        ConfigError, PluginError, StorageError: as :func:`stored_run`.
+    """
+    composition = compose(read_config(file), str(file), disabled=disabled_plugins(), families=(Family.STORAGES,))
+    part = composition.parts[Family.STORAGES]["main"]
+    part = part if writing else read_only(part, str(file))
     alone = replace(composition, parts=MappingProxyType({Family.STORAGES: MappingProxyType({"main": part})}))
-    async with AsyncExitStack() as stack:
-        yield await _opened(stack, alone)
-
-
-async def _opened(stack: AsyncExitStack, composition: Composition) -> StoredRun:
-    context = await stack.enter_async_context(probe_context("main"))
-    storages = await open_family(stack, composition, Family.STORAGES, lambda _family, _alias: context)
-    journal = await Journal.open(cast("Storage", storages["main"]))
-    return StoredRun(config=composition.config, journal=journal, clock=context.clock)
+    async with probe_context("main") as context, AsyncExitStack() as stack:
+        opened = await open_family(stack, alone, Family.STORAGES, lambda _family, _alias: context)
+        yield cast("Storage", opened["main"]), composition.config, context.clock

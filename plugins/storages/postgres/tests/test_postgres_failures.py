@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,6 +16,8 @@ from arb.testing import FakeContext
 from arb_storage_postgres._settings import PostgresSettings
 from arb_storage_postgres._storage import PostgresStorage, open_storage
 from arb_storage_postgres.testing import PostgresServer
+
+T = TypeVar("T")
 
 Table = dict[str, Any]
 Body = Callable[[PostgresStorage], Awaitable[None]]
@@ -227,3 +229,34 @@ def test_question_marks_in_quotes_and_nul_characters_are_texts(database: Table) 
         assert rows == [{"name": "a\ufffdb", "what?": "why? isn't it?"}]
 
     on_storage(database, body)
+
+
+class Threaded(FakeContext):
+    """Waits for blocking work in a thread, as a run in real time does: it can be cancelled meanwhile."""
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
+
+
+def test_who_gives_up_while_the_server_is_away_is_let_go_and_the_next_one_works(
+    server: PostgresServer, database: Table
+) -> None:
+    async def main() -> None:
+        async with open_storage(PostgresSettings.model_validate(database), Threaded("test")) as storage:
+            await run(storage, "CREATE TABLE things (name TEXT PRIMARY KEY)")
+            server.stop()
+            began = time.monotonic()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await run(storage, "INSERT INTO things VALUES ('given up')")
+            assert time.monotonic() - began < 10, "it did not wait as long as for a server that comes back"
+            server.start()
+            await run(storage, "INSERT INTO things VALUES ('a')")
+            with pytest.raises(TimeoutError):  # noqa: PT012 - the block is the transaction
+                async with asyncio.timeout(0.2), storage.transaction() as tx:
+                    await tx.execute("INSERT INTO things VALUES ('b')")
+                    await tx.query("SELECT pg_sleep(2)")
+            await run(storage, "INSERT INTO things VALUES ('c')")
+            assert await names(storage) == ["a", "c"]
+
+    asyncio.run(main())

@@ -10,8 +10,17 @@ import asyncpg
 
 from arb.api import StorageError
 
-FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, OverflowError, ValueError)
-"""Whatever asyncpg raises: of the server, of itself, of the network."""
+FAILURES: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""Whatever asyncpg raises: of the server, of itself, of the network, of a value that it cannot send."""
 
 AWAY: Final = (
     asyncpg.CannotConnectNowError,

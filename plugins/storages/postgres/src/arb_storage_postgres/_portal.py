@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,9 +24,9 @@ class Portal:
         self._thread = threading.Thread(target=self._loop.run_forever, name="arb-postgres", daemon=True)
         self._thread.start()
 
-    def call(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run what `make` returns to its end and return its result, blocking this thread."""
-        return asyncio.run_coroutine_threadsafe(make(), self._loop).result()
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start some work, which comes to its end whoever waits for it, or gives up waiting."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
         """Stop the loop; what still runs on it is left."""

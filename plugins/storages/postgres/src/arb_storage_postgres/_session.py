@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import asyncpg
@@ -47,11 +48,14 @@ class Session:
         end = loop.time() + self._settings.reconnect_for / 1e9
         async with self._turn:
             while True:
+                if self._refusal:  # whoever wanted it has given up
+                    raise StorageError(f"{self._settings.name}: {self._refusal}")
                 try:
                     await self._try_to_begin()
                 except FAILURES as error:
                     await self._give_back()
-                    if loop.time() >= end or not isinstance(error, AWAY):
+                    # A connection that was lost in the pool is an InterfaceError at its first use.
+                    if loop.time() >= end or not isinstance(error, (*AWAY, asyncpg.InterfaceError)):
                         raise storage_error(self._settings.name, "beginning a transaction", error) from error
                     await asyncio.sleep(_AGAIN_S)  # noqa: TID251 - real time, on a loop of its own
                 else:
@@ -78,8 +82,14 @@ class Session:
                 raise failure from error
 
     async def commit(self) -> None:
-        """Commit; where the connection breaks over it, nobody knows whether it took effect."""
-        await self.run(lambda connection: connection.execute("COMMIT"), "committing")
+        """Commit; where the connection breaks over it, nobody knows whether it took effect.
+
+        Raises:
+            StorageError: also when the server rolled back, which it tells in its answer and not as an error.
+        """
+        answer = await self.run(lambda connection: connection.execute("COMMIT"), "committing")
+        if answer != "COMMIT":
+            raise StorageError(f"{self._settings.name}: committing failed: the server answered {answer!r}")
 
     async def end(self) -> None:
         """Take no more statements, undo what is not committed, and give the connection back."""
@@ -90,8 +100,6 @@ class Session:
     async def _give_back(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            # The pool resets it, which rolls back; one that is broken is replaced.
-            try:
+            # The pool resets it, which rolls back; one that cannot be reset is ended and replaced by it.
+            with suppress(*FAILURES):
                 await self._pool.release(connection, timeout=self._settings.connect_timeout / 1e9)
-            except FAILURES:
-                connection.terminate()

@@ -29,7 +29,7 @@ async def open_storage(settings: PostgresSettings, context: Context) -> AsyncIte
     """
     portal = Portal()
     try:
-        pool = await context.run_blocking(lambda: portal.call(lambda: _connected(settings)))
+        pool = await context.run_blocking(portal.start(_connected(settings)).result)
         storage = PostgresStorage(pool, settings, portal, context)
         try:
             yield storage
@@ -103,17 +103,17 @@ class PostgresStorage:
             session = Session(self._pool, self._settings)
             transaction = PostgresTransaction(session, self._call)
             try:
-                await self._call(session.begin, session)
+                await self._call(session.begin(), session)
                 yield transaction
-                await self._call(session.commit, session)
+                await self._call(session.commit(), session)
             finally:
                 self._owner = None
-                await self._call(session.end, session)
+                await self._call(session.end(), session)
 
     async def close(self) -> None:
         """Disconnect; what is not committed is undone."""
         self._is_closed = True
-        await self._context.run_blocking(lambda: self._portal.call(self._disconnected))
+        await self._context.run_blocking(self._portal.start(self._disconnected()).result)
 
     async def _disconnected(self) -> None:
         try:
@@ -121,16 +121,19 @@ class PostgresStorage:
         except FAILURES:
             self._pool.terminate()
 
-    async def _call(self, make: Callable[[], Coroutine[Any, Any, T]], session: Session) -> T:
+    async def _call(self, work: Coroutine[Any, Any, T], session: Session) -> T:
+        # Started here and not in the thread that waits: one cancelled before it has a thread would never begin,
+        # and the end of a transaction must.
+        started = self._portal.start(work)
         try:
-            return await self._context.run_blocking(lambda: self._portal.call(make))
+            return await self._context.run_blocking(started.result)
         except asyncio.CancelledError:
             # What was asked for goes on by itself; nothing may follow it.
             session.refuse("a statement of this transaction was cancelled: it is undone")
             raise
 
 
-Call = Callable[[Callable[[], Coroutine[Any, Any, Any]], Session], Coroutine[Any, Any, Any]]
+Call = Callable[[Coroutine[Any, Any, Any], Session], Coroutine[Any, Any, Any]]
 
 
 class PostgresTransaction:
@@ -146,7 +149,7 @@ class PostgresTransaction:
         async def work() -> int:
             return changed(await self._session.run(lambda at: at.execute(numbered(sql), *bound(values))))
 
-        found: int = await self._call(work, self._session)
+        found: int = await self._call(work(), self._session)
         return found
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
@@ -155,7 +158,7 @@ class PostgresTransaction:
         async def work() -> None:
             await self._session.run(lambda at: at.executemany(numbered(sql), [bound(row) for row in rows]))
 
-        await self._call(work, self._session)
+        await self._call(work(), self._session)
 
     async def query(self, sql: str, values: Sequence[SqlValue] = ()) -> list[Row]:
         """Return all rows."""
@@ -164,5 +167,5 @@ class PostgresTransaction:
             found = await self._session.run(lambda at: at.fetch(numbered(sql), *bound(values)))
             return [dict(row) for row in found]
 
-        rows: list[Row] = await self._call(work, self._session)
+        rows: list[Row] = await self._call(work(), self._session)
         return rows
