@@ -349,7 +349,7 @@ def test_json_is_plain_exact_and_in_order(new_toy: NewToy) -> None:
     account = opened_and_closed(new_toy).account()
     plain = account.to_json()
     assert json.loads(json.dumps(plain)) == plain
-    assert list(plain["parts"]) == ["price", "funding", "fees", "slippage", "fx"]
+    assert list(plain["parts"]) == ["price", "funding", "fees", "slippage", "fx", "interest", "transfers"]
     assert sum(Decimal(part) for part in plain["parts"].values()) == Decimal(plain["equity_change"])
     assert plain["hedges"][0]["legs"][0]["side"] == "long"
     assert plain == opened_and_closed(new_toy).account().to_json()

@@ -13,6 +13,7 @@ from ._exchange import (
     PreparedOrder,
     Streams,
     Trading,
+    TransferHistory,
 )
 from ._extension import (
     Extension,
@@ -43,6 +44,10 @@ from ._price import (
 from ._risk import (
     OrderIntent,
     Veto,
+)
+from ._service import (
+    ExchangeState,
+    FundingService,
 )
 from ._settings import (
     Duration,
@@ -115,9 +120,11 @@ __all__ = [
     "Exchange",
     "ExchangeError",
     "ExchangeSpec",
+    "ExchangeState",
     "ExchangeTraits",
     "Extension",
     "ExtensionSpec",
+    "FundingService",
     "HOOK_PROJECT",
     "Halted",
     "HttpRequest",
@@ -158,6 +165,7 @@ __all__ = [
     "Streams",
     "Trading",
     "Transaction",
+    "TransferHistory",
     "UnknownOrder",
     "Veto",
     "WebSocket",

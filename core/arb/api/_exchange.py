@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from arb.model import (
+    Averaging,
     Balance,
     Bbo,
     BookDelta,
@@ -26,6 +27,7 @@ from arb.model import (
     OrderRequest,
     Position,
     Trade,
+    Transfer,
 )
 
 
@@ -40,6 +42,7 @@ class Capability(StrEnum):
     POST_ONLY = "post_only"
     FILL_OR_KILL = "fill_or_kill"
     FUNDING_PAYMENTS = "funding_payments"
+    TRANSFERS = "transfers"
     SET_LEVERAGE = "set_leverage"
     ACCOUNT_STREAM = "account_stream"
     DEAD_MANS_SWITCH = "dead_mans_switch"
@@ -58,12 +61,15 @@ class ExchangeTraits:
             cannot be found may still come.
         client_order_id_length: Longest client order id the venue takes.
         history_ns: How far back orders and fills can be listed.
+        averaging: How the venue averages the premium it settles, where `fetch_funding_rates` gives the
+            average so far. None is unknown, or gives something else: the published rate is taken as it is.
     """
 
     read_after_write_ns: int
     order_validity_ns: int = 5_000_000_000
     client_order_id_length: int = 32
     history_ns: int = 7 * 86_400_000_000_000
+    averaging: Averaging | None = None
 
 
 class MarketData(Protocol):
@@ -182,6 +188,15 @@ class DeadMansSwitch(Protocol):
 
     async def arm_dead_mans_switch(self, timeout_ns: int) -> None:
         """Let the venue cancel every resting order unless it is armed again in time; 0 disarms it."""
+        ...
+
+
+@runtime_checkable
+class TransferHistory(Protocol):
+    """What the trading side of an exchange with capability TRANSFERS has as well."""
+
+    async def fetch_transfers(self, since_ns: int) -> Sequence[Transfer]:
+        """Return deposits, withdrawals, interest and conversions at or after `since_ns`, oldest first, whole."""
         ...
 
 

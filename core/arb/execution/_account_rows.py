@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from arb.model import ExchangeName, Fill, FundingPayment, InstrumentId, Position, exchange_of
+from arb.model import ExchangeName, Fill, FundingPayment, InstrumentId, Position, Transfer, exchange_of
 
 from ._asking import listed
 
@@ -32,6 +32,17 @@ def payments_of(exchange: ExchangeName, rows: object) -> tuple[FundingPayment, .
         what = f"funding payment {payment.payment_id}"
         _require_own(exchange, what, payment.instrument)
         _require_finite(what, (payment.amount, payment.quantity, payment.price, payment.rate))
+    return found
+
+
+def transfers_of(exchange: ExchangeName, rows: object) -> tuple[Transfer, ...]:
+    """Return a listing of transfers; raises TypeError and ValueError likewise."""
+    found = listed(rows, Transfer)
+    for transfer in found:
+        what = f"transfer {transfer.transfer_id}"
+        if transfer.exchange != exchange:
+            raise ValueError(f"{what} is of {transfer.exchange}")
+        _require_finite(what, (transfer.amount,))
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
-from arb.api import Capability, Clock, Exchange
+from arb.api import Capability, Clock, Exchange, TransferHistory
 from arb.model import (
     DAY_NS,
     HOUR_NS,
@@ -15,20 +15,33 @@ from arb.model import (
     ExchangeName,
     Fill,
     FundingPayment,
-    InstrumentId,
+    Transfer,
     format_utc,
 )
+from arb.storage import JournalTransaction
 
-from ._account_rows import fills_of, payments_of
+from ._account_rows import fills_of, payments_of, transfers_of
 from ._asking import ask
 from ._clocks import CLOCKS_NS
 from ._journaling import Recorder
 
+T = TypeVar("T")
+
 _BEGIN: Final = "begin"
 _FILLS: Final = "fills"
 _PAYMENTS: Final = "funding_payments"
-_OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYMENTS: DAY_NS})
+_TRANSFERS: Final = "transfers"
+_OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYMENTS: DAY_NS, _TRANSFERS: DAY_NS})
 """How far behind the newest entry a listing begins: venues add to the past, funding most of all."""
+
+
+class _Pulled(NamedTuple):
+    """What a listing brought: the venue's ids and times of its rows."""
+
+    exchange: ExchangeName
+    what: str
+    ids: Sequence[str]
+    times_ns: Sequence[int]
 
 
 class AccountSync:
@@ -55,7 +68,7 @@ class AccountSync:
         self._begin: dict[ExchangeName, int] = {}
         self._read_to: dict[tuple[ExchangeName, str], int] = {}
         self._seen: dict[tuple[ExchangeName, str], frozenset[str]] = {}
-        self._filled: set[InstrumentId] = set()
+        self._new_fills: list[Fill] = []
 
     async def start(self, now_ns: int) -> None:
         """Begin with an account's history at its first run: what it did before is not ours."""
@@ -67,7 +80,7 @@ class AccountSync:
                     begin = now_ns - CLOCKS_NS
                     await tx.put_cursor(exchange, _BEGIN, begin)
                 self._begin[exchange] = begin
-                for what in (_FILLS, _PAYMENTS):
+                for what in _OVERLAP_NS:
                     self._read_to[exchange, what] = await tx.cursor(exchange, what) or begin
 
     async def pull_fills(self, exchange: ExchangeName) -> Sequence[Fill]:
@@ -81,22 +94,15 @@ class AccountSync:
             return fills_of(exchange, await trading.fetch_fills(since))
 
         fills = await ask(self._clock, self._fills_timeout_ns, exchange, "fills", read)
-        listing = frozenset(fill.fill_id for fill in fills)
-        if not listing or listing == self._seen.get((exchange, _FILLS)):
-            return ()  # the same as before needs no transaction
-        read_to = self._read_until([fill.ts_event_ns for fill in fills])
-        async with self._recorder.transaction(guarded=True) as tx:
-            new = await tx.add_fills(fills)
-            await tx.put_cursor(exchange, _FILLS, read_to)
-        self._read_to[exchange, _FILLS] = read_to
-        self._seen[exchange, _FILLS] = listing
-        self._filled |= {fill.instrument for fill in new}
+        pulled = _Pulled(exchange, _FILLS, [fill.fill_id for fill in fills], [fill.ts_event_ns for fill in fills])
+        new = await self._store(pulled, lambda tx: tx.add_fills(fills))
+        self._new_fills += new
         return new
 
-    def take_filled(self) -> frozenset[InstrumentId]:
-        """Return the instruments with new fills since the last call: whoever holds them should look."""
-        filled, self._filled = frozenset(self._filled), set()
-        return filled
+    def take_fills(self) -> Sequence[Fill]:
+        """Return the fills that are new since the last call, whoever pulled them."""
+        fills, self._new_fills = self._new_fills, []
+        return fills
 
     async def pull_payments(self, exchange: ExchangeName) -> Sequence[FundingPayment]:
         """Store the funding payments that are new and return them; raises ExchangeError likewise."""
@@ -110,21 +116,44 @@ class AccountSync:
             return payments_of(exchange, await trading.fetch_funding_payments(since))
 
         payments = await ask(self._clock, self._payments_timeout_ns, exchange, "funding payments", read)
-        listing = frozenset(payment.payment_id for payment in payments)
-        if not listing or listing == self._seen.get((exchange, _PAYMENTS)):
-            return ()
-        read_to = self._read_until([payment.settled_ns for payment in payments])
-        async with self._recorder.transaction(guarded=True) as tx:
-            new = await tx.add_funding_payments(payments)
-            await tx.put_cursor(exchange, _PAYMENTS, read_to)
-        self._read_to[exchange, _PAYMENTS] = read_to
-        self._seen[exchange, _PAYMENTS] = listing
-        await self._recorder.events([_paid(payment) for payment in new])
+        pulled = _Pulled(
+            exchange, _PAYMENTS, [one.payment_id for one in payments], [one.settled_ns for one in payments]
+        )
+        new = await self._store(pulled, lambda tx: tx.add_funding_payments(payments))
+        if new:
+            await self._recorder.events([_paid(payment) for payment in new])
         return new
 
-    def _read_until(self, times_ns: Sequence[int]) -> int:
+    async def pull_transfers(self, exchange: ExchangeName) -> Sequence[Transfer]:
+        """Store the transfers that are new and return them; raises ExchangeError likewise."""
+        found = self._exchanges[exchange]
+        history: object = found.trading
+        if Capability.TRANSFERS not in found.capabilities or not isinstance(history, TransferHistory):
+            return ()
+        since = self._since(exchange, _TRANSFERS)
+
+        async def read() -> tuple[Transfer, ...]:
+            return transfers_of(exchange, await history.fetch_transfers(since))
+
+        transfers = await ask(self._clock, self._payments_timeout_ns, exchange, "transfers", read)
+        pulled = _Pulled(
+            exchange, _TRANSFERS, [one.transfer_id for one in transfers], [one.ts_event_ns for one in transfers]
+        )
+        return await self._store(pulled, lambda tx: tx.add_transfers(transfers))
+
+    async def _store(self, pulled: _Pulled, add: Callable[[JournalTransaction], Awaitable[Sequence[T]]]) -> Sequence[T]:
+        """Store what of a listing is new, with how far it was read."""
+        key, listing = (pulled.exchange, pulled.what), frozenset(pulled.ids)
+        if not listing or listing == self._seen.get(key):
+            return ()  # the same as before needs no transaction
         # A venue whose clock is ahead must not move the cursor past entries still to come.
-        return min(max(times_ns), self._clock.now_ns())
+        read_to = min(max(pulled.times_ns), self._clock.now_ns())
+        async with self._recorder.transaction(guarded=True) as tx:
+            new = await add(tx)
+            await tx.put_cursor(pulled.exchange, pulled.what, read_to)
+        self._read_to[key] = read_to
+        self._seen[key] = listing
+        return new
 
     def _since(self, exchange: ExchangeName, what: str) -> int:
         return max(self._begin[exchange], self._read_to[exchange, what] - _OVERLAP_NS[what])

@@ -11,7 +11,11 @@ from ._event import (
     EventKind,
     Severity,
 )
+from ._expected import (
+    ExpectedFunding,
+)
 from ._funding import (
+    Averaging,
     FundingKind,
     FundingPayment,
     FundingRate,
@@ -39,6 +43,7 @@ from ._ids import (
     HedgeId,
     InstrumentId,
     PaymentId,
+    TransferId,
     exchange_of,
     instrument_id,
     name_of,
@@ -122,8 +127,13 @@ from ._time import (
     hours,
     parse_utc,
 )
+from ._transfer import (
+    Transfer,
+    TransferKind,
+)
 
 __all__ = [
+    "Averaging",
     "BPS",
     "Balance",
     "Bbo",
@@ -141,6 +151,7 @@ __all__ = [
     "EventKind",
     "ExchangeName",
     "ExchangeOrderId",
+    "ExpectedFunding",
     "FeeSchedule",
     "Fill",
     "FillId",
@@ -200,6 +211,9 @@ __all__ = [
     "Stale",
     "TimeInForce",
     "Trade",
+    "Transfer",
+    "TransferId",
+    "TransferKind",
     "Unknown",
     "ZERO",
     "ceil_to",

@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     ORDER_IN_DOUBT = "order.in_doubt"
     ORDER_VETOED = "order.vetoed"
     FUNDING_PAID = "funding.paid"
+    FUNDING_UNPAID = "funding.unpaid"
+    """Due by the venue's own rule and not booked two intervals later."""
     FUNDING_INTERVAL_CHANGED = "funding.interval_changed"
     EXCHANGE_FAILED = "exchange.failed"
     EXCHANGE_RECOVERED = "exchange.recovered"

@@ -10,6 +10,23 @@ from ._ids import InstrumentId, PaymentId
 from ._time import HOUR_NS
 
 
+class Averaging(StrEnum):
+    """How a venue makes the rate of a settlement of the premium during the period before it.
+
+    Inside the period it publishes the average so far. A venue that publishes anything else, such as an
+    expectation or the average of a window that reaches back before the period, has none of these.
+    """
+
+    FLAT = "flat"
+    """Each sample weighs the same (TWAP)."""
+    LINEAR = "linear"
+    """The samples weigh 1..n: later ones more."""
+    EWMA = "ewma"
+    """Each sample weighs half of one that is 30 minutes younger."""
+    CONTINUOUS = "continuous"
+    """Nothing is averaged: each moment accrues its own rate."""
+
+
 class FundingKind(StrEnum):
     """Predicted and settled rates are two series and never mixed."""
 

@@ -14,6 +14,7 @@ ClientOrderId = NewType("ClientOrderId", str)
 ExchangeOrderId = NewType("ExchangeOrderId", str)
 FillId = NewType("FillId", str)
 PaymentId = NewType("PaymentId", str)
+TransferId = NewType("TransferId", str)
 HedgeId = NewType("HedgeId", str)
 
 

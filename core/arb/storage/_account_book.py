@@ -32,8 +32,8 @@ class Book:
         """Return each slot's parts in dollars, summed over the wallets."""
         sums: defaultdict[Slot, defaultdict[Part, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
         for result in self.wallets.values():
-            for (slot, part), amount in result.amounts.items():
-                sums[slot][part] += amount
+            for cell, amount in result.amounts.items():
+                sums[cell.slot][cell.part] += amount
         return {slot: Parts(**{part.value: amount for part, amount in row.items()}) for slot, row in sums.items()}
 
     def accounts(self) -> tuple[WalletAccount, ...]:

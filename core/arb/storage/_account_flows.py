@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
 
-from arb.model import FundingPayment, exchange_of
+from arb.model import FundingPayment, InstrumentId, Transfer, TransferKind, exchange_of
 
 from ._account_holdings import Holdings, share_payment
 from ._account_inputs import BookedFill, Inputs, Slot, Wallet
 from ._account_types import Part
+
+# What a conversion lost or won shows once both of its sides are valued in dollars.
+_PART_OF: Final = MappingProxyType({TransferKind.INTEREST: Part.INTEREST, TransferKind.CONVERSION: Part.FX})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +27,14 @@ class Flow:
     slot: Slot
     part: Part
     amount: Decimal
-    source: BookedFill | SharedPayment
+    source: BookedFill | SharedPayment | Transfer
+
+    @property
+    def instrument(self) -> InstrumentId | None:
+        """Return the instrument it came from; None for a transfer."""
+        if isinstance(self.source, Transfer):
+            return None
+        return (self.source.fill if isinstance(self.source, BookedFill) else self.source.payment).instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,15 @@ def flows_of(inputs: Inputs, held: Holdings) -> Iterator[Flow]:
                 amount=amount,
                 source=share,
             )
+    for transfer in inputs.transfers:
+        yield Flow(
+            wallet=(transfer.exchange, transfer.currency),
+            ts_ns=transfer.ts_event_ns,
+            slot=None,
+            part=_PART_OF.get(transfer.kind, Part.TRANSFERS),
+            amount=transfer.amount,
+            source=transfer,
+        )
 
 
 def _fill_flows(inputs: Inputs, booked: BookedFill) -> Iterator[Flow]:

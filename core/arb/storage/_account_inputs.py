@@ -18,6 +18,7 @@ from arb.model import (
     InstrumentId,
     OrderRecord,
     PositionSample,
+    Transfer,
     exchange_of,
 )
 
@@ -63,6 +64,7 @@ class Inputs:
     hedges: tuple[Hedge, ...]
     fills: tuple[BookedFill, ...]
     payments: tuple[FundingPayment, ...]
+    transfers: tuple[Transfer, ...]
     samples: Mapping[Wallet, tuple[EquitySample, ...]]
     positions: Mapping[tuple[int, InstrumentId], PositionSample]
 
@@ -71,19 +73,28 @@ class Inputs:
         return exchange_of(instrument), self.instruments[instrument].quote
 
 
-async def load_inputs(journal: Journal, start_ns: int | None, end_ns: int | None) -> Inputs:
+async def load_inputs(
+    journal: Journal, start_ns: int | None, end_ns: int | None, *, every_ns: int | None = None
+) -> Inputs:
     """Read what an account from `start_ns` to `end_ns`, both included, needs.
+
+    Args:
+        journal: Where it is stored.
+        start_ns: None for the first sample.
+        end_ns: None for the last sample.
+        every_ns: Keep a sample at the end of each such period, for an account by time.
 
     Raises:
         StorageError: it cannot be read, or an instrument that was traded is not stored.
     """
     until_ns = None if end_ns is None else end_ns + 1
     async with journal.transaction() as tx:
-        samples = _turning_points(await tx.equity(start_ns, end_ns))
+        samples = _turning_points(await tx.equity(start_ns, end_ns), every_ns)
         positions = await tx.positions_at({sample.ts_ns for row in samples.values() for sample in row})
         instruments = {instrument.id: instrument for instrument in await tx.instruments()}
         fills = await tx.fills(until_ns=until_ns)
         payments = await tx.funding_payments(until_ns=until_ns)
+        transfers = await tx.transfers(until_ns=until_ns)
         orders = {
             (record.order.request.client_order_id, record.order.request.instrument): record
             for record in await tx.orders()
@@ -101,6 +112,7 @@ async def load_inputs(journal: Journal, start_ns: int | None, end_ns: int | None
         hedges=hedges,
         fills=tuple(_booked(fill, orders.get((fill.client_order_id, fill.instrument))) for fill in fills),
         payments=payments,
+        transfers=transfers,
         samples=samples,
         positions={(row.ts_ns, row.instrument): row for row in positions},
     )
@@ -118,12 +130,18 @@ def _booked(fill: Fill, record: OrderRecord | None) -> BookedFill:
     )
 
 
-def _turning_points(samples: tuple[EquitySample, ...]) -> dict[Wallet, tuple[EquitySample, ...]]:
-    """Leave out samples between two of the same dollar rate: nothing in the account depends on them."""
+def period_of(ts_ns: int, every_ns: int) -> int:
+    """Return the start of the period a sample ends; one at its very end belongs to it."""
+    return (ts_ns - 1) // every_ns * every_ns
+
+
+def _turning_points(samples: tuple[EquitySample, ...], every_ns: int | None) -> dict[Wallet, tuple[EquitySample, ...]]:
+    """Leave out samples between two of the same dollar rate and period: nothing in the account depends on them."""
     by_wallet: dict[Wallet, list[EquitySample]] = {}
     for sample in samples:
         row = by_wallet.setdefault((sample.exchange, sample.currency), [])
-        if len(row) >= 2 and row[-1].usd_rate == sample.usd_rate:
+        ends = every_ns is not None and row and period_of(row[-1].ts_ns, every_ns) != period_of(sample.ts_ns, every_ns)
+        if len(row) >= 2 and row[-1].usd_rate == sample.usd_rate and not ends:
             # What flows into row[-1] is valued at the same rate as what flows into this one.
             row.pop()
         row.append(sample)

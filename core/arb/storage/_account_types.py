@@ -40,6 +40,8 @@ class Part(StrEnum):
     FEES = "fees"
     SLIPPAGE = "slippage"
     FX = "fx"
+    INTEREST = "interest"
+    TRANSFERS = "transfers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,9 @@ class Parts:
         funding: Received less paid.
         fees: Rebates less fees.
         slippage: Fills away from the mid price on arrival.
-        fx: Moves of collateral currencies against the dollar.
+        fx: Moves of collateral currencies against the dollar, and what conversions of them cost.
+        interest: Received less paid on margin.
+        transfers: Deposits less withdrawals, and what else a venue booked; no result of trading.
     """
 
     price: Decimal = ZERO
@@ -59,12 +63,14 @@ class Parts:
     fees: Decimal = ZERO
     slippage: Decimal = ZERO
     fx: Decimal = ZERO
+    interest: Decimal = ZERO
+    transfers: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
         """Return their exact sum."""
         with exact_sums():
-            return self.price + self.funding + self.fees + self.slippage + self.fx
+            return sum((getattr(self, part) for part in Part), ZERO)
 
     def plus(self, other: Parts) -> Parts:
         """Return the exact sum part by part."""
@@ -199,8 +205,8 @@ class RunAccount:
     Attributes:
         start_ns: The first equity sample; None when there is none.
         parts: Sum of all hedges and of `unattributed`, exactly.
-        unexplained: `equity_change - parts.total`; anything but zero is a deposit, a withdrawal or
-            an entry the journal has not seen.
+        unexplained: `equity_change - parts.total`; anything but zero is an entry the journal has not
+            seen: a deposit of a venue that does not list its transfers, or worse.
         hedges_opened: Hedges fully opened in this time.
         max_abs_delta_usd: Largest sum over all assets of the unhedged exposure, after any instant
             with a fill.

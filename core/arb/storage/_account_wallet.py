@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
+from typing import NamedTuple
 
 from arb.model import ZERO, EquitySample, InstrumentId
 
@@ -26,19 +27,28 @@ Steps = dict[int, Decimal]
 """Amounts by the number of the sample that first holds them."""
 
 
+class Cell(NamedTuple):
+    """Where an amount belongs: leg, instrument (None for the capital), part, and the sample that first holds it."""
+
+    slot: Slot
+    instrument: InstrumentId | None
+    part: Part
+    step: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletResult:
     """What one wallet contributes.
 
     Attributes:
-        amounts: US dollars by slot and part.
+        amounts: US dollars.
         valued: Every flow that counts, with its value in dollars.
         early: Flows at or before the first sample, which holds them already.
         late: Flows after the last sample.
     """
 
     samples: tuple[EquitySample, ...]
-    amounts: Mapping[tuple[Slot, Part], Decimal]
+    amounts: Mapping[Cell, Decimal]
     valued: Sequence[tuple[Flow, Decimal]]
     early: Sequence[Flow]
     late: Sequence[Flow]
@@ -61,7 +71,7 @@ def account_wallet(
     """Account for one wallet from its first sample to its last."""
     times = [sample.ts_ns for sample in samples]
     rates = [sample.usd_rate for sample in samples]
-    amounts: defaultdict[tuple[Slot, Part], Decimal] = defaultdict(lambda: ZERO)
+    amounts: defaultdict[Cell, Decimal] = defaultdict(lambda: ZERO)
     results: defaultdict[Slot, Steps] = defaultdict(lambda: defaultdict(lambda: ZERO))
     early, late, valued = [], [], []
     for flow in flows:
@@ -73,13 +83,13 @@ def account_wallet(
         else:
             value = flow.amount * rates[step]
             valued.append((flow, value))
-            amounts[flow.slot, flow.part] += value
+            amounts[Cell(flow.slot, flow.instrument, flow.part, step)] += value
             results[flow.slot][step] += flow.amount
-    for slot, step, amount in _value_changes(wallet, times, inputs, held):
-        amounts[slot, Part.PRICE] += amount * rates[step]
+    for instrument, slot, step, amount in _value_changes(wallet, times, inputs, held):
+        amounts[Cell(slot, instrument, Part.PRICE, step)] += amount * rates[step]
         results[slot][step] += amount
-    for slot, amount in _fx_parts(samples, results).items():
-        amounts[slot, Part.FX] += amount
+    for slot, step, amount in _fx_parts(samples, results):
+        amounts[Cell(slot, None, Part.FX, step)] += amount
     return WalletResult(samples=samples, amounts=dict(amounts), valued=valued, early=early, late=late)
 
 
@@ -107,8 +117,8 @@ def start_from_nothing(
 
 def _value_changes(
     wallet: Wallet, times: Sequence[int], inputs: Inputs, held: Holdings
-) -> Iterator[tuple[Slot, int, Decimal]]:
-    """Yield the changes of `quantity x mark price`, by slot and step."""
+) -> Iterator[tuple[InstrumentId, Slot, int, Decimal]]:
+    """Yield the changes of `quantity x mark price`, by instrument, slot and step."""
     sampled = {instrument for _, instrument in inputs.positions}
     for instrument in sorted(sampled | held.keys()):
         if inputs.wallet_of(instrument) != wallet:
@@ -123,8 +133,9 @@ def _value_changes(
             quantities = _quantities(holding, times)
             for step, quantity in quantities.items():
                 rest[step] -= quantity
-            yield from _steps(slot, quantities, marks)
-        yield from _steps(None, {step: quantity for step, quantity in enumerate(rest) if quantity}, marks)
+            yield from ((instrument, slot, *change) for change in _steps(quantities, marks))
+        unowned = {step: quantity for step, quantity in enumerate(rest) if quantity}
+        yield from ((instrument, None, *change) for change in _steps(unowned, marks))
 
 
 def _sampled_quantity(inputs: Inputs, ts_ns: int, instrument: InstrumentId) -> Decimal:
@@ -139,12 +150,12 @@ def _quantities(holding: Holding, times: Sequence[int]) -> Steps:
     return {step: quantity for step, quantity in held if quantity}
 
 
-def _steps(slot: Slot, quantities: Steps, marks: Sequence[Decimal]) -> Iterator[tuple[Slot, int, Decimal]]:
+def _steps(quantities: Steps, marks: Sequence[Decimal]) -> Iterator[tuple[int, Decimal]]:
     values = {step: quantity * marks[step] for step, quantity in quantities.items()}
     for step in sorted(values.keys() | {step + 1 for step in values}):
         change = values.get(step, ZERO) - values.get(step - 1, ZERO)
         if 0 < step < len(marks) and change:
-            yield slot, step, change
+            yield step, change
 
 
 def _marks(instrument: InstrumentId, times: Sequence[int], inputs: Inputs) -> Sequence[Decimal]:
@@ -167,20 +178,18 @@ def _marks(instrument: InstrumentId, times: Sequence[int], inputs: Inputs) -> Se
     return marks
 
 
-def _fx_parts(samples: Sequence[EquitySample], results: Mapping[Slot, Steps]) -> Mapping[Slot, Decimal]:
-    """Return each leg's fx part, on its own result until its last booking; the rest is the capital's."""
+def _fx_parts(samples: Sequence[EquitySample], results: Mapping[Slot, Steps]) -> Iterator[tuple[Slot, int, Decimal]]:
+    """Yield each leg's fx part, on its own result until its last booking; the rest is the capital's."""
     moves = [ZERO]
     moves += [new.usd_rate - old.usd_rate for old, new in pairwise(samples)]
-    rest = sum((old.equity * move for old, move in zip(samples, moves[1:], strict=False)), ZERO)
-    parts: dict[Slot, Decimal] = {}
+    rest = [ZERO, *(old.equity * move for old, move in zip(samples, moves[1:], strict=False))]
     for slot, steps in results.items():
         if slot is None:
             continue
-        earned = fx = ZERO
+        earned = ZERO
         for step in range(min(steps), max(steps) + 1):
-            fx += earned * moves[step]
+            if fx := earned * moves[step]:
+                yield slot, step, fx
+                rest[step] -= fx
             earned += steps.get(step, ZERO)
-        parts[slot] = fx
-        rest -= fx
-    parts[None] = rest
-    return parts
+    yield from ((None, step, amount) for step, amount in enumerate(rest) if amount)

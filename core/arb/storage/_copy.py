@@ -37,6 +37,12 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "cursors": ("exchange", "what"),
         "run_state": ("name",),
         "leases": ("account",),
+        "ledger_entries": ("entry_id",),
+        "ledger_lines": ("entry_id", "line_index"),
+        "transfers": ("exchange", "transfer_id"),
+        "expected_funding": ("instrument", "settled_ns"),
+        "market_stats": ("ts_event_ns", "instrument"),
+        "latest_market_stats": ("instrument",),
     }
 )
 """Every table and its key; a table comes after those that it refers to."""

@@ -11,22 +11,40 @@ from arb.model import (
     EquitySample,
     Event,
     ExchangeName,
+    ExpectedFunding,
     Fill,
     FundingPayment,
     FundingRate,
     Hedge,
     Instrument,
     Lease,
+    MarketStats,
     Markout,
     OrderRecord,
     OrderReport,
     PositionSample,
+    Transfer,
 )
 
-from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _samples, _trading
+from . import (
+    _bookkeeping,
+    _events,
+    _expected,
+    _hedges,
+    _instruments,
+    _ledger,
+    _memory,
+    _orders,
+    _rates,
+    _rebooking,
+    _samples,
+    _stats,
+    _trading,
+    _transfers,
+)
 from ._once import add_once
 from ._reader import JournalReader
-from ._schema import migrate
+from ._schema import migrate, stored_version
 
 
 class JournalTransaction(JournalReader):
@@ -46,7 +64,9 @@ class JournalTransaction(JournalReader):
             instruments: As fetched.
             seen_ns: Now; a change that the venue does not date holds from here.
         """
-        return await _instruments.put_instruments(self._transaction, instruments, seen_ns)
+        new = await _instruments.put_instruments(self._transaction, instruments, seen_ns)
+        await _rebooking.book_waiting(self._transaction, {one.id: None for one in new})
+        return new
 
     async def put_hedge(self, hedge: Hedge) -> None:
         """Store a hedge or its new state.
@@ -74,8 +94,9 @@ class JournalTransaction(JournalReader):
         await _trading.put_markouts(self._transaction, markouts)
 
     async def put_dust(self, dust: Sequence[Dust]) -> None:
-        """Declare what finished hedges left behind."""
+        """Declare what finished hedges left behind, and book it."""
         await _trading.put_dust(self._transaction, dust)
+        await _bookkeeping.book_dust(self._transaction, dust)
 
     async def swap_lease(self, held: Lease | None, new: Lease) -> bool:
         """Put `new` in the place of `held`; return False, with nothing changed, when that is no longer stored."""
@@ -86,24 +107,47 @@ class JournalTransaction(JournalReader):
         return await _trading.renew_lease(self._transaction, lease)
 
     async def add_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
-        """Store fills and return the new ones; a repeat is ignored.
+        """Store fills, book and return the new ones; a repeat is ignored.
 
         Raises:
             InvariantBroken: a fill contradicts the stored one of the same exchange and fill id.
         """
-        return await add_once(self._transaction, _ledger.FILLS, fills)
+        new = await add_once(self._transaction, _ledger.FILLS, fills)
+        await _bookkeeping.book_fills(self._transaction, new)
+        return new
 
     async def add_funding_payments(self, payments: Sequence[FundingPayment]) -> tuple[FundingPayment, ...]:
-        """Store payments and return the new ones; a repeat is ignored.
+        """Store payments, book and return the new ones, and clear what was due; a repeat is ignored.
 
         Raises:
             InvariantBroken: a payment contradicts the stored one of the same exchange and payment id.
         """
-        return await add_once(self._transaction, _ledger.PAYMENTS, payments)
+        new = await add_once(self._transaction, _ledger.PAYMENTS, payments)
+        await _bookkeeping.book_payments(self._transaction, new)
+        await _expected.clear_expected(self._transaction, new)
+        return new
+
+    async def add_transfers(self, transfers: Sequence[Transfer]) -> tuple[Transfer, ...]:
+        """Store transfers, book and return the new ones; a repeat is ignored.
+
+        Raises:
+            InvariantBroken: a transfer contradicts the stored one of the same exchange and transfer id.
+        """
+        new = await add_once(self._transaction, _transfers.TRANSFERS, transfers)
+        await _bookkeeping.book_transfers(self._transaction, new)
+        return new
+
+    async def add_expected_funding(self, rows: Sequence[ExpectedFunding]) -> tuple[ExpectedFunding, ...]:
+        """Store what is due, book it as receivable and return what is new; the first word on a settlement stands."""
+        return await _expected.add_expected(self._transaction, rows)
 
     async def add_funding_rates(self, rates: Sequence[FundingRate]) -> None:
         """Store rates; of two of one instrument, kind and time the later observed is kept."""
         await _rates.add_funding_rates(self._transaction, rates)
+
+    async def add_stats(self, stats: Sequence[MarketStats]) -> None:
+        """Store market statistics; of two of one instrument and time the later observed is kept."""
+        await _stats.add_stats(self._transaction, stats)
 
     async def add_equity(self, samples: Sequence[EquitySample]) -> None:
         """Store snapshots of equity; one of the same exchange and time is replaced, with its positions."""
@@ -152,7 +196,11 @@ class Journal(JournalReader):
             StorageError: it cannot be read or written, or a newer arb wrote it.
         """
         async with storage.transaction() as transaction:
-            await migrate(transaction, storage.dialect)
+            before = await stored_version(transaction, storage.dialect)
+            newest = await migrate(transaction, storage.dialect)
+            if 0 < before < newest:
+                # What an earlier version stored was not booked.
+                await _rebooking.book_all(transaction)
         return cls(storage)
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from arb.model import (
     Event,
     EventKind,
     ExchangeName,
+    ExpectedFunding,
     Fill,
     FundingKind,
     FundingPayment,
@@ -24,14 +25,34 @@ from arb.model import (
     Instrument,
     InstrumentId,
     Lease,
+    MarketStats,
     Markout,
     OrderRecord,
     OrderReport,
     OrderStatus,
     PositionSample,
+    Transfer,
 )
 
-from . import _events, _hedges, _instruments, _ledger, _memory, _orders, _rates, _record_of, _samples, _trading
+from . import (
+    _bookkeeping,
+    _events,
+    _expected,
+    _hedges,
+    _instruments,
+    _ledger,
+    _memory,
+    _orders,
+    _rates,
+    _rebooking,
+    _record_of,
+    _samples,
+    _stats,
+    _trading,
+    _transfers,
+)
+from ._bookkeeping import EntryFilter
+from ._bookkeeping_types import LedgerEntry
 from ._record_of import HedgeRecord
 
 Begin = Callable[[], AbstractAsyncContextManager[Transaction]]
@@ -143,6 +164,36 @@ class JournalReader:
                 transaction, since_ns=since_ns, until_ns=until_ns, exchange=exchange, instrument=instrument
             )
 
+    async def transfers(
+        self, since_ns: int | None = None, *, until_ns: int | None = None, exchange: ExchangeName | None = None
+    ) -> tuple[Transfer, ...]:
+        """Return transfers in [since, until), oldest first."""
+        async with self._begin() as transaction:
+            return await _transfers.transfers(transaction, since_ns=since_ns, until_ns=until_ns, exchange=exchange)
+
+    async def expected_funding(
+        self, since_ns: int | None = None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[ExpectedFunding, ...]:
+        """Return what was or is due since a time, oldest first, whether it was paid or not."""
+        async with self._begin() as transaction:
+            return await _expected.expected(transaction, instruments=instruments, since_ns=since_ns)
+
+    async def ledger(self, wanted: EntryFilter) -> AsyncIterator[Sequence[LedgerEntry]]:
+        """Yield entries by time and id, some thousands at once, as of one moment."""
+        async with self._begin() as transaction:
+            async for page in _bookkeeping.entry_pages(transaction, wanted):
+                yield page
+
+    async def ledger_balances(self, wanted: EntryFilter) -> Mapping[tuple[str, str], Decimal]:
+        """Return the exact balance of every account and currency over the entries asked for."""
+        async with self._begin() as transaction:
+            return await _bookkeeping.balances(transaction, wanted)
+
+    async def unbooked(self) -> Mapping[str, int]:
+        """Return how many fills and payments have no entry of the ledger, by table."""
+        async with self._begin() as transaction:
+            return await _rebooking.count_missing(transaction)
+
     async def funding_rates(
         self, instrument: InstrumentId, kind: FundingKind, start_ns: int, end_ns: int
     ) -> tuple[FundingRate, ...]:
@@ -154,6 +205,16 @@ class JournalReader:
         """Return the newest rate of each instrument."""
         async with self._begin() as transaction:
             return await _rates.latest_funding_rates(transaction, kind)
+
+    async def stats(self, instrument: InstrumentId | None, start_ns: int, end_ns: int) -> tuple[MarketStats, ...]:
+        """Return market statistics of one instrument, or of all, in [start, end), oldest first."""
+        async with self._begin() as transaction:
+            return await _stats.stats(transaction, instrument, start_ns, end_ns)
+
+    async def latest_stats(self) -> tuple[MarketStats, ...]:
+        """Return the newest market statistics of each instrument."""
+        async with self._begin() as transaction:
+            return await _stats.latest_stats(transaction)
 
     async def equity(self, start_ns: int | None = None, end_ns: int | None = None) -> tuple[EquitySample, ...]:
         """Return equity samples in [start, end], oldest first."""

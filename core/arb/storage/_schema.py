@@ -176,9 +176,38 @@ _VERSION_2: Final = (
         expires_ns {integer} NOT NULL)""",
 )
 
+_VERSION_3: Final = (
+    # Double entry: the lines of one entry sum to zero in every currency.
+    """CREATE TABLE ledger_entries (
+        entry_id TEXT NOT NULL PRIMARY KEY, ts_ns {integer} NOT NULL, kind TEXT NOT NULL, exchange TEXT NOT NULL,
+        instrument TEXT NOT NULL, hedge_id TEXT NOT NULL)""",
+    "CREATE INDEX ledger_entries_by_time ON ledger_entries (ts_ns, entry_id)",
+    "CREATE INDEX ledger_entries_by_hedge ON ledger_entries (hedge_id)",
+    """CREATE TABLE ledger_lines (
+        entry_id TEXT NOT NULL REFERENCES ledger_entries (entry_id), line_index {integer} NOT NULL,
+        account TEXT NOT NULL, currency TEXT NOT NULL, amount {decimal} NOT NULL,
+        PRIMARY KEY (entry_id, line_index))""",
+    """CREATE TABLE transfers (
+        exchange TEXT NOT NULL, transfer_id TEXT NOT NULL, kind TEXT NOT NULL, currency TEXT NOT NULL,
+        amount {decimal} NOT NULL, ts_event_ns {integer} NOT NULL,
+        PRIMARY KEY (exchange, transfer_id))""",
+    """CREATE TABLE expected_funding (
+        instrument TEXT NOT NULL, settled_ns {integer} NOT NULL, quantity {decimal} NOT NULL, price {decimal} NOT NULL,
+        rate {decimal} NOT NULL, interval_ns {integer} NOT NULL, amount {decimal} NOT NULL, currency TEXT NOT NULL,
+        PRIMARY KEY (instrument, settled_ns))""",
+    # As predicted rates: thousands each minute, read by time.
+    """CREATE TABLE market_stats (
+        instrument TEXT NOT NULL, ts_event_ns {integer} NOT NULL, ts_init_ns {integer} NOT NULL, mark_price {decimal},
+        index_price {decimal}, volume_24h {decimal}, open_interest {decimal},
+        PRIMARY KEY (ts_event_ns, instrument)){clustered}""",
+    """CREATE TABLE latest_market_stats (
+        instrument TEXT NOT NULL PRIMARY KEY, ts_event_ns {integer} NOT NULL){clustered}""",
+)
+
 MIGRATIONS: Final = (
     Migration(version=1, statements=_VERSION_1),
     Migration(version=2, statements=_VERSION_2),
+    Migration(version=3, statements=_VERSION_3),
 )
 """Every step, oldest first. A released step is never edited: a change is a new step."""
 

@@ -72,6 +72,12 @@ class Conditions:
             self.values.extend(values)
         return self
 
+    def either(self, term: str, *values: SqlValue) -> Conditions:
+        """Add a term of several values, such as `(a > ? OR b > ?)`."""
+        self._terms.append(term)
+        self.values.extend(values)
+        return self
+
     @property
     def sql(self) -> str:
         """Return the WHERE clause, empty when nothing was asked."""

@@ -36,6 +36,9 @@ from ._fakes_network import (
     FakeWebSocket,
     FakeWebSockets,
 )
+from ._fakes_service import (
+    FakeFundingService,
+)
 from ._fakes_storage import (
     MemoryStorage,
 )
@@ -57,6 +60,7 @@ __all__ = [
     "ExtensionConformance",
     "FakeClock",
     "FakeContext",
+    "FakeFundingService",
     "FakeHttp",
     "FakeIds",
     "FakeView",

@@ -22,6 +22,7 @@ from arb.model import (
     OrderBook,
     OrderRequest,
     Position,
+    Transfer,
 )
 
 from ._fakes_account import MemoryAccount
@@ -84,7 +85,7 @@ class MemoryMarketData:
 
 
 class MemoryTrading:
-    """Implements `arb.api.Trading` and `arb.api.DeadMansSwitch`."""
+    """Implements `arb.api.Trading`, `arb.api.DeadMansSwitch` and `arb.api.TransferHistory`."""
 
     def __init__(
         self,
@@ -92,12 +93,14 @@ class MemoryTrading:
         account: MemoryAccount,
         orders: MemoryOrders,
         payments: list[FundingPayment],
+        transfers: list[Transfer],
         faults: Faults,
     ) -> None:
         self._market = market
         self._account = account
         self._orders = orders
         self._payments = payments
+        self._transfers = transfers
         self._faults = faults
 
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
@@ -160,6 +163,11 @@ class MemoryTrading:
         """Return payments that `settle_funding` booked."""
         await self._faults.read("fetch_funding_payments")
         return [payment for payment in self._payments if payment.settled_ns >= since_ns]
+
+    async def fetch_transfers(self, since_ns: int) -> Sequence[Transfer]:
+        """Return what `deposit` moved."""
+        await self._faults.read("fetch_transfers")
+        return [transfer for transfer in self._transfers if transfer.ts_event_ns >= since_ns]
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal, mode: MarginMode) -> None:
         """Keep it; refused above what the instrument allows."""

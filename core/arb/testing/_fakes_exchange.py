@@ -21,6 +21,9 @@ from arb.model import (
     OrderBook,
     PaymentId,
     Trade,
+    Transfer,
+    TransferId,
+    TransferKind,
     to_cash,
 )
 
@@ -107,12 +110,13 @@ class MemoryExchange:
         self._market = MemoryMarket(name, self.clock)
         self._account = MemoryAccount("USDC", Decimal(deposit), self._market.mark)
         self._payments: list[FundingPayment] = []
+        self._transfers: list[Transfer] = []
         self.streams = MemoryStreams(self._market)
         self._orders = MemoryOrders(
             self._market, self._account, self.traits.client_order_id_length, self.streams.account.publish
         )
         self.market = MemoryMarketData(self._market, self.faults)
-        trading = MemoryTrading(self._market, self._account, self._orders, self._payments, self.faults)
+        trading = MemoryTrading(self._market, self._account, self._orders, self._payments, self._transfers, self.faults)
         self.trading = trading if Capability.TRADING in capabilities else None
         for base, price in ({"BTC": 50_000} if prices is None else prices).items():
             self.add_instrument(sample_instrument(name, base), price)
@@ -198,7 +202,18 @@ class MemoryExchange:
 
     def deposit(self, amount: Number) -> None:
         """Add cash to the account; a negative amount takes some away."""
-        self._account.cash += Decimal(amount)
+        moved = Decimal(amount)
+        self._account.cash += moved
+        self._transfers.append(
+            Transfer(
+                transfer_id=TransferId(f"t{len(self._transfers) + 1}"),
+                exchange=self.name,
+                kind=TransferKind.DEPOSIT if moved > 0 else TransferKind.WITHDRAWAL,
+                currency=self._account.currency,
+                amount=moved,
+                ts_event_ns=self.clock.now_ns(),
+            )
+        )
 
     def _publish(self, book: OrderBook) -> None:
         self._orders.match_resting(book.instrument)

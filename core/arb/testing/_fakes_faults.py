@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from arb.api import Clock, ConnectFailed, DeadMansSwitch, MarketData, OutcomeUnknown, Rejected, Trading
+from arb.api import Clock, ConnectFailed, DeadMansSwitch, MarketData, OutcomeUnknown, Rejected, Trading, TransferHistory
 from arb.model import OrderBook
 
 
@@ -59,7 +59,10 @@ _NO_FAULT = Fault()
 
 
 _OPERATIONS: Final = frozenset(
-    name for protocol in (MarketData, Trading, DeadMansSwitch) for name in vars(protocol) if not name.startswith("_")
+    name
+    for protocol in (MarketData, Trading, DeadMansSwitch, TransferHistory)
+    for name in vars(protocol)
+    if not name.startswith("_")
 )
 
 

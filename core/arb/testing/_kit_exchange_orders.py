@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from arb.api import BelowMinimum, Capability, ExchangeError, Rejected, UnknownOrder
+from arb.api import BelowMinimum, Capability, ExchangeError, Rejected, TransferHistory, UnknownOrder
 from arb.model import MINUTE_NS, ZERO, ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus, Side, TimeInForce
 
 from ._kit_desk import Desk
@@ -20,7 +20,7 @@ _SWITCH_NS = MINUTE_NS
 
 
 class ExchangeOrderCases(ExchangeMarketCases):
-    """Cases X-040 to X-058; they need TRADING."""
+    """Cases X-040 to X-059; they need TRADING."""
 
     def test_x040_preparing_rounds_and_sends_nothing(self, use: Use) -> None:
         """To the lot and the tick, never to a larger quantity or a worse price."""
@@ -293,6 +293,24 @@ class ExchangeOrderCases(ExchangeMarketCases):
             assert await _listed(desk) == [order.request.client_order_id]
 
         use(body, Capability.TRADING, Capability.DEAD_MANS_SWITCH)
+
+    def test_x059_transfers_are_of_this_account_and_in_order(self, use: Use) -> None:
+        """Deposits, withdrawals and interest, each with an id of its own; a later start lists fewer."""
+
+        async def body(desk: Desk) -> None:
+            history: object = desk.trading
+            assert isinstance(history, TransferHistory), "TRANSFERS is declared, but `trading` cannot list them"
+            found = await history.fetch_transfers(0)
+            assert [one.ts_event_ns for one in found] == sorted(one.ts_event_ns for one in found)
+            assert len({one.transfer_id for one in found}) == len(found), "two transfers have one id"
+            for one in found:
+                assert one.exchange == desk.exchange.name
+                assert one.amount.is_finite()
+                later = await history.fetch_transfers(one.ts_event_ns)
+                assert one in later
+                assert all(row.ts_event_ns >= one.ts_event_ns for row in later)
+
+        use(body, Capability.TRADING, Capability.TRANSFERS)
 
 
 async def _resting(desk: Desk) -> OrderRequest:

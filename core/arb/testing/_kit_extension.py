@@ -10,6 +10,7 @@ from typing import Final
 from arb.api import Context, Extension, ExtensionSpec
 from arb.model import MINUTE_NS, SECOND_NS
 
+from ._fakes_service import FakeFundingService
 from ._kit import Conformance
 
 _STOP_NS: Final = 10 * SECOND_NS
@@ -33,7 +34,8 @@ class ExtensionConformance(Conformance):
             lent = context()
             async with make(lent) as extension:
                 assert isinstance(extension, Extension)
-                running = asyncio.create_task(extension.run())
+                service = FakeFundingService(now_ns=lent.clock.now_ns(), started_ns=lent.clock.now_ns())
+                running = asyncio.create_task(extension.run(service))
                 await lent.clock.sleep_until(lent.clock.now_ns() + MINUTE_NS)
                 if running.done():
                     running.result()

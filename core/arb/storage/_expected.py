@@ -1,0 +1,124 @@
+"""Funding that is due: stored once, booked as receivable, and cleared by the venue's own record (handbook C9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Final
+
+from arb.api import Row, Transaction
+from arb.model import MINUTE_NS, ExpectedFunding, FundingPayment, InstrumentId
+
+from ._bookkeeping import book
+from ._postings import expected_entry, matched_entry, realised_entry
+from ._sql import Conditions, decimal, decode, insert_sql, integer, select_sql, text, write_rows
+
+_COLUMNS: Final = ("instrument", "settled_ns", "quantity", "price", "rate", "interval_ns", "amount", "currency")
+_ADD: Final = insert_sql("expected_funding", _COLUMNS)
+_FARTHEST_NS: Final = 15 * MINUTE_NS
+"""Venues stamp a payment up to some minutes after its settlement."""
+
+
+def match_tolerance_ns(interval_ns: int) -> int:
+    """Return how far from its settlement a payment may be stamped."""
+    return min(interval_ns // 4, _FARTHEST_NS)
+
+
+async def add_expected(transaction: Transaction, rows: Sequence[ExpectedFunding]) -> tuple[ExpectedFunding, ...]:
+    """Store and book what is due and not stored yet, and return it; the first word on a settlement stands."""
+    if not rows:
+        return ()
+    oldest_ns = min(one.settled_ns for one in rows)
+    known = await expected(transaction, instruments={one.instrument for one in rows}, since_ns=oldest_ns)
+    seen = {(one.instrument, one.settled_ns) for one in known}
+    new = []
+    for one in rows:
+        if (one.instrument, one.settled_ns) not in seen:
+            seen.add((one.instrument, one.settled_ns))
+            new.append(one)
+    await write_rows(
+        transaction,
+        _ADD,
+        [
+            (
+                one.instrument,
+                one.settled_ns,
+                one.quantity,
+                one.price,
+                one.rate,
+                one.interval_ns,
+                one.amount,
+                one.currency,
+            )
+            for one in new
+        ],
+    )
+    await book(transaction, [expected_entry(one) for one in new])
+    paid = [one for one in new if one.interval_ns and await _is_paid(transaction, one)]
+    await book(transaction, [matched_entry(one) for one in paid])
+    return tuple(new)
+
+
+async def clear_expected(transaction: Transaction, payments: Sequence[FundingPayment]) -> None:
+    """Clear what was due by payments that are new."""
+    by_instrument = sorted(payments, key=lambda one: one.instrument)
+    for instrument, group in groupby(by_instrument, key=lambda one: one.instrument):
+        found = list(group)
+        if await _accrues(transaction, instrument):
+            await book(transaction, [realised_entry(one) for one in found])
+            continue
+        oldest_ns = min(one.settled_ns for one in found) - _FARTHEST_NS
+        due = await expected(transaction, instruments=(instrument,), since_ns=oldest_ns)
+        for one in _settled_by(due, found):
+            if not await _is_matched(transaction, one):
+                await book(transaction, [matched_entry(one)])
+
+
+async def expected(
+    transaction: Transaction, *, instruments: Iterable[InstrumentId] | None = None, since_ns: int | None = None
+) -> tuple[ExpectedFunding, ...]:
+    """Return what was or is due, oldest first."""
+    wanted = Conditions().add("settled_ns >= ?", since_ns)
+    wanted.among("instrument", None if instruments is None else sorted(instruments))
+    sql = select_sql("expected_funding", _COLUMNS, wanted, order_by="settled_ns, instrument")
+    return decode("expected_funding", await transaction.query(sql, wanted.values), _expected)
+
+
+def _settled_by(due: Sequence[ExpectedFunding], payments: Iterable[FundingPayment]) -> list[ExpectedFunding]:
+    found = {}
+    for payment in payments:
+        for one in due:
+            if abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns):
+                found[one.settled_ns] = one
+    return list(found.values())
+
+
+async def _accrues(transaction: Transaction, instrument: InstrumentId) -> bool:
+    wanted = Conditions().add("instrument = ?", instrument).add("interval_ns = ?", 0)
+    return bool(await transaction.query(select_sql("expected_funding", ("rate",), wanted, limit=1), wanted.values))
+
+
+async def _is_paid(transaction: Transaction, one: ExpectedFunding) -> bool:
+    tolerance = match_tolerance_ns(one.interval_ns)
+    wanted = Conditions().add("instrument = ?", one.instrument)
+    wanted.add("settled_ns >= ?", one.settled_ns - tolerance).add("settled_ns <= ?", one.settled_ns + tolerance)
+    sql = select_sql("funding_payments", ("payment_id",), wanted, limit=1)
+    return bool(await transaction.query(sql, wanted.values))
+
+
+async def _is_matched(transaction: Transaction, one: ExpectedFunding) -> bool:
+    wanted = Conditions().add("entry_id = ?", matched_entry(one).entry_id)
+    return bool(await transaction.query(select_sql("ledger_entries", ("entry_id",), wanted), wanted.values))
+
+
+def _expected(row: Row) -> ExpectedFunding:
+    return ExpectedFunding(
+        instrument=InstrumentId(text(row, "instrument")),
+        settled_ns=integer(row, "settled_ns"),
+        quantity=decimal(row, "quantity"),
+        price=decimal(row, "price"),
+        rate=decimal(row, "rate"),
+        interval_ns=integer(row, "interval_ns"),
+        amount=decimal(row, "amount"),
+        currency=text(row, "currency"),
+    )

@@ -1,0 +1,51 @@
+"""Booking what was stored without an entry: by an earlier version, or before its instrument was known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from arb.api import Transaction
+from arb.model import InstrumentId
+
+from . import _ledger, _trading
+from ._bookkeeping import book_dust, book_fills, book_payments
+from ._once import Book
+from ._sql import KEYS_PER_QUERY, Conditions, decode, select_sql
+
+
+async def book_all(transaction: Transaction) -> None:
+    """Book every fill, payment and piece of dust that has no entry."""
+    await book_fills(transaction, await _missing(transaction, _ledger.FILLS, Conditions()))
+    await book_payments(transaction, await _missing(transaction, _ledger.PAYMENTS, Conditions()))
+    await book_dust(transaction, await _trading.dust(transaction))
+
+
+async def book_waiting(transaction: Transaction, instruments: Iterable[InstrumentId]) -> None:
+    """Book the fills that waited for these instruments to be known."""
+    waiting = list(instruments)
+    for start in range(0, len(waiting), KEYS_PER_QUERY):
+        of_them = Conditions().among("instrument", waiting[start : start + KEYS_PER_QUERY])
+        await book_fills(transaction, await _missing(transaction, _ledger.FILLS, of_them))
+
+
+async def count_missing(transaction: Transaction) -> Mapping[str, int]:
+    """Return how many fills and payments have no entry; anything but zero is money outside the books."""
+    found = {}
+    books: tuple[Book[Any], ...] = (_ledger.FILLS, _ledger.PAYMENTS)
+    for book in books:
+        wanted = _without_entry(book, Conditions())
+        (row,) = await transaction.query(select_sql(book.table, ("COUNT(*) AS number",), wanted), wanted.values)
+        found[book.table] = int(str(row["number"]))
+    return found
+
+
+async def _missing(transaction: Transaction, book: Book[Any], wanted: Conditions) -> tuple[Any, ...]:
+    sql = select_sql(book.table, book.columns, _without_entry(book, wanted))
+    return decode(book.table, await transaction.query(sql, wanted.values), book.build)
+
+
+def _without_entry(book: Book[Any], wanted: Conditions) -> Conditions:
+    kind = "fill" if book is _ledger.FILLS else "funding"
+    entry_id = f"'{kind}:' || {book.table}.exchange || ':' || {book.table}.{book.id_column}"
+    return wanted.either(f"NOT EXISTS (SELECT 1 FROM ledger_entries WHERE entry_id = {entry_id})")  # noqa: S608 - names

@@ -1,0 +1,66 @@
+"""What was due beside what was booked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from arb.model import HOUR_NS, SECOND_NS, ExpectedFunding, FundingPayment, InstrumentId, PaymentId
+from arb.storage import FundingState, settled_funding
+
+COIN = InstrumentId("COIN-PERP.one")
+OTHER = InstrumentId("OTHER-PERP.one")
+
+
+def due(amount: str, settled_ns: int, instrument: InstrumentId = COIN, interval_ns: int = HOUR_NS) -> ExpectedFunding:
+    return ExpectedFunding(
+        instrument=instrument,
+        settled_ns=settled_ns,
+        quantity=Decimal(1),
+        price=Decimal(100),
+        rate=Decimal("0.01"),
+        interval_ns=interval_ns,
+        amount=Decimal(amount),
+        currency="USDC",
+    )
+
+
+def paid(number: int, amount: str, settled_ns: int, instrument: InstrumentId = COIN) -> FundingPayment:
+    return FundingPayment(
+        payment_id=PaymentId(str(number)),
+        instrument=instrument,
+        amount=Decimal(amount),
+        currency="USDC",
+        settled_ns=settled_ns,
+    )
+
+
+def test_every_settlement_has_its_state() -> None:
+    rows = settled_funding(
+        [due("1", HOUR_NS), due("1", 2 * HOUR_NS), due("1", 5 * HOUR_NS)],
+        [paid(1, "0.9", HOUR_NS + 5 * SECOND_NS), paid(2, "0.3", 3 * HOUR_NS)],
+        now_ns=5 * HOUR_NS,
+    )
+    assert [(row.settled_ns // HOUR_NS, row.state, row.expected, row.paid, row.difference) for row in rows] == [
+        (1, FundingState.PAID, Decimal(1), Decimal("0.9"), Decimal("-0.1")),
+        (2, FundingState.OVERDUE, Decimal(1), None, None),
+        (3, FundingState.NOT_EXPECTED, None, Decimal("0.3"), None),
+        (5, FundingState.DUE, Decimal(1), None, None),
+    ]
+
+
+def test_a_payment_in_two_parts_counts_as_one_and_for_one_settlement_only() -> None:
+    rows = settled_funding(
+        [due("1", HOUR_NS), due("1", HOUR_NS, OTHER)],
+        [paid(1, "0.6", HOUR_NS), paid(2, "0.4", HOUR_NS + SECOND_NS)],
+        now_ns=9 * HOUR_NS,
+    )
+    assert {(row.instrument, row.state, row.paid) for row in rows} == {
+        (COIN, FundingState.PAID, Decimal("1.0")),
+        (OTHER, FundingState.OVERDUE, None),
+    }
+
+
+def test_continuous_funding_is_one_row_of_all_that_accrued_and_was_realised() -> None:
+    accrued = [due("0.5", number * HOUR_NS, interval_ns=0) for number in range(1, 4)]
+    (row,) = settled_funding(accrued, [paid(1, "1.1", 2 * HOUR_NS + 7)], now_ns=9 * HOUR_NS)
+    assert (row.state, row.expected, row.paid) == (FundingState.ACCRUED, Decimal("1.5"), Decimal("1.1"))
