@@ -100,7 +100,7 @@ class Resource:
     async def drop(self, instruments): pass
     async def fetch_order_book(self, exchange, instrument, depth): pass
     async def decide(self, view): return []
-    async def run(self): pass
+    async def run(self, service): pass
     def transaction(self): pass
     {body}
 

@@ -22,7 +22,10 @@ def legs(draw: st.DrawFn) -> LegForecast:
     interval = draw(intervals)
     first = MIDNIGHT + draw(st.integers(1, max(interval, 1)))
     return LegForecast(
-        schedule=Schedule(next_ns=first, interval_ns=interval), rate_hour=draw(rates), mean_hour=draw(rates)
+        schedule=Schedule(next_ns=first, interval_ns=interval),
+        rate_hour=draw(rates),
+        mean_hour=draw(rates),
+        coming_hour=draw(st.none() | rates),
     )
 
 
@@ -46,6 +49,8 @@ def one_by_one(forecast: PairForecast, after: int, until: int) -> Decimal:
             if moment > after:
                 left = decay_factor(moment - forecast.from_ns, forecast.half_life_hours)
                 rate = each.mean_hour + (each.rate_hour - each.mean_hour) * left
+                if moment == each.schedule.next_ns and each.coming_hour is not None:
+                    rate = each.coming_hour
                 total += sign * rate * interval / HOUR_NS
             moment += interval
     return total

@@ -51,6 +51,7 @@ class Desk:
     stats: StatsBook = field(default_factory=StatsBook)
     fx: FxBook = field(default_factory=lambda: FxBook(assumed={"USDC": Decimal(1), "USDT": Decimal(1)}))
     settings: FinderSettings | None = None
+    averaging: Mapping[ExchangeName, Averaging] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.instruments: dict[InstrumentId, Instrument] = {}
@@ -65,6 +66,7 @@ class Desk:
             prices=self,
             clock=self.clock,
             settings=self.settings,
+            averaging=self.averaging,
         )
 
     async def get_book(self, instrument: InstrumentId, max_age_ns: int) -> Fresh[OrderBook]:

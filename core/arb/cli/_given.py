@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -79,6 +80,48 @@ def until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Un
         ) from None
 
 
+def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Read a time or a day; without a zone it is UTC."""
+    if value is None:
+        return None
+    from arb.model import parse_utc
+
+    try:
+        return _possible(parse_utc(f"{value}T00:00:00Z" if len(value) == 10 else value), value)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{value!r} is neither a day (2026-03-01) nor a UTC time (2026-03-01T00:00:00Z)"
+        ) from None
+
+
+def length(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Read a duration above zero, nanoseconds."""
+    if value is None:
+        return None
+    from arb.api import parse_duration
+
+    try:
+        length_ns = _possible(parse_duration(value), value)
+    except ValueError:
+        length_ns = 0
+    if length_ns <= 0:
+        raise click.BadParameter(f"{value!r} is not a duration above zero, such as 12h or 30d")
+    return length_ns
+
+
+def amount(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Decimal | None:
+    """Read a number that is not negative."""
+    if value is None:
+        return None
+    try:
+        number = Decimal(value)
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite() or number < 0:
+        raise click.BadParameter(f"{value!r} is not a number of zero or more")
+    return number
+
+
 def _possible(time_ns: int, value: str) -> int:
     """Return a time or a length that a signed 64-bit integer holds: storages keep no other."""
     if not 0 <= time_ns < 1 << 63:
@@ -112,6 +155,31 @@ def config_option(command: Command) -> Command:
         metavar="FILE",
         type=click.Path(path_type=Path),
         help="Configuration, TOML or YAML; arb.toml in the current folder when left out.",
+    )
+    return option(command)
+
+
+def window_options(command: Command) -> Command:
+    """Add `--from` and `--to` to a command."""
+    for name, target, text in (
+        ("--to", "end_ns", "Until this UTC day or time."),
+        ("--from", "start_ns", "From there."),
+    ):
+        command = click.option(name, target, metavar="TIME", callback=moment, help=text)(command)
+    return command
+
+
+def csv_option(command: Command) -> Command:
+    """Add `--csv` to a command."""
+    return click.option("--csv", "as_csv", is_flag=True, help="Print CSV, every number exact.")(command)
+
+
+def export_option(command: Command) -> Command:
+    """Add `--export FILE` to a command."""
+    from ._export import export_file
+
+    option = click.option(
+        "--export", callback=export_file, metavar="FILE", help="Write the rows to a .csv or .parquet file instead."
     )
     return option(command)
 

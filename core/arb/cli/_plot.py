@@ -71,7 +71,7 @@ def _draw_equity(axes: Axes, curves: Curves) -> None:
     axes.plot(times, amounts, color=_EQUITY, linewidth=1.4, label="equity")
     _label_end(axes, times, amounts, _EQUITY)
     axes.set_title("Change of equity, USD (shaded: hedges held)", loc="left", fontsize=10)
-    _finish(axes)
+    date_axis(axes)
 
 
 def _draw_parts(axes: Axes, curves: Curves) -> None:
@@ -83,10 +83,11 @@ def _draw_parts(axes: Axes, curves: Curves) -> None:
         _label_end(axes, times, amounts, color)
     axes.set_title("Funding received and costs paid since the start, USD", loc="left", fontsize=10)
     axes.legend(loc="upper left", frameon=False)
-    _finish(axes)
+    date_axis(axes)
 
 
-def _finish(axes: Axes) -> None:
+def date_axis(axes: Axes) -> None:
+    """Put dates on the axis of time and a line at zero."""
     dates: Any = import_module("matplotlib.dates")  # it is not typed
     locator = dates.AutoDateLocator(tz=UTC, minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)

@@ -111,7 +111,7 @@ class FundingBook:
         held = self._predicted.get(rate.instrument)
         if held is not None and held.observed_ns > observed_ns:
             return None
-        cap = self._caps.get(rate.instrument)
+        cap = self.cap(rate.instrument)
         value = rate if cap is None else clamp_native(rate, cap)
         self._predicted[rate.instrument] = Fresh(value, exchange_of(rate.instrument), observed_ns)
         return self._note_interval(rate)
@@ -140,6 +140,10 @@ class FundingBook:
         if paid or not 0 <= now_ns - held.observed_ns <= self._max_age_ns:
             return Stale(held.value, held.source, held.observed_ns)
         return held
+
+    def cap(self, instrument: InstrumentId) -> Decimal | None:
+        """Return the largest fraction of notional in one published period; None where there is none."""
+        return self._caps.get(instrument)
 
     def settled(self, instrument: InstrumentId, start_ns: int = 0, end_ns: int | None = None) -> Sequence[FundingRate]:
         """Return the settled rates held in [start, end), oldest first."""

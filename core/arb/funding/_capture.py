@@ -20,11 +20,14 @@ class LegForecast:
     Attributes:
         rate_hour: Now, as a fraction of notional per hour; positive means longs pay.
         mean_hour: What it returns to in the long run.
+        coming_hour: At the first settlement, part of which is decided already; None where the venue's
+            averaging is not known, and the first is forecast like the others.
     """
 
     schedule: Schedule
     rate_hour: Decimal
     mean_hour: Decimal
+    coming_hour: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,10 @@ class PairForecast:
         if not settlements:
             return ZERO
         decayed = self._decay_sum(settlements) if excess else ZERO
-        return (steady * len(settlements) + excess * decayed) * hours(leg.schedule.interval_ns)
+        rates = steady * len(settlements) + excess * decayed
+        if leg.coming_hour is not None and settlements[0] == leg.schedule.first_after(self.from_ns):
+            rates += leg.coming_hour - steady - excess * self._decay(settlements[0] - self.from_ns)
+        return rates * hours(leg.schedule.interval_ns)
 
     def _decay_sum(self, settlements: range) -> Decimal:
         """Return the sum of the decay factors at the settlements, as a geometric series."""

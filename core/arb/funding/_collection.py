@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arb.model import DAY_NS, SECOND_NS, Event, ExchangeName, FundingRate
+from arb.model import DAY_NS, SECOND_NS, Event, ExchangeName, FundingRate, MarketStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,13 @@ class CollectionReport:
     Attributes:
         predicted: Rates read now, to be stored.
         settled: Settled rates not known before, to be stored.
+        stats: Market statistics read now, to be stored.
         events: Changes of funding intervals.
     """
 
     ts_ns: int
     predicted: tuple[FundingRate, ...]
     settled: tuple[FundingRate, ...]
+    stats: tuple[MarketStats, ...]
     failures: tuple[CollectionFailure, ...]
     events: tuple[Event, ...]

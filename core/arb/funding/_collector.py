@@ -15,6 +15,7 @@ from arb.model import (
     Instrument,
     InstrumentId,
     InstrumentStatus,
+    MarketStats,
     exchange_of,
 )
 
@@ -31,6 +32,7 @@ class _Yield:
     exchange: Exchange
     predicted: list[FundingRate] = field(default_factory=list)
     settled: list[FundingRate] = field(default_factory=list)
+    stats: list[MarketStats] = field(default_factory=list)
     failures: list[CollectionFailure] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     priced_ns: int | None = None
@@ -83,6 +85,7 @@ class FundingCollector:
             ts_ns=now_ns,
             predicted=tuple(rate for one in brought for rate in one.predicted),
             settled=tuple(rate for one in brought for rate in one.settled),
+            stats=tuple(row for one in brought for row in one.stats),
             failures=tuple(failure for one in brought for failure in one.failures),
             events=tuple(event for one in brought for event in one.events),
         )
@@ -136,6 +139,7 @@ class FundingCollector:
             stats = await brought.exchange.market.fetch_stats()
             own = [row for row in stats if exchange_of(row.instrument) == brought.exchange.name]
             self._stats.observe(own, brought.exchange.name, observed_ns)
+            brought.stats.extend(own)
 
         await _guarded(brought, "stats", read)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
 from arb.api import Clock, ExchangeError, StaleData
 from arb.model import (
+    Averaging,
+    ExchangeName,
     Hedge,
     HedgeOutlook,
     Instrument,
@@ -43,13 +46,19 @@ class OpportunityFinder:
         prices: BookSource,
         clock: Clock,
         settings: FinderSettings | None = None,
+        averaging: Mapping[ExchangeName, Averaging] = MappingProxyType({}),
     ) -> None:
-        """Keep `instruments` by reference: a later change of it is seen."""
+        """Keep `instruments` by reference: a later change of it is seen.
+
+        `averaging` is that of the exchanges that publish the average so far; see :class:`PairForecaster`.
+        """
         self._instruments = instruments
         self._prices = prices
         self._clock = clock
         self._settings = settings or FinderSettings()
-        forecaster = PairForecaster(funding, default_half_life_hours=self._settings.default_half_life_hours)
+        forecaster = PairForecaster(
+            funding, default_half_life_hours=self._settings.default_half_life_hours, averaging=averaging
+        )
         self._screen = Screen(funding, explain=self._settings.explain)
         self._check = CandidateCheck(
             funding=funding, stats=stats, fx=fx, forecaster=forecaster, settings=self._settings

@@ -7,6 +7,7 @@ from ._flatten_accounts import AccountKind, FlattenTarget
 from ._flattening import flatten, flatten_targets
 from ._halting import halt_path, run_halts
 from ._looking import read_only
+from ._lookout import LOOKOUT_FAMILIES, Lookout, look
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
 from ._periodic import StopSignal
 from ._probe import probe_context
@@ -17,6 +18,8 @@ __all__ = [
     "App",
     "DEFAULT_START",
     "FlattenTarget",
+    "LOOKOUT_FAMILIES",
+    "Lookout",
     "MAX_SPEED",
     "Mode",
     "Observe",
@@ -32,6 +35,7 @@ __all__ = [
     "flatten_targets",
     "halt_path",
     "is_virtual",
+    "look",
     "probe_context",
     "read_only",
     "run_halts",

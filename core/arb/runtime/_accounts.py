@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
+from typing import TypeVar
 
 from arb.api import Clock, Exchange, ExchangeError
 from arb.execution import ask, listed, positions_of
@@ -25,6 +26,8 @@ from arb.model import (
     Unknown,
     exact_money,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,14 @@ class Accounts:
             return Unknown(f"the account of {exchange} has not been read yet")
         kind = Fresh if self._clock.now_ns() - state.observed_ns <= self._max_age_ns else Stale
         return kind(state, exchange, state.observed_ns)
+
+    def positions(self, exchange: ExchangeName) -> Reading[Sequence[Position]]:
+        """Return the open positions, with the age of the account they were read with."""
+        return _part(self.state(exchange), attrgetter("positions"))
+
+    def balances(self, exchange: ExchangeName) -> Reading[Sequence[Balance]]:
+        """Return the balances, with the age of the account they were read with."""
+        return _part(self.state(exchange), attrgetter("balances"))
 
     def usd_reading(self, currency: str) -> Reading[Decimal]:
         """Return dollars per unit, with the age of what was said."""
@@ -177,6 +188,13 @@ class Accounts:
                 )
                 positions.extend(_position_sample(row, balance.ts_event_ns) for row in held)
         return equity, positions
+
+
+def _part(reading: Reading[AccountState], pick: Callable[[AccountState], T]) -> Reading[T]:
+    if isinstance(reading, Unknown):
+        return reading
+    kind = Fresh if isinstance(reading, Fresh) else Stale
+    return kind(pick(reading.value), reading.source, reading.observed_ns)
 
 
 def _position_sample(position: Position, ts_ns: int) -> PositionSample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from arb.api import Clock, Exchange, ExchangeError
 from arb.execution import Recorder, ask, listed
@@ -11,6 +12,19 @@ from arb.funding import CollectionReport, FundingCollector
 from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Severity
 
 from ._listing import compared
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """How the last collection from one exchange went.
+
+    Attributes:
+        complete_ns: When one last brought everything; None before the first time.
+        failures: What the last one did not bring, one line each.
+    """
+
+    complete_ns: int | None = None
+    failures: tuple[str, ...] = ()
 
 
 class Collecting:
@@ -37,6 +51,7 @@ class Collecting:
         self._timeout_ns = timeout_ns
         self._failed_collections: frozenset[tuple[ExchangeName, str]] = frozenset()
         self._failed_listings: set[ExchangeName] = set()
+        self._collected: dict[ExchangeName, Collected] = {}
 
     async def load_instruments(self) -> None:
         """Read what is listed; an exchange that cannot be read keeps what it had."""
@@ -80,12 +95,25 @@ class Collecting:
             await self._recorder.event(EventKind.EXCHANGE_RECOVERED, name, f"{name}: instruments can be read again")
         return rows
 
-    async def collect(self) -> None:
-        """Read and store funding rates; a venue that fails keeps its old ones, which age."""
+    async def collect(self) -> CollectionReport:
+        """Read, store and return what is new; a venue that fails keeps its old rates, which age."""
         report = await self._collector.collect(self._clock.now_ns())
+        self._note(report)
         async with self._recorder.transaction() as tx:
             await tx.add_funding_rates([*report.settled, *report.predicted])
+            await tx.add_stats(report.stats)
         await self._recorder.events([*report.events, *self._collection_events(report)])
+        return report
+
+    def collected(self, exchange: ExchangeName) -> Collected:
+        """Return how the last collection from an exchange went."""
+        return self._collected.get(exchange, Collected())
+
+    def _note(self, report: CollectionReport) -> None:
+        for name in self._exchanges:
+            lines = tuple(f"{one.what}: {one.reason}" for one in report.failures if one.exchange == name)
+            complete_ns = self.collected(name).complete_ns if lines else report.ts_ns
+            self._collected[name] = Collected(complete_ns, lines)
 
     def _collection_events(self, report: CollectionReport) -> list[Event]:
         failed = {(failure.exchange, failure.what): failure.reason for failure in report.failures}

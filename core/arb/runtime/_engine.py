@@ -10,7 +10,7 @@ from functools import partial
 from arb.api import Clock, Exchange, PluginError, StorageError
 from arb.cache import within
 from arb.execution import AtomicMultiOrderExecutor, Recorder
-from arb.funding import FundingBook, OpportunityFinder
+from arb.funding import FundingBook, OpportunityFinder, StatsBook
 from arb.marketdata import PriceProvider
 from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Intent, Severity
 from arb.risk import Breakers
@@ -24,6 +24,7 @@ from ._intents import intents_of
 from ._keeper import Keeper
 from ._markouts import Markouts
 from ._periodic import StopSignal, periodic, sleep_or_stop
+from ._receivables import Receivables
 from ._trader import RunningStrategy, Trader
 from ._view import View
 
@@ -33,6 +34,8 @@ class EngineParts:
     """What the engine drives.
 
     Attributes:
+        visitors_finder: The finder of the extensions. A finder keeps what it worked out for one horizon:
+            with other horizons than the strategies' they would throw away at every scan what those kept.
         about: Version of the code and digest of the configuration, for `arb explain`.
         watch_every_ns: Between two looks at the accounts while a hedge is live.
         rest_ns: How long moving hedges are waited for at the end.
@@ -46,12 +49,15 @@ class EngineParts:
     recorder: Recorder
     collecting: Collecting
     funding_book: FundingBook
+    stats_book: StatsBook
     finder: OpportunityFinder
+    visitors_finder: OpportunityFinder
     prices: PriceProvider
     accounts: Accounts
     keeper: Keeper
     trader: Trader
     money: HedgeMoney
+    receivables: Receivables
     executor: AtomicMultiOrderExecutor
     hints: AccountHints
     markouts: Markouts
@@ -114,7 +120,7 @@ class Engine:
     async def _begin(self) -> None:
         p = self._p
         await p.collecting.load_instruments()
-        await p.collecting.collect()
+        await p.receivables.update((await p.collecting.collect()).settled)
         await p.keeper.load_money()
         await p.keeper.update()
         await p.recorder.events([self._started()])
@@ -173,7 +179,8 @@ class Engine:
             await self._p.recorder.events(())
 
     async def _collect(self) -> None:
-        await self._p.collecting.collect()
+        report = await self._p.collecting.collect()
+        await self._p.receivables.update(report.settled)
         self._on_beat()
 
     async def _sample(self) -> None:

@@ -29,6 +29,7 @@ from arb.risk import Halts
 from ._accounts import Accounts
 from ._attended import LIVE
 from ._hedge_money import HedgeMoney
+from ._receivables import Receivables
 
 _LATE_FILLS_NS: Final = 20 * SECOND_NS
 _UNSEEN_NS: Final = 3 * MINUTE_NS
@@ -51,6 +52,7 @@ class Keeper:
         executor: AtomicMultiOrderExecutor,
         recorder: Recorder,
         money: HedgeMoney,
+        receivables: Receivables,
         clock: Clock,
         halts: Halts,
     ) -> None:
@@ -60,6 +62,7 @@ class Keeper:
         self._executor = executor
         self._recorder = recorder
         self._money = money
+        self._receivables = receivables
         self._clock = clock
         self._halts = halts
         self._failing: dict[ExchangeName, str] = {}
@@ -73,6 +76,7 @@ class Keeper:
     async def start(self) -> None:
         """Take over what an earlier run left."""
         await self._sync.start(self._clock.now_ns())
+        await self._receivables.start()
         self.hedges = await self._recorder.journal.hedges(statuses=LIVE)
         self._executor.take_up([*self.hedges, *await self._dusty()])
 
@@ -91,7 +95,9 @@ class Keeper:
             else:
                 self._share(result)
         await self._report(failures)
-        filled = self._sync.take_filled()
+        fills = self._sync.take_fills()
+        self._receivables.add_fills(fills)
+        filled = frozenset(fill.instrument for fill in fills)
         await self.reload()
         self._executor.take_up(hedge for hedge in self.hedges if _needs_work(hedge, filled))
         if filled:
@@ -112,11 +118,13 @@ class Keeper:
     async def _pull(self, name: ExchangeName) -> Sequence[FundingPayment] | ExchangeError:
         try:
             await self._sync.pull_fills(name)
+            await self._sync.pull_transfers(name)
             return await self._sync.pull_payments(name)
         except ExchangeError as error:
             return error
 
     def _share(self, payments: Sequence[FundingPayment]) -> None:
+        self._receivables.add_payments(payments)
         for payment in payments:
             holders = [hedge for hedge in self.hedges if hedge.created_ns < payment.settled_ns]
             self._money.add_payment(payment, holders)

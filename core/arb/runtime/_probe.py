@@ -14,7 +14,7 @@ from ._context import Ports, RandomIds, RuntimeContext, make_context
 from ._holder import is_gone, own_holder
 
 
-class _ForgetfulState:
+class ForgetfulState:
     """State that lasts as long as the probe."""
 
     def __init__(self) -> None:
@@ -45,4 +45,4 @@ async def probe_context(name: str) -> AsyncIterator[RuntimeContext]:
             holder_is_gone=is_gone,
             lease_ns=MINUTE_NS,
         )
-        yield make_context(ports, "probe", name, _ForgetfulState())
+        yield make_context(ports, "probe", name, ForgetfulState())

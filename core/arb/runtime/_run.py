@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, cast
 
-from arb.api import ConfigError, Extension, HttpTransport, Storage, WebSocketTransport
+from arb.api import ConfigError, Extension, FundingService, HttpTransport, Storage, WebSocketTransport
 from arb.kernel import Composition, Family, open_family
 from arb.model import HOUR_NS, MINUTE_NS, EquitySample, Event, EventKind, Severity, format_utc, parse_utc
 from arb.net import open_transports
@@ -25,6 +25,7 @@ from ._context import Ports, RandomIds, SeededIds, make_context
 from ._holder import is_gone, own_holder
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
 from ._periodic import StopSignal
+from ._service import RunService
 
 DEFAULT_START: Final = "2026-01-01T00:00:00Z"
 """Where simulated time begins when neither the configuration nor the journal says."""
@@ -233,7 +234,8 @@ def _stopping_on_signals(stop: StopSignal) -> Iterator[_Opening]:
 @asynccontextmanager
 async def _extensions(app: App) -> AsyncIterator[None]:
     """Run the extensions beside the engine; one that breaks ends alone."""
-    tasks = [asyncio.create_task(_run_extension(app, name, one)) for name, one in app.extensions.items()]
+    service = RunService(app.parts, app.halts)
+    tasks = [asyncio.create_task(_run_extension(app, name, one, service)) for name, one in app.extensions.items()]
     try:
         yield
     finally:
@@ -242,9 +244,9 @@ async def _extensions(app: App) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _run_extension(app: App, name: str, extension: Extension) -> None:
+async def _run_extension(app: App, name: str, extension: Extension, service: FundingService) -> None:
     try:
-        await extension.run()
+        await extension.run(service)
     except Exception as error:  # it may not take the run with it
         event = Event(
             ts_ns=app.parts.clock.now_ns(),

@@ -9,10 +9,8 @@ from decimal import Decimal
 from arb.funding import FundingBook, HedgeAccount, OpportunityFinder
 from arb.marketdata import PriceProvider
 from arb.model import (
-    Balance,
     Bbo,
     ExchangeName,
-    Fresh,
     FundingRate,
     Hedge,
     HedgeOutlook,
@@ -20,10 +18,7 @@ from arb.model import (
     InstrumentId,
     OpportunityFilter,
     OpportunityScan,
-    Position,
     Reading,
-    Stale,
-    Unknown,
     exchange_of,
 )
 
@@ -68,21 +63,7 @@ class View:
         account = HedgeAccount(
             funding=self.money.funding(hedge.id),
             fees=self.money.fees(hedge.id),
-            positions={name: self._positions(name) for name in names},
-            balances={name: self._balances(name) for name in names},
+            positions={name: self.accounts.positions(name) for name in names},
+            balances={name: self.accounts.balances(name) for name in names},
         )
         return await self.finder.outlook(hedge, horizon_hours, account)
-
-    def _positions(self, exchange: ExchangeName) -> Reading[Sequence[Position]]:
-        reading = self.accounts.state(exchange)
-        if isinstance(reading, Unknown):
-            return reading
-        kind = Fresh if isinstance(reading, Fresh) else Stale
-        return kind(reading.value.positions, reading.source, reading.observed_ns)
-
-    def _balances(self, exchange: ExchangeName) -> Reading[Sequence[Balance]]:
-        reading = self.accounts.state(exchange)
-        if isinstance(reading, Unknown):
-            return reading
-        kind = Fresh if isinstance(reading, Fresh) else Stale
-        return kind(reading.value.balances, reading.source, reading.observed_ns)

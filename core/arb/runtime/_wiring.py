@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from arb._version import __version__
 from arb.api import Exchange, Strategy
@@ -16,13 +15,14 @@ from arb.execution import (
     MarkoutRecorder,
     Recorder,
 )
-from arb.funding import FinderSettings, FundingBook, FundingCollector, FxBook, OpportunityFinder, StatsBook
+from arb.funding import FundingCollector
 from arb.kernel import Composition, Config
 from arb.marketdata import PriceProvider
-from arb.model import DAY_NS, HOUR_NS, SECOND_NS, ExchangeName, FundingKind, Instrument, InstrumentId
+from arb.model import HOUR_NS, SECOND_NS, ExchangeName, Instrument, InstrumentId
 from arb.risk import Breakers, Halts, RiskManager
 
 from ._accounts import Accounts
+from ._books import finder_of, stored_books
 from ._collecting import Collecting
 from ._context import Ports
 from ._engine import EngineParts
@@ -32,22 +32,13 @@ from ._hints import AccountHints
 from ._keeper import Keeper
 from ._markouts import Markouts
 from ._policies import execution_policy
+from ._receivables import Receivables
 from ._risk_inputs import RiskInputs
 from ._risk_policy import breaker_limits, risk_limits
 from ._trader import RunningStrategy, Trader
 
-_HISTORY_NS = 14 * DAY_NS
 LONG_ANSWER_NS = 60 * SECOND_NS
 """What a long listing or a decision may take, where `[run] order_timeout` is shorter."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Books:
-    """What is known of the venues, kept in memory."""
-
-    funding: FundingBook
-    stats: StatsBook
-    fx: FxBook
 
 
 async def wired(
@@ -62,7 +53,7 @@ async def wired(
     """Build everything between the plugins and the engine."""
     config, clock = composition.config, ports.clock
     instruments: dict[InstrumentId, Instrument] = {one.id: one for one in await recorder.journal.instruments()}
-    books = await _books(config, recorder, instruments, clock.now_ns())
+    books = await stored_books(config, recorder.journal, instruments, clock.now_ns())
     accounts = Accounts(
         exchanges, clock, books.fx, max_age_ns=config.risk.max_account_age, timeout_ns=config.run.order_timeout
     )
@@ -99,6 +90,7 @@ async def wired(
         )
     )
     money = HedgeMoney(accounts.usd_rate)
+    receivables = Receivables(instruments=instruments, funding=books.funding, recorder=recorder, clock=clock)
     keeper = Keeper(
         exchanges=exchanges,
         accounts=accounts,
@@ -106,6 +98,7 @@ async def wired(
         executor=executor,
         recorder=recorder,
         money=money,
+        receivables=receivables,
         clock=clock,
         halts=halts,
     )
@@ -134,7 +127,9 @@ async def wired(
             timeout_ns=answer_timeout,
         ),
         funding_book=books.funding,
-        finder=_finder(config, ports, instruments, books, prices),
+        stats_book=books.stats,
+        finder=finder_of(config, ports, exchanges, instruments, books, prices),
+        visitors_finder=finder_of(config, ports, exchanges, instruments, books, prices),
         prices=prices,
         accounts=accounts,
         keeper=keeper,
@@ -157,6 +152,7 @@ async def wired(
             recorder=recorder,
         ),
         money=money,
+        receivables=receivables,
         executor=executor,
         hints=AccountHints(exchanges.values(), clock, executor.wake),
         markouts=Markouts(executor, MarkoutRecorder(prices, recorder.journal, clock), recorder.journal, clock),
@@ -175,33 +171,3 @@ async def wired(
 def _digest(config: Config) -> str:
     """Return what tells one configuration from another; secrets in it are references."""
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
-
-
-async def _books(
-    config: Config, recorder: Recorder, instruments: Mapping[InstrumentId, Instrument], now_ns: int
-) -> _Books:
-    """Make the books and fill in the settled rates that an earlier session stored."""
-    max_age = max(2 * config.run.collect_every, config.run.max_price_age)
-    funding = FundingBook(max_age_ns=max_age)
-    for instrument in instruments:
-        stored = await recorder.journal.funding_rates(instrument, FundingKind.SETTLED, now_ns - _HISTORY_NS, now_ns)
-        funding.add_settled(stored)
-    return _Books(funding, StatsBook(max_age_ns=max_age), FxBook(assumed=config.run.fx, max_age_ns=max_age))
-
-
-def _finder(
-    config: Config,
-    ports: Ports,
-    instruments: Mapping[InstrumentId, Instrument],
-    books: _Books,
-    prices: PriceProvider,
-) -> OpportunityFinder:
-    return OpportunityFinder(
-        instruments=instruments,
-        funding=books.funding,
-        stats=books.stats,
-        fx=books.fx,
-        prices=prices,
-        clock=ports.clock,
-        settings=FinderSettings(max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage),
-    )

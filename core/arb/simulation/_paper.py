@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -85,8 +86,8 @@ class PaperExchange:
 
     @property
     def traits(self) -> ExchangeTraits:
-        """Return the traits of the simulated account."""
-        return account_traits(self._venue)
+        """Return the traits of the simulated account, and how the inner exchange averages its funding."""
+        return replace(account_traits(self._venue), averaging=self._inner.traits.averaging)
 
     @property
     def market(self) -> PaperMarketData:

@@ -1,0 +1,73 @@
+"""What a settlement should book, by the venue's own rule."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from arb.model import (
+    HOUR_NS,
+    SECOND_NS,
+    ExpectedFunding,
+    FundingRate,
+    Instrument,
+    MarketStats,
+    PriceBase,
+    exact_money,
+    to_cash,
+)
+
+UNDETERMINED_NS: Final = 15 * SECOND_NS
+"""Whether a fill this near a settlement takes part in it is the venue's to say (handbook C2)."""
+
+
+def expected_funding(
+    instrument: Instrument, rate: FundingRate, quantity: Decimal, price: Decimal
+) -> ExpectedFunding | None:
+    """Return what a settlement books on `quantity` signed contracts; None where funding has no settlements.
+
+    `F = -quantity x price x rate` (handbook C2), rounded to the last unit that venues book.
+
+    Args:
+        instrument: What is held.
+        rate: The settled rate.
+        quantity: Held at the snapshot.
+        price: Of the venue's price base, quote currency per contract.
+    """
+    if rate.interval_ns == 0:
+        return None
+    return _due(instrument, rate.ts_event_ns, rate.interval_ns, quantity, price, rate.rate)
+
+
+def accrued_funding(
+    instrument: Instrument, rate: FundingRate, quantity: Decimal, price: Decimal, start_ns: int, end_ns: int
+) -> ExpectedFunding:
+    """Return what accrues on a position in (start, end] at the present rate, where funding is continuous."""
+    fraction = rate.per_hour * (end_ns - start_ns) / HOUR_NS
+    return _due(instrument, end_ns, 0, quantity, price, fraction)
+
+
+def base_price(instrument: Instrument, stats: MarketStats) -> Decimal | None:
+    """Return the price that the venue multiplies with the rate; None where it does not publish it."""
+    if instrument.funding_price_base is PriceBase.MARK:
+        return stats.mark_price
+    return stats.index_price
+
+
+def _due(
+    instrument: Instrument, ts_ns: int, interval_ns: int, quantity: Decimal, price: Decimal, fraction: Decimal
+) -> ExpectedFunding:
+    with exact_money() as context:
+        # A rate that was divided to an hour and back has more digits than any venue books.
+        context.traps = dict.fromkeys(context.traps, False)
+        amount = to_cash(-quantity * price * fraction)
+    return ExpectedFunding(
+        instrument=instrument.id,
+        settled_ns=ts_ns,
+        quantity=quantity,
+        price=price,
+        rate=fraction,
+        interval_ns=interval_ns,
+        amount=amount,
+        currency=instrument.quote,
+    )

@@ -1,0 +1,239 @@
+"""Funding that is due: booked from our own fills, cleared by the venue, alarmed when it does not pay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+from arb.execution import AccountLeases, Recorder
+from arb.funding import FundingBook
+from arb.model import (
+    HOUR_NS,
+    MINUTE_NS,
+    SECOND_NS,
+    ClientOrderId,
+    Event,
+    EventKind,
+    ExchangeOrderId,
+    Fill,
+    FillId,
+    FundingKind,
+    FundingPayment,
+    FundingRate,
+    Instrument,
+    Liquidity,
+    MarketStats,
+    PaymentId,
+    PriceBase,
+    RateUnit,
+    Severity,
+    Side,
+)
+from arb.runtime._receivables import Receivables
+from arb.storage import Journal
+from arb.testing import FakeClock, MemoryStorage, sample_instrument
+
+SETTLED_NS = 100 * HOUR_NS
+
+
+class Desk:
+    """One instrument, a journal and a clock."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.clock = FakeClock(start_ns=SETTLED_NS - HOUR_NS)
+        self.told: list[Event] = []
+        self.book = FundingBook()
+        self.fills = 0
+
+    async def open(self, storage: MemoryStorage) -> None:
+        self.journal = await Journal.open(storage)
+        async with self.journal.transaction() as tx:
+            await tx.put_instruments([self.instrument], 0)
+        await self.restart()
+
+    async def restart(self) -> None:
+        leases = AccountLeases(self.clock, holder="test:1:1", is_gone=lambda _: False, ttl_ns=HOUR_NS)
+        recorder = Recorder(self.journal, self.clock, self.told.append, leases)
+        self.receivables = Receivables(
+            instruments={self.instrument.id: self.instrument}, funding=self.book, recorder=recorder, clock=self.clock
+        )
+        await self.receivables.start()
+
+    def advance_to(self, ts_ns: int) -> None:
+        self.clock.advance(ts_ns - self.clock.now_ns())
+
+    async def trade(self, signed: str, ts_ns: int) -> None:
+        self.fills += 1
+        fill = Fill(
+            fill_id=FillId(f"f{self.fills}"),
+            client_order_id=ClientOrderId("o"),
+            exchange_order_id=ExchangeOrderId("x"),
+            instrument=self.instrument.id,
+            side=Side.BUY if Decimal(signed) > 0 else Side.SELL,
+            price=Decimal(100),
+            quantity=abs(Decimal(signed)),
+            fee=Decimal(0),
+            fee_currency="USDC",
+            liquidity=Liquidity.TAKER,
+            ts_event_ns=ts_ns,
+        )
+        async with self.journal.transaction() as tx:
+            await tx.add_fills([fill])
+        self.receivables.add_fills([fill])
+
+    async def price(self, mark: str | None, index: str | None, ts_ns: int) -> None:
+        row = MarketStats(
+            instrument=self.instrument.id,
+            mark_price=None if mark is None else Decimal(mark),
+            index_price=None if index is None else Decimal(index),
+            volume_24h=None,
+            open_interest=None,
+            ts_event_ns=ts_ns,
+            ts_init_ns=ts_ns,
+        )
+        async with self.journal.transaction() as tx:
+            await tx.add_stats([row])
+
+    async def pay(self, amount: str, ts_ns: int) -> None:
+        payment = FundingPayment(
+            payment_id=PaymentId(f"p{ts_ns}"),
+            instrument=self.instrument.id,
+            amount=Decimal(amount),
+            currency="USDC",
+            settled_ns=ts_ns,
+        )
+        async with self.journal.transaction() as tx:
+            await tx.add_funding_payments([payment])
+        self.receivables.add_payments([payment])
+
+    def rate(
+        self, raw: str, ts_ns: int, *, kind: FundingKind = FundingKind.SETTLED, interval_ns: int = HOUR_NS
+    ) -> FundingRate:
+        return FundingRate(
+            instrument=self.instrument.id,
+            raw=Decimal(raw),
+            unit=RateUnit(factor=Decimal("0.01"), period_ns=HOUR_NS),
+            interval_ns=interval_ns,
+            kind=kind,
+            ts_event_ns=ts_ns,
+            ts_init_ns=ts_ns,
+        )
+
+    def alarms(self) -> list[str]:
+        return [event.message for event in self.told if event.kind is EventKind.FUNDING_UNPAID]
+
+
+def at_desk(body: Callable[[Desk], Awaitable[None]], instrument: Instrument | None = None) -> None:
+    async def run() -> None:
+        storage = MemoryStorage()
+        desk = Desk(instrument or sample_instrument("one", "COIN"))
+        await desk.open(storage)
+        await body(desk)
+        storage.close()
+
+    asyncio.run(run())
+
+
+def test_a_settlement_owes_by_quantity_price_and_rate() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - HOUR_NS)
+        await desk.price("120", "119", SETTLED_NS + MINUTE_NS)
+        await desk.price("500", "500", SETTLED_NS + 5 * MINUTE_NS)
+        # 0.05 % an hour, written in percent; the long side pays.
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS)])
+        (due,) = await desk.journal.expected_funding()
+        expected = (Decimal(2), Decimal(120), Decimal("0.0005"), Decimal("-0.12"))
+        assert (due.quantity, due.price, due.rate, due.amount) == expected
+
+    at_desk(body)
+
+
+def test_the_price_is_the_one_the_venue_multiplies_with() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("-2", SETTLED_NS - HOUR_NS)
+        await desk.price("120", "119", SETTLED_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS)])
+        (due,) = await desk.journal.expected_funding()
+        assert due.amount == Decimal("0.119")
+
+    at_desk(body, sample_instrument("one", "COIN", funding_price_base=PriceBase.INDEX))
+
+
+def test_nothing_is_expected_where_it_cannot_be_known() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.price("120", None, SETTLED_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS)])  # nothing held
+        await desk.trade("2", SETTLED_NS + HOUR_NS - 10 * SECOND_NS)
+        await desk.price("120", None, SETTLED_NS + HOUR_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS + HOUR_NS)])  # a fill too near to tell
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS + 2 * HOUR_NS)])  # no price near it
+        assert await desk.journal.expected_funding() == ()
+
+    at_desk(body)
+
+
+def test_what_is_not_paid_two_intervals_later_is_alarmed_once() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - HOUR_NS)
+        await desk.price("100", None, SETTLED_NS)
+        desk.advance_to(SETTLED_NS + MINUTE_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS)])
+        desk.advance_to(SETTLED_NS + 2 * HOUR_NS)
+        await desk.receivables.update([])
+        assert desk.alarms() == []
+        desk.advance_to(SETTLED_NS + 2 * HOUR_NS + MINUTE_NS)
+        await desk.receivables.update([])
+        await desk.receivables.update([])
+        (message,) = desk.alarms()
+        assert "about -0.10000000 USDC" in message
+        assert {event.severity for event in desk.told} == {Severity.ALARM}
+
+    at_desk(body)
+
+
+def test_a_payment_before_or_after_and_some_seconds_off_is_no_alarm() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - HOUR_NS)
+        for number in range(2):
+            await desk.price("100", None, SETTLED_NS + number * HOUR_NS)
+        await desk.pay("-0.1", SETTLED_NS + 3 * SECOND_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS), desk.rate("0.05", SETTLED_NS + HOUR_NS)])
+        await desk.pay("-0.1", SETTLED_NS + HOUR_NS + 40 * SECOND_NS)
+        desk.advance_to(SETTLED_NS + 9 * HOUR_NS)
+        await desk.receivables.update([])
+        assert desk.alarms() == []
+
+    at_desk(body)
+
+
+def test_a_restart_remembers_what_is_due_and_what_was_held() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - HOUR_NS)
+        await desk.price("100", None, SETTLED_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS)])
+        desk.advance_to(SETTLED_NS + 3 * HOUR_NS)
+        await desk.price("100", None, SETTLED_NS + 3 * HOUR_NS)
+        await desk.restart()
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS + 3 * HOUR_NS)])
+        assert len(await desk.journal.expected_funding()) == 2
+        assert len(desk.alarms()) == 1
+
+    at_desk(body)
+
+
+def test_continuous_funding_accrues_from_one_collection_to_the_next() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - 2 * HOUR_NS)
+        for minutes in (0, 30):
+            now_ns = SETTLED_NS + minutes * MINUTE_NS
+            desk.advance_to(now_ns)
+            await desk.price(None, "100", now_ns)
+            desk.book.observe(desk.rate("0.06", now_ns, kind=FundingKind.PREDICTED, interval_ns=0), now_ns)
+            await desk.receivables.update([])
+        (accrued,) = await desk.journal.expected_funding()
+        # Half an hour of 0.06 % an hour on 200 dollars.
+        assert (accrued.amount, accrued.interval_ns) == (Decimal("-0.06"), 0)
+
+    at_desk(body, sample_instrument("one", "COIN", funding_interval_ns=0, funding_price_base=PriceBase.ORACLE))
