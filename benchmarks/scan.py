@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections import defaultdict
 from decimal import Decimal
+from typing import Any
 
 from arb.api import StaleData
 from arb.funding import FinderSettings, FundingBook, FundingCollector, FxBook, OpportunityFinder, StatsBook
@@ -41,7 +43,7 @@ class NoBooks:
         raise StaleData("benchmark")
 
 
-def market(funding: FundingBook) -> dict[InstrumentId, Instrument]:
+def market(funding: FundingBook, *, stands_out: int = 90) -> dict[InstrumentId, Instrument]:
     """List everything; rates are near the baseline, one asset in 50 has one venue that stands out."""
     instruments = {}
     for venue in range(VENUES):
@@ -49,13 +51,15 @@ def market(funding: FundingBook) -> dict[InstrumentId, Instrument]:
         for symbol in range(SYMBOLS):
             listed = sample_instrument(f"v{venue}", f"S{symbol}", fees=fees, funding_interval_ns=HOUR_NS)
             instruments[listed.id] = listed
-            funding.observe(predicted(listed.id, venue, symbol), NOW)
+            funding.observe(predicted(listed.id, venue, symbol, stands_out=stands_out), NOW)
     return instruments
 
 
-def predicted(instrument: InstrumentId, venue: int, symbol: int, extra: int = 0) -> FundingRate:
+def predicted(
+    instrument: InstrumentId, venue: int, symbol: int, extra: int = 0, *, stands_out: int = 90
+) -> FundingRate:
     """Return a rate of about 0.125 bp an hour."""
-    outlier = 90 if symbol % 50 == 0 and venue == symbol // 50 % VENUES else 0
+    outlier = stands_out if symbol % 50 == 0 and venue == symbol // 50 % VENUES else 0
     return FundingRate(
         instrument=instrument,
         raw=Decimal(10 + (symbol * 7 + venue * 3) % 5 + outlier + extra) / 1_000_000,
@@ -108,23 +112,54 @@ async def scan_ms(finder: OpportunityFinder) -> float:
 
 
 async def bench_scan() -> None:
-    """Compare scans with the naive loop."""
-    funding = FundingBook()
+    """Compare scans with the naive loop and with a broadcast of numpy, where it is installed."""
+    funding, quiet = FundingBook(), FundingBook()
     instruments = market(funding)
+    market(quiet, stands_out=0)
     plain, explained = (finder_of(funding, instruments, explain=explain) for explain in (False, True))
+    screened = finder_of(quiet, instruments, explain=False)
     first = await scan_ms(plain)
-    times: dict[str, list[float]] = {"naive Decimal loop": [], "scan": [], "scan, every pair explained": []}
-    for _ in range(ROUNDS):
+    await scan_ms(screened)
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    arrays = numpy_arrays(instruments, funding)
+    for extra in range(1, ROUNDS + 1):
         begin = time.perf_counter_ns()
         naive(instruments, funding)
         times["naive Decimal loop"].append((time.perf_counter_ns() - begin) / 1e6)
-        times["scan"].append(await scan_ms(plain))
-        times["scan, every pair explained"].append(await scan_ms(explained))
+        times["scan: 180 pairs that pay their fees, forecast on both calendars"].append(await scan_ms(plain))
+        times["scan, every one of 45,000 pairs explained"].append(await scan_ms(explained))
+        times["scan, nothing pays its fees, nothing changed"].append(await scan_ms(screened))
+        quiet.observe(predicted(next(iter(instruments)), 0, 0, extra, stands_out=0), NOW)
+        times["scan, nothing pays its fees, one rate changed"].append(await scan_ms(screened))
+        if arrays is not None:
+            begin = time.perf_counter_ns()
+            numpy_hits(*arrays)
+            times["numpy broadcast on arrays kept up to date (the bound)"].append(
+                (time.perf_counter_ns() - begin) / 1e6
+            )
     floor = statistics.median(times["naive Decimal loop"])
     print(f"{VENUES} venues x {SYMBOLS} symbols; first scan after all rates changed: {first:.1f} ms")
     for name, values in times.items():
         median = statistics.median(values)
-        print(f"{name:28} {median:8.1f} ms   {median / floor:5.2f} x naive")
+        print(f"{name:64} {median:8.2f} ms   {median / floor:6.3f} x naive")
+
+
+def numpy_arrays(instruments: dict[InstrumentId, Instrument], funding: FundingBook) -> tuple[Any, Any] | None:
+    """Return rates and fees as arrays of symbols x venues; None where numpy is not installed."""
+    try:
+        import numpy as np
+    except ImportError:
+        return None
+    readings = [funding.predicted(one, NOW) for one in instruments]
+    rates = np.array([float(one.value.per_hour) for one in readings if isinstance(one, Fresh)])
+    fees = np.array([float(one.fees.taker) for one in instruments.values()])
+    return rates.reshape(VENUES, SYMBOLS).T.copy(), fees.reshape(VENUES, SYMBOLS).T.copy()
+
+
+def numpy_hits(rates: Any, fees: Any) -> int:
+    """Count as :func:`naive` does, in floats."""
+    gain = (rates[:, None, :] - rates[:, :, None]) * 72 - 2 * (fees[:, None, :] + fees[:, :, None])
+    return int((gain > 0).sum())
 
 
 async def bench_collect() -> None:

@@ -16,6 +16,7 @@ from arb.api import (
     Exchange,
     ExchangeError,
     ExchangeSpec,
+    ExchangeTraits,
     MarketData,
     NotSent,
     OutcomeUnknown,
@@ -28,6 +29,7 @@ from arb.model import (
     HOUR_NS,
     MINUTE_NS,
     SECOND_NS,
+    Averaging,
     ClientOrderId,
     ExchangeName,
     Order,
@@ -92,6 +94,7 @@ class Desk:
             clock=self.clock,
             prices={"BTC": 50_000, "ETH": 3_000},
             capabilities=frozenset(Capability) if capabilities is None else capabilities,
+            traits=ExchangeTraits(read_after_write_ns=0, averaging=Averaging.LINEAR),
         )
         self.btc = self.inner.id_of("BTC")
         self.eth = self.inner.id_of("ETH")
@@ -142,6 +145,7 @@ def test_it_is_a_simulated_exchange_with_the_public_side_of_the_inner_one() -> N
             assert Capability.SIMULATED in exchange.capabilities
             assert Capability.TRADING in exchange.capabilities
             assert exchange.name == "mem"
+            assert exchange.traits.averaging is Averaging.LINEAR
             assert await exchange.market.fetch_instruments() == await desk.inner.market.fetch_instruments()
             assert await exchange.market.fetch_bbo(desk.btc) == await desk.inner.market.fetch_bbo(desk.btc)
             assert await exchange.market.fetch_fx_rates() == {"USDC": 1}
@@ -397,7 +401,7 @@ def paper_plugin() -> ModuleType:
         name="paper",
         settings=Settings,
         open=open_paper_over_seeded,
-        capabilities=frozenset(Capability),
+        capabilities=frozenset(Capability) - {Capability.TRANSFERS},
     )
     module: Any = ModuleType("paper_over_seeded")
     module.PLUGIN_API = PLUGIN_API

@@ -94,6 +94,13 @@ class FundingBook:
         self._predicted: dict[InstrumentId, Fresh[FundingRate]] = {}
         self._settled: dict[InstrumentId, _Settled] = {}
         self._intervals: dict[InstrumentId, list[tuple[int, int]]] = {}
+        self._readers: list[set[InstrumentId]] = []
+
+    def subscribe(self) -> set[InstrumentId]:
+        """Return a set to which every instrument is added of which something changes; its reader empties it."""
+        changed: set[InstrumentId] = set()
+        self._readers.append(changed)
+        return changed
 
     def observe(self, rate: FundingRate, observed_ns: int) -> IntervalChange | None:
         """Take a predicted rate read at `observed_ns`; an older reading than the one held is dropped.
@@ -114,6 +121,7 @@ class FundingBook:
         cap = self.cap(rate.instrument)
         value = rate if cap is None else clamp_native(rate, cap)
         self._predicted[rate.instrument] = Fresh(value, exchange_of(rate.instrument), observed_ns)
+        self._tell(rate.instrument)
         return self._note_interval(rate)
 
     def add_settled(self, rates: Iterable[FundingRate]) -> tuple[FundingRate, ...]:
@@ -126,9 +134,12 @@ class FundingBook:
         for rate in given:
             if rate.kind is not FundingKind.SETTLED or not is_usable(rate):
                 raise ValueError(f"{rate.instrument}: not a settled funding rate: {rate.kind} {rate.raw}")
-        return tuple(
+        new = tuple(
             rate for rate in given if self._settled.setdefault(rate.instrument, _Settled()).add(rate, self._keep)
         )
+        for rate in new:
+            self._tell(rate.instrument)
+        return new
 
     def predicted(self, instrument: InstrumentId, now_ns: int) -> Reading[FundingRate]:
         """Return the rate of the coming settlement; stale when read too long ago or already paid."""
@@ -144,6 +155,14 @@ class FundingBook:
     def cap(self, instrument: InstrumentId) -> Decimal | None:
         """Return the largest fraction of notional in one published period; None where there is none."""
         return self._caps.get(instrument)
+
+    def fresh_until_ns(self, instrument: InstrumentId) -> int:
+        """Return the last moment at which the predicted rate held is fresh; 0 where none is held."""
+        held = self._predicted.get(instrument)
+        if held is None:
+            return 0
+        old_ns, due_ns = held.observed_ns + self._max_age_ns, held.value.next_funding_ns
+        return old_ns if due_ns is None else min(old_ns, due_ns - 1)
 
     def settled(self, instrument: InstrumentId, start_ns: int = 0, end_ns: int | None = None) -> Sequence[FundingRate]:
         """Return the settled rates held in [start, end), oldest first."""
@@ -189,6 +208,10 @@ class FundingBook:
             last_ns = self.last_settled_ns(instrument.id)
             next_ns = None if last_ns is None else last_ns + interval_ns
         return None if next_ns is None else Schedule(next_ns=next_ns, interval_ns=interval_ns)
+
+    def _tell(self, instrument: InstrumentId) -> None:
+        for changed in self._readers:
+            changed.add(instrument)
 
     def _note_interval(self, rate: FundingRate) -> IntervalChange | None:
         published = self._intervals.setdefault(rate.instrument, [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import is_
+from typing import Final
 
 from arb.model import (
     BPS,
@@ -21,6 +23,8 @@ from arb.model import (
 
 from ._book import FundingBook
 from ._reasons import SkipReason
+
+_FOR_EVER: Final = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +51,92 @@ class _Unusable:
     reason: SkipReason
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What the instruments of one asset make, while nothing of it changes.
+
+    Attributes:
+        until_ns: The first of its rates becomes stale after this.
+    """
+
+    found: Sequence[tuple[ScreenedLeg, ScreenedLeg]]
+    skipped: Sequence[SkippedPair]
+    until_ns: int
+
+
+_GroupKey = tuple[str, str]
+
+
 class Screen:
     """Finds the pairs whose carry, if it stayed as it is, could pay their fees.
 
     The bound is generous by one settlement of each leg, since a window may hold one more payment
     than its length suggests. It splits into one term of each leg, so most assets are decided by
-    two comparisons.
+    two comparisons. An asset of which nothing changed since the last scan is not looked at again.
     """
 
     def __init__(self, funding: FundingBook, *, explain: bool) -> None:
         """Name every pair left out when `explain`; otherwise only those that have a leg that cannot be used."""
         self._funding = funding
         self._explain = explain
+        self._changed = funding.subscribe()
         self._legs: dict[InstrumentId, ScreenedLeg] = {}
-        self._terms: tuple[Decimal, Decimal] | None = None
+        self._group_of: dict[InstrumentId, _GroupKey] = {}
+        self._listed: list[Instrument] = []
+        self._members: Mapping[_GroupKey, list[Instrument]] = {}
+        self._groups: dict[_GroupKey, _Group] = {}
+        self._wanted: OpportunityFilter | None = None
 
     def candidates(
         self, instruments: Iterable[Instrument], wanted: OpportunityFilter, now_ns: int
     ) -> tuple[list[tuple[ScreenedLeg, ScreenedLeg]], list[SkippedPair]]:
         """Return (long, short) pairs worth a closer look, and the others with their reason."""
-        terms = (wanted.horizon_hours, wanted.min_capture_ratio)
-        if terms != self._terms:
-            self._legs.clear()
-            self._terms = terms
+        self._refresh(instruments, wanted)
         found: list[tuple[ScreenedLeg, ScreenedLeg]] = []
         skipped: list[SkippedPair] = []
-        for group in _groups(instruments, wanted).values():
-            if len(group) < 2:
-                continue
-            usable: list[ScreenedLeg] = []
-            unusable: list[_Unusable] = []
-            for instrument in group:
-                leg = self._leg(instrument, wanted, now_ns)
-                if isinstance(leg, ScreenedLeg):
-                    usable.append(leg)
-                else:
-                    unusable.append(leg)
-            skipped.extend(_pairs_with_unusable(usable, unusable))
-            self._screen(usable, found, skipped)
+        for key, members in self._members.items():
+            group = self._groups.get(key)
+            if group is None or group.until_ns < now_ns:
+                group = self._groups[key] = self._screened(members, wanted, now_ns)
+            if group.found:
+                found += group.found
+            if group.skipped:
+                skipped += group.skipped
         return found, skipped
+
+    def _refresh(self, instruments: Iterable[Instrument], wanted: OpportunityFilter) -> None:
+        """Forget what no longer holds."""
+        listed = list(instruments)
+        if wanted != self._wanted:
+            self._legs.clear()
+        # Listings are replaced and not changed: a comparison of references tells a change at little cost.
+        if wanted != self._wanted or len(listed) != len(self._listed) or not all(map(is_, listed, self._listed)):
+            self._wanted = wanted
+            self._listed = listed
+            self._members = {key: group for key, group in _groups(listed, wanted).items() if len(group) > 1}
+            self._group_of = {one.id: key for key, group in self._members.items() for one in group}
+            self._groups.clear()
+        for instrument in self._changed:
+            key = self._group_of.get(instrument)
+            if key is not None:
+                self._groups.pop(key, None)
+        self._changed.clear()
+
+    def _screened(self, members: Sequence[Instrument], wanted: OpportunityFilter, now_ns: int) -> _Group:
+        found: list[tuple[ScreenedLeg, ScreenedLeg]] = []
+        skipped: list[SkippedPair] = []
+        usable: list[ScreenedLeg] = []
+        unusable: list[_Unusable] = []
+        for instrument in members:
+            leg = self._leg(instrument, wanted, now_ns)
+            if isinstance(leg, ScreenedLeg):
+                usable.append(leg)
+            else:
+                unusable.append(leg)
+        skipped.extend(_pairs_with_unusable(usable, unusable))
+        self._screen(usable, found, skipped)
+        until_ns = min((self._funding.fresh_until_ns(leg.instrument.id) for leg in usable), default=_FOR_EVER)
+        return _Group(found, skipped, until_ns)
 
     def _leg(self, instrument: Instrument, wanted: OpportunityFilter, now_ns: int) -> ScreenedLeg | _Unusable:
         if instrument.status is not InstrumentStatus.TRADING:
@@ -122,9 +173,9 @@ class Screen:
                     skipped.append(_left_out(long, short))
 
 
-def _groups(instruments: Iterable[Instrument], wanted: OpportunityFilter) -> Mapping[tuple[str, str], list[Instrument]]:
+def _groups(instruments: Iterable[Instrument], wanted: OpportunityFilter) -> Mapping[_GroupKey, list[Instrument]]:
     """Group by asset: asset classes never mix."""
-    groups: dict[tuple[str, str], list[Instrument]] = {}
+    groups: dict[_GroupKey, list[Instrument]] = {}
     for instrument in instruments:
         if wanted.bases and instrument.base not in wanted.bases:
             continue
