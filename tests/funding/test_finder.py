@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -22,7 +23,9 @@ from arb.model import (
     HOUR_NS,
     MINUTE_NS,
     SECOND_NS,
+    Averaging,
     BookLevel,
+    ExchangeName,
     FeeSchedule,
     Fresh,
     FundingKind,
@@ -179,6 +182,17 @@ def test_a_pair_that_pays_is_found_with_every_figure() -> None:
     assert Decimal("28.2") < row.capture_bps <= Decimal("28.8")
     assert row.net_usd == (row.capture_bps - 10) * BPS * 1_000
     assert row.score > 0
+
+
+def test_the_first_settlement_follows_the_averaging_of_its_exchange() -> None:
+    plain, flat = Desk(), Desk(averaging={ExchangeName("b"): Averaging.FLAT})
+    for desk in (plain, flat):
+        desk.list("a", "0.1")
+        desk.list("b", "0.5", history=400)
+        desk.predict(InstrumentId("BTC-PERP.b"), "0.6")
+    (one,), (other,) = plain.scan().rows, flat.scan().rows
+    # A third of the hour is decided; of the 0.1 bp above the usual rate a part of the rest will be gone.
+    assert Decimal("0.005") < one.capture_bps - other.capture_bps < Decimal("0.02")
 
 
 def test_each_book_is_read_once_a_scan() -> None:
