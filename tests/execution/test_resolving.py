@@ -25,6 +25,7 @@ from arb.execution import AccountLeases, AccountSync, Recorder
 from arb.execution._gateway import OrderGateway
 from arb.execution._positions import PositionReader
 from arb.execution._resolving import OrderResolver
+from arb.execution._steady import SteadyTime
 from arb.model import (
     HOUR_NS,
     SECOND_NS,
@@ -209,7 +210,7 @@ def on_bench(
             exchanges, clock, leases, Silent(), Halts(MemoryHaltStore(), clock), timeout_ns=10 * SECOND_NS
         )
         positions = PositionReader(exchanges, recorder, sync, clock, timeout_ns=10 * SECOND_NS)
-        resolver = OrderResolver(gateway, recorder, sync, positions, clock)
+        resolver = OrderResolver(gateway, recorder, sync, positions, clock, SteadyTime(clock))
         return await work(Bench(clock, resolver, stored, journal))
 
     return run_virtual(main(), start_ns=START_NS)

@@ -41,6 +41,7 @@ from ._resolving import OrderResolver
 from ._sending import EntryRefused, OrderExecutor
 from ._settling import Settler
 from ._sizing import PositionSizer, SizingLeg
+from ._steady import SteadyTime
 from ._steps import PlannedOrder, Quotes
 
 
@@ -84,6 +85,7 @@ class AtomicMultiOrderExecutor:
     def __init__(self, services: ExecutionServices) -> None:
         self._s = services
         self._wake = Wake()
+        self._steady = SteadyTime(services.clock)
         s = services
         gateway = OrderGateway(
             s.exchanges, s.clock, s.recorder.leases, s.observer, s.halts, timeout_ns=s.order_timeout_ns
@@ -94,7 +96,7 @@ class AtomicMultiOrderExecutor:
         self._reconciler = Reconciler(
             ReconcilerParts(
                 recorder=s.recorder,
-                resolver=OrderResolver(gateway, s.recorder, s.sync, positions, s.clock),
+                resolver=OrderResolver(gateway, s.recorder, s.sync, positions, s.clock, self._steady),
                 absorber=FillAbsorber(s.recorder, s.sync, s.clock),
                 budget=ExposureBudget(s.policy, s.halts, s.recorder, s.clock, s.instruments),
                 quoting=self._quoting,
@@ -148,11 +150,14 @@ class AtomicMultiOrderExecutor:
                 strategy=strategy,
                 now_ns=now,
             )
+            self._steady.begin()
             try:
                 await self._begin(hedge, plan)
             except EntryRefused as error:
                 await self._s.recorder.events([refused(plan, str(error), self._s.clock.now_ns())])
                 return None
+            finally:
+                self._steady.end()
         return await self._moved(hedge)
 
     async def close(self, intent: CloseHedge) -> Hedge:
@@ -240,6 +245,7 @@ class AtomicMultiOrderExecutor:
             return known
         task = asyncio.create_task(self._reconciler.run(hedge_id), name=f"hedge {hedge_id}")
         self._tasks[hedge_id] = task
+        self._steady.begin()
         task.add_done_callback(lambda done: self._done(hedge_id, done))
         return task
 
@@ -250,6 +256,7 @@ class AtomicMultiOrderExecutor:
 
     def _done(self, hedge_id: HedgeId, task: asyncio.Task[Hedge]) -> None:
         self._tasks.pop(hedge_id, None)
+        self._steady.end()
         self._rested.set()
         if task.cancelled():
             return

@@ -22,6 +22,7 @@ from ._legs import filled_by_order, key_of
 from ._order_events import order_events
 from ._positions import Agreement, PositionReader
 from ._reports import merged
+from ._steady import SteadyTime
 
 
 class OrderResolver:
@@ -34,12 +35,14 @@ class OrderResolver:
         sync: AccountSync,
         positions: PositionReader,
         clock: Clock,
+        steady: SteadyTime,
     ) -> None:
         self._gateway = gateway
         self._recorder = recorder
         self._sync = sync
         self._positions = positions
         self._clock = clock
+        self._steady = steady
         self._started_ns = clock.now_ns()
 
     async def resolve(self, record: OrderRecord) -> OrderRecord:
@@ -81,7 +84,8 @@ class OrderResolver:
         traits = self._gateway.exchange(record).traits
         # A record from before this process bears another clock: whatever it was, it left before we began.
         sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()) + SEND_WITHIN_NS)
-        return sent_ns + traits.order_validity_ns + traits.read_after_write_ns
+        counted_ns = max(sent_ns, self._steady.since_ns)
+        return counted_ns + traits.order_validity_ns + traits.read_after_write_ns
 
     async def _is_absent(self, record: OrderRecord) -> bool:
         """Whether the venue proves that an order it does not know never came and never will.

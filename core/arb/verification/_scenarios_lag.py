@@ -58,6 +58,19 @@ _ANOTHER_CLOCK: Final = Scenario(
     expect=(ends(open=1),),
 )
 
+_RUNS_AHEAD: Final = Scenario(
+    name="clock-runs-ahead-in-doubt",
+    references=("python-binance#60",),
+    about="An order is on its way for nine and a half seconds, and our clock jumps ahead by four of them meanwhile. "
+    "Seconds that the venue has not seen do not count: the order is not called absent before it comes.",
+    setup=Setup(flips_s=(), order_validity_s=10),
+    script=(
+        fault("right", "send_order", late_effect=9.5),
+        when(EventKind.HEDGE_OPENING, clock_jump(4), after_s=5),
+    ),
+    expect=(sent(OrderPurpose.COMPLETE, exactly=0), ends(open=1)),
+)
+
 _BACKWARDS: Final = Scenario(
     name="reads-that-go-backwards",
     references=("nautilus#3104",),
@@ -115,4 +128,4 @@ _UNREADABLE: Final = Scenario(
     expect=(never_told(EventKind.HALT_RAISED), halted(None), ends(open=1)),
 )
 
-LAGS: Final = (_UNREADABLE, _REPLICA, _ANOTHER_CLOCK, _BACKWARDS, _UNSEEN, _OLDER_THAN_THE_HEDGE, _AHEAD)
+LAGS: Final = (_UNREADABLE, _REPLICA, _ANOTHER_CLOCK, _RUNS_AHEAD, _BACKWARDS, _UNSEEN, _OLDER_THAN_THE_HEDGE, _AHEAD)
