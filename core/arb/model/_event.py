@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     FUNDING_PAID = "funding.paid"
     FUNDING_UNPAID = "funding.unpaid"
     """Due by the venue's own rule and not booked two intervals later."""
+    FUNDING_GAP = "funding.gap"
+    """Settlements are missing that the venue's own history does not have."""
     FUNDING_INTERVAL_CHANGED = "funding.interval_changed"
     EXCHANGE_FAILED = "exchange.failed"
     EXCHANGE_RECOVERED = "exchange.recovered"
