@@ -48,6 +48,7 @@ from arb.model import (
 )
 from arb.risk import EVERYTHING, Halts, MemoryHaltStore
 from arb.runtime import MAX_SPEED, RunOptions, execute
+from arb.runtime._service import RunService
 from arb.storage import Journal
 from arb.testing import START_NS, Fault, MemoryExchange, MemoryStorage
 
@@ -251,6 +252,21 @@ def test_a_failure_is_told_with_the_time_of_the_last_success() -> None:
         world.venues["left"].faults._always.clear()
         await wait(context, 55)
         assert service.exchanges()[0].failures == ()
+
+    watched(look)
+
+
+def test_rates_in_quarantine_are_unknown_with_the_reason() -> None:
+    async def look(world: World, service: FundingService, context: Context) -> None:
+        await wait(context, 15)
+        assert isinstance(service, RunService)
+        service._p.funding_book.quarantine(ExchangeName("left"), "a thousand times too large")
+        left, right = service.exchanges()
+        assert (left.quarantine, right.quarantine) == ("a thousand times too large", "")
+        reading = service.funding(LEFT)
+        assert isinstance(reading, Unknown)
+        assert "a thousand times too large" in reading.reason
+        assert (await service.opportunities(WANTED)).rows == ()
 
     watched(look)
 

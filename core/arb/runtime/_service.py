@@ -65,7 +65,7 @@ class RunService:
             instruments=instruments,
             collected_ns=collected.complete_ns,
             failures=collected.failures,
-            quarantine="",
+            quarantine=self._p.funding_book.quarantined(name),
         )
 
     def funding(self, instrument: InstrumentId) -> Reading[FundingRate]:

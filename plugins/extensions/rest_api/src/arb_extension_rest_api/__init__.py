@@ -1,0 +1,3 @@
+"""What a run of arb knows, over HTTP."""
+
+__all__: list[str] = []
