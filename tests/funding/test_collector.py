@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from arb.api import BadResponse, Capability, ConnectFailed
 from arb.funding import (
+    AssetIdentity,
     CollectionReport,
     CollectorSettings,
     FundingBook,
@@ -40,6 +41,7 @@ class Bench:
     clock: FakeClock = field(default_factory=FakeClock)
     funding: FundingBook = field(default_factory=FundingBook)
     stats: StatsBook = field(default_factory=StatsBook)
+    identity: AssetIdentity = field(default_factory=AssetIdentity)
 
     def __post_init__(self) -> None:
         self.fx = FxBook(assumed={})
@@ -58,6 +60,7 @@ class Bench:
             stats=self.stats,
             fx=self.fx,
             settings=self.settings,
+            identity=self.identity,
         )
 
     async def collect(self) -> CollectionReport:
@@ -87,6 +90,22 @@ def test_one_collection_fills_rates_statistics_and_currencies() -> None:
             assert isinstance(bench.funding.predicted(instrument, START_NS), Fresh)
             assert isinstance(bench.stats.get(instrument, START_NS), Fresh)
         assert isinstance(bench.fx.usd_rate("USDC", START_NS), Fresh)
+
+    run(test())
+
+
+def test_each_collection_notes_prices_in_dollars_for_telling_assets_apart() -> None:
+    async def test() -> None:
+        bench = Bench()
+        bench.exchanges["b"].set_price(bench.btc("b"), 55_000)
+        await bench.collect()
+        found = bench.identity.compare(bench.btc("a"), bench.btc("b"))
+        assert (found.ratio, found.observations, found.contradicts) == (Decimal(50) / 55, 1, True)
+        for instrument in bench.instruments.values():
+            bench.instruments[instrument.id] = replace(instrument, quote="EURX")
+        bench.clock.advance(HOUR_NS)
+        await bench.collect()
+        assert bench.identity.compare(bench.btc("a"), bench.btc("b")).observations == 1
 
     run(test())
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from arb.api import ConnectFailed, StaleData
 from arb.funding import (
+    AssetIdentity,
     FinderSettings,
     FundingBook,
     FxBook,
@@ -53,6 +54,7 @@ class Desk:
     funding: FundingBook = field(default_factory=FundingBook)
     stats: StatsBook = field(default_factory=StatsBook)
     fx: FxBook = field(default_factory=lambda: FxBook(assumed={"USDC": Decimal(1), "USDT": Decimal(1)}))
+    identity: AssetIdentity = field(default_factory=AssetIdentity)
     settings: FinderSettings | None = None
     averaging: Mapping[ExchangeName, Averaging] = field(default_factory=dict)
 
@@ -69,6 +71,7 @@ class Desk:
             prices=self,
             clock=self.clock,
             settings=self.settings,
+            identity=self.identity,
             averaging=self.averaging,
         )
 
@@ -155,9 +158,9 @@ class Desk:
         return only.reason, only.value, only.limit
 
 
-def rich_pair(**second: Any) -> Desk:
+def rich_pair(settings: FinderSettings | None = None, **second: Any) -> Desk:
     """Two venues with 0.4 bp an hour between them: 28.8 bps in three days against 10 bps of cost."""
-    desk = Desk()
+    desk = Desk(settings=settings)
     desk.list("a", "0.1")
     desk.list("b", "0.5", **second)
     return desk
@@ -324,6 +327,48 @@ def test_activity_of_the_thinner_leg_and_unknown_activity() -> None:
 
 def test_a_quote_currency_without_a_rate() -> None:
     assert rich_pair(quote="EURX").reason()[0] == SkipReason.FX_UNKNOWN
+
+
+def mark(desk: Desk, prices: Sequence[str], quarters: int = 1) -> None:
+    """Publish a mark price of each instrument, in so many quarters of an hour."""
+    for instrument, price in zip(desk.instruments.values(), prices, strict=True):
+        for quarter in range(quarters):
+            stats = MarketStats(
+                instrument=instrument.id,
+                mark_price=Decimal(price),
+                index_price=None,
+                volume_24h=None,
+                open_interest=None,
+                ts_event_ns=NOW - quarter * 15 * MINUTE_NS,
+                ts_init_ns=NOW,
+            )
+            desk.identity.observe(instrument, stats, Decimal(1))
+
+
+def test_one_ticker_with_two_prices_is_two_assets_from_the_first_observation_on() -> None:
+    desk = rich_pair()
+    mark(desk, ["100", "600"])
+    reason, value, limit = desk.reason()
+    assert (reason, limit) == (SkipReason.DIFFERENT_ASSET, Decimal("0.02"))
+    assert value is not None
+    assert round(value, 4) == Decimal("0.1667")
+    assert not desk.fetched
+
+
+def test_a_fresh_pair_is_traded_when_its_marks_agree_and_when_there_are_none() -> None:
+    agreeing = rich_pair()
+    mark(agreeing, ["100", "101"])
+    assert len(agreeing.scan().rows) == 1
+    assert len(rich_pair().scan().rows) == 1
+
+
+def test_a_proof_can_be_asked_for() -> None:
+    desk = rich_pair(settings=FinderSettings(prove_assets=True))
+    assert desk.reason() == (SkipReason.ASSET_UNPROVED, Decimal(0), Decimal(12))
+    mark(desk, ["100", "101"], quarters=11)
+    assert desk.reason() == (SkipReason.ASSET_UNPROVED, Decimal(11), Decimal(12))
+    mark(desk, ["100", "101"], quarters=12)
+    assert len(desk.scan().rows) == 1
 
 
 def test_prices_are_compared_in_dollars_per_base_unit() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from arb.model import format_utc
 from arb.storage import MIGRATIONS, Journal, copy_database, count_rows, stored_version
 
 from ._output import print_fields, print_json, print_table
@@ -59,6 +60,36 @@ async def _upgrade(file: Path) -> tuple[int, int]:
             before = await stored_version(transaction, storage.dialect)
         await Journal.open(storage)
         return before, MIGRATIONS[-1].version
+
+
+def prune_old(file: Path, age_ns: int | None, *, as_json: bool) -> None:
+    """Reduce the history in the database that `file` names.
+
+    Args:
+        file: The configuration.
+        age_ns: What is older is reduced; None for what the configuration says.
+        as_json: Print JSON.
+
+    Raises:
+        ArbError: the file or the storage cannot be used; what was deleted before stays so.
+    """
+    deleted, before_ns = asyncio.run(_prune(file, age_ns))
+    if as_json:
+        print_json({"before": format_utc(before_ns), "deleted": dict(deleted)})
+        return
+    print_fields({"Before": format_utc(before_ns), **{name: f"{rows} rows deleted" for name, rows in deleted.items()}})
+
+
+async def _prune(file: Path, age_ns: int | None) -> tuple[Mapping[str, int], int]:
+    async def no_pause() -> None:
+        return
+
+    async with main_storage(file, writing=True) as (storage, config, clock):
+        journal = await Journal.open(storage)
+        # The run's own time counts: a simulated one is not of today.
+        now_ns = await journal.clock() or clock.now_ns()
+        before_ns = max(0, now_ns - (config.run.keep_fine if age_ns is None else age_ns))
+        return await journal.prune(before_ns, no_pause, from_oldest=True), before_ns
 
 
 def copy_all(source: Path, target: Path, *, as_json: bool) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from arb.api import ChangeSignal, Clock
 from arb.model import SECOND_NS, Event, EventKind, Severity, format_utc
 
 from ._output import print_json
@@ -61,11 +62,22 @@ async def _show(file: Path, wanted: Wanted) -> None:
 
 
 async def _follow(run: StoredRun, after: int, wanted: Wanted) -> None:
+    async with _changes(run) as changes:
+        async for _ in changes:
+            found = await _after(run, after, wanted)
+            _print_each(found, wanted)
+            after = found[-1][0] if found else after
+
+
+def _changes(run: StoredRun) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+    """Return when to look: as soon as the storage says that there is something new, or every second."""
+    return run.storage.changes("events") if isinstance(run.storage, ChangeSignal) else aclosing(_seconds(run.clock))
+
+
+async def _seconds(clock: Clock) -> AsyncGenerator[None]:
     while True:
-        await run.clock.sleep_until(run.clock.now_ns() + _LOOK_EVERY_NS)
-        found = await _after(run, after, wanted)
-        _print_each(found, wanted)
-        after = found[-1][0] if found else after
+        await clock.sleep_until(clock.now_ns() + _LOOK_EVERY_NS)
+        yield
 
 
 async def _after(run: StoredRun, after: int, wanted: Wanted) -> Sequence[tuple[int, Event]]:

@@ -22,6 +22,7 @@ class StoredRun:
     """A run as its storage holds it."""
 
     config: Config
+    storage: Storage
     journal: Journal
     clock: Clock
 
@@ -36,7 +37,7 @@ async def stored_run(file: Path) -> AsyncIterator[StoredRun]:
         StorageError: the storage cannot be read, or is not there.
     """
     async with main_storage(file) as (storage, config, clock):
-        yield StoredRun(config=config, journal=await Journal.open(storage), clock=clock)
+        yield StoredRun(config=config, storage=storage, journal=await Journal.open(storage), clock=clock)
 
 
 @asynccontextmanager

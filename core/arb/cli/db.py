@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from arb.api import parse_duration
+from arb.model import DAY_NS
+
 from ._given import chosen_config, config_option, json_option
 
 
 @click.group(name="db")
 def command() -> None:
-    """Look at the database of a configuration, bring it forward, and copy it."""
+    """Look at the database of a configuration, bring it forward, copy it, and keep it small."""
 
 
 @command.command(epilog="Example: arb db status -c arb.toml")
@@ -32,6 +35,37 @@ def upgrade(file: Path | None, as_json: bool) -> None:
     from ._databases import upgrade as bring_forward
 
     bring_forward(chosen_config(file), as_json=as_json)
+
+
+def _age(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Read an age of at least a day."""
+    try:
+        age_ns = None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if age_ns is not None and age_ns < DAY_NS:
+        raise click.BadParameter("must be 1d at least")
+    return age_ns
+
+
+@command.command(epilog="Example: arb db prune -c arb.toml --older-than 30d")
+@config_option
+@click.option(
+    "--older-than",
+    "age_ns",
+    callback=_age,
+    metavar="AGE",
+    help="Reduce what is older, such as 30d; `[run] keep_fine` when left out.",
+)
+@json_option
+def prune(file: Path | None, age_ns: int | None, as_json: bool) -> None:
+    """Reduce old predicted rates and market statistics to the last of each hour; nothing else is deleted.
+
+    `arb run` does so by itself, an hour's rows at a time; this command looks at the whole history.
+    """
+    from ._databases import prune_old
+
+    prune_old(chosen_config(file), age_ns, as_json=as_json)
 
 
 @command.command(epilog="Example: arb db copy -c arb.toml --to server.toml")

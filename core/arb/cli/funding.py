@@ -62,6 +62,21 @@ def collect(file: Path | None, end: Until | None, every: int | None, as_json: bo
     click.get_current_context().exit(work(chosen_config(file), end, every, as_json=as_json))
 
 
+@command.command(name="import", epilog="Example: arb funding import ../recordings/funding -c arb.toml")
+@click.argument("path", type=click.Path(path_type=Path))
+@config_option
+@json_option
+def import_(path: Path, file: Path | None, as_json: bool) -> None:
+    """Store a recording of funding made by somebody else, as if its venues had been collected.
+
+    PATH is a Parquet file, or a folder of them, of a known kind; it is recognised by its columns. What cannot be
+    used is left out and counted, with the reason, and so is what is mended. A second import changes nothing.
+    """
+    from ._funding_import import import_recordings
+
+    import_recordings(chosen_config(file), path, as_json=as_json)
+
+
 @command.command(epilog="Example: arb funding rates -c arb.toml --symbol BTC --sort apr")
 @config_option
 @_exchange_option
@@ -205,6 +220,21 @@ def payments(file: Path | None, **options: Any) -> None:
     click.get_current_context().exit(show_payments(chosen_config(file), PaymentsWanted(**options)))
 
 
+@command.command(epilog="Example: arb funding proofs -c carry.toml --details")
+@config_option
+@click.option("--details", is_flag=True, help="A row for each instrument instead of each exchange.")
+@json_option
+def proofs(file: Path | None, details: bool, as_json: bool) -> None:
+    """Prove the units of rates from what was paid: rate = -payment / (quantity x price).
+
+    The ratio of paid to published is 1 where unit, period and sign are understood; beyond 1 % the exchange is in
+    quarantine, and nothing is opened on its rates. Exit code 7: a ratio does not fit.
+    """
+    from ._funding_proofs import show_proofs
+
+    click.get_current_context().exit(show_proofs(chosen_config(file), details=details, as_json=as_json))
+
+
 @command.command(epilog="Example: arb funding forecasts -c arb.toml")
 @config_option
 @json_option
@@ -255,3 +285,41 @@ def pairs(file: Path | None, best: int, notional: Decimal, costs: Path | None, a
         print_pairs_csv(found)
     else:
         print_pairs(found, best, notional)
+
+
+@command.command(epilog="Example: arb funding intervals -c arb.toml --exchange bybit")
+@config_option
+@_exchange_option
+@click.option("--period", metavar="LENGTH", callback=length, default="400d", show_default=True, help="How far back.")
+@json_option
+def intervals(file: Path | None, exchange: tuple[str, ...], period: int, as_json: bool) -> None:
+    """Show how often each stored instrument settles, and when that changed.
+
+    Inferred from the settlements: at least eight, of which three quarters and the last one agree. Walking forward
+    through all of them, the interval inferred at each is compared with the recorded one; exit code 7 when one is
+    wrong. Without settlements it is what the venue published with its predictions.
+    """
+    from ._funding_intervals import show_intervals
+
+    click.get_current_context().exit(show_intervals(chosen_config(file), exchange, period, as_json=as_json))
+
+
+@command.command(
+    epilog="""\b
+Examples: arb funding assets -c arb.toml
+          arb funding assets -c arb.toml --all --period 7d
+"""
+)
+@config_option
+@click.option("--period", metavar="LENGTH", callback=length, default="30d", show_default=True, help="How far back.")
+@click.option("--all", "show_all", is_flag=True, help="Also the tickers of which there is nothing to say.")
+@json_option
+def assets(file: Path | None, period: int, show_all: bool, as_json: bool) -> None:
+    """Show tickers that mean different assets on different venues, and denominations, by the stored prices.
+
+    Two instruments are one asset when the ratio of their prices, in dollars per unit of the asset, is within 2 % of
+    one as the median over a day. A contract of a thousand units needs a name that claims it and prices that prove it.
+    """
+    from ._funding_assets import show_assets
+
+    show_assets(chosen_config(file), period, show_all=show_all, as_json=as_json)

@@ -12,6 +12,7 @@ from arb.model import (
     MINUTE_NS,
     Event,
     EventKind,
+    ExchangeName,
     Fresh,
     FundingKind,
     FundingRate,
@@ -95,12 +96,28 @@ class FundingBook:
         self._settled: dict[InstrumentId, _Settled] = {}
         self._intervals: dict[InstrumentId, list[tuple[int, int]]] = {}
         self._readers: list[set[InstrumentId]] = []
+        self._quarantined: dict[ExchangeName, str] = {}
 
     def subscribe(self) -> set[InstrumentId]:
         """Return a set to which every instrument is added of which something changes; its reader empties it."""
         changed: set[InstrumentId] = set()
         self._readers.append(changed)
         return changed
+
+    def quarantine(self, exchange: ExchangeName, reason: str) -> None:
+        """Use no predicted rate of an exchange from now on: what its numbers mean is in doubt."""
+        if self._quarantined.get(exchange) != reason:
+            self._quarantined[exchange] = reason
+            self._tell_all_of(exchange)
+
+    def release(self, exchange: ExchangeName) -> None:
+        """Use the rates of an exchange again."""
+        if self._quarantined.pop(exchange, None) is not None:
+            self._tell_all_of(exchange)
+
+    def quarantined(self, exchange: ExchangeName) -> str:
+        """Return why the rates of an exchange are not used; empty while they are."""
+        return self._quarantined.get(exchange, "")
 
     def observe(self, rate: FundingRate, observed_ns: int) -> IntervalChange | None:
         """Take a predicted rate read at `observed_ns`; an older reading than the one held is dropped.
@@ -143,6 +160,9 @@ class FundingBook:
 
     def predicted(self, instrument: InstrumentId, now_ns: int) -> Reading[FundingRate]:
         """Return the rate of the coming settlement; stale when read too long ago or already paid."""
+        quarantined = self.quarantined(exchange_of(instrument))
+        if quarantined:
+            return Unknown(f"the rates of {exchange_of(instrument)} are in quarantine: {quarantined}")
         held = self._predicted.get(instrument)
         if held is None:
             return Unknown(f"no predicted funding rate of {instrument} has been read yet")
@@ -208,6 +228,11 @@ class FundingBook:
             last_ns = self.last_settled_ns(instrument.id)
             next_ns = None if last_ns is None else last_ns + interval_ns
         return None if next_ns is None else Schedule(next_ns=next_ns, interval_ns=interval_ns)
+
+    def _tell_all_of(self, exchange: ExchangeName) -> None:
+        for instrument in self._predicted:
+            if exchange_of(instrument) == exchange:
+                self._tell(instrument)
 
     def _tell(self, instrument: InstrumentId) -> None:
         for changed in self._readers:

@@ -21,6 +21,7 @@ from ._book import FundingBook
 from ._calendar import Schedule
 from ._capture import PairForecast
 from ._forecast import PairForecaster
+from ._identity import PRICE_LIMIT, AssetIdentity, Sameness
 from ._observed import FxBook, StatsBook
 from ._reasons import SkipReason
 from ._screen import ScreenedLeg
@@ -67,12 +68,14 @@ class CandidateCheck:
         funding: FundingBook,
         stats: StatsBook,
         fx: FxBook,
+        identity: AssetIdentity,
         forecaster: PairForecaster,
         settings: FinderSettings,
     ) -> None:
         self._funding = funding
         self._stats = stats
         self._fx = fx
+        self._identity = identity
         self._forecaster = forecaster
         self._settings = settings
 
@@ -90,6 +93,9 @@ class CandidateCheck:
         short_fx = self._fx.usd_rate(short.instrument.quote, now_ns)
         if not isinstance(long_fx, Fresh) or not isinstance(short_fx, Fresh):
             return skip(SkipReason.FX_UNKNOWN)
+        other = self._other_asset(long.instrument, short.instrument)
+        if other is not None:
+            return skip(*other)
         legs = ((long.instrument, long_fx.value), (short.instrument, short_fx.value))
         inactive = self._inactive(legs, wanted, now_ns)
         if inactive is not None:
@@ -121,6 +127,16 @@ class CandidateCheck:
             capture_bps=capture,
             fees_bps=2 * (long.instrument.fees.taker + short.instrument.fees.taker) / BPS,
         )
+
+    def _other_asset(self, long: Instrument, short: Instrument) -> tuple[SkipReason, Decimal | None, Decimal] | None:
+        """Return why the legs are not, or may not be, one asset (handbook C5); None when nothing says so."""
+        found = self._identity.compare(long.id, short.id)
+        if found.contradicts:
+            return SkipReason.DIFFERENT_ASSET, found.ratio, PRICE_LIMIT
+        if self._settings.prove_assets and found.sameness is not Sameness.PROVED:
+            least = Decimal(self._identity.min_observations)
+            return SkipReason.ASSET_UNPROVED, Decimal(found.observations), least
+        return None
 
     def _quarantined(self, schedule: Schedule, now_ns: int) -> tuple[Decimal, Decimal] | None:
         distance = schedule.distance_ns(now_ns)

@@ -22,6 +22,7 @@ from arb.model import (
 from ._book import FundingBook
 from ._collection import CollectionFailure, CollectionReport, CollectorSettings
 from ._cursor import HistoryCursor
+from ._identity import AssetIdentity
 from ._observed import FxBook, StatsBook
 
 
@@ -59,8 +60,9 @@ class FundingCollector:
         stats: StatsBook,
         fx: FxBook,
         settings: CollectorSettings | None = None,
+        identity: AssetIdentity | None = None,
     ) -> None:
-        """Keep `instruments` by reference: a later change of it is seen."""
+        """Keep `instruments` by reference: a later change of it is seen. `identity` is fed with prices."""
         self._exchanges = tuple(exchanges)
         self._instruments = instruments
         self._clock = clock
@@ -68,6 +70,7 @@ class FundingCollector:
         self._stats = stats
         self._fx = fx
         self._settings = settings or CollectorSettings()
+        self._identity = identity or AssetIdentity()
         self._cursor = HistoryCursor(funding, self._settings.backfill_ns)
         self._one_at_a_time = asyncio.Lock()
 
@@ -81,6 +84,7 @@ class FundingCollector:
             priced_ns = max((one.priced_ns for one in brought if one.priced_ns is not None), default=now_ns)
             for one in brought:
                 self._name_unpriced(one, listed.get(one.exchange.name, ()), priced_ns)
+                self._identify(one, priced_ns)
         return CollectionReport(
             ts_ns=now_ns,
             predicted=tuple(rate for one in brought for rate in one.predicted),
@@ -152,6 +156,16 @@ class FundingCollector:
 
         await _guarded(brought, "fx_rates", read)
 
+    def _identify(self, brought: _Yield, priced_ns: int) -> None:
+        """Note what was published for whom; asked when every exchange has been read, as currencies are."""
+        for row in brought.stats:
+            instrument = self._instruments.get(row.instrument)
+            if instrument is None:
+                continue
+            usd_rate = self._fx.usd_rate(instrument.quote, priced_ns)
+            if isinstance(usd_rate, Fresh):
+                self._identity.observe(instrument, row, usd_rate.value)
+
     def _name_unpriced(self, brought: _Yield, instruments: Iterable[Instrument], priced_ns: int) -> None:
         """Name currencies without a dollar value: nothing quoted in them is opened, and no account in them counts.
 
@@ -191,6 +205,7 @@ class FundingCollector:
             own = [rate for rate in rates if rate.instrument == instrument and start_ns <= rate.ts_event_ns < end_ns]
             brought.settled.extend(self._funding.add_settled(own))
             self._cursor.done(instrument, end_ns, now_ns)
+            brought.events.extend(gap.event(now_ns) for gap in self._cursor.confirmed(instrument))
 
         return read
 

@@ -26,6 +26,7 @@ from ._book import FundingBook
 from ._candidate import Candidate, CandidateCheck
 from ._evaluate import evaluate
 from ._forecast import PairForecaster
+from ._identity import AssetIdentity
 from ._observed import FxBook, StatsBook
 from ._outlook import OutlookMaker
 from ._reasons import SkipReason
@@ -47,10 +48,12 @@ class OpportunityFinder:
         clock: Clock,
         settings: FinderSettings | None = None,
         averaging: Mapping[ExchangeName, Averaging] = MappingProxyType({}),
+        identity: AssetIdentity | None = None,
     ) -> None:
         """Keep `instruments` by reference: a later change of it is seen.
 
         `averaging` is that of the exchanges that publish the average so far; see :class:`PairForecaster`.
+        `identity` is filled by the collector; without one no pair is refused for its published prices.
         """
         self._instruments = instruments
         self._prices = prices
@@ -61,7 +64,12 @@ class OpportunityFinder:
         )
         self._screen = Screen(funding, explain=self._settings.explain)
         self._check = CandidateCheck(
-            funding=funding, stats=stats, fx=fx, forecaster=forecaster, settings=self._settings
+            funding=funding,
+            stats=stats,
+            fx=fx,
+            identity=identity or AssetIdentity(),
+            forecaster=forecaster,
+            settings=self._settings,
         )
         self._outlooks = OutlookMaker(
             instruments=instruments,

@@ -141,6 +141,8 @@ class Screen:
     def _leg(self, instrument: Instrument, wanted: OpportunityFilter, now_ns: int) -> ScreenedLeg | _Unusable:
         if instrument.status is not InstrumentStatus.TRADING:
             return _Unusable(instrument, SkipReason.NOT_TRADING)
+        if self._funding.quarantined(instrument.exchange):
+            return _Unusable(instrument, SkipReason.VENUE_QUARANTINED)
         reading = self._funding.predicted(instrument.id, now_ns)
         if not isinstance(reading, Fresh):
             unknown = isinstance(reading, Unknown)

@@ -51,6 +51,11 @@ class FinderSettings:
         max_examined: Most pairs whose books are read in one scan.
         explain: Whether pairs left out by rates and fees alone are listed too. A scan of a
             thousand assets spends most of its time on that list.
+        prove_assets: Whether a pair waits until the prices of :class:`AssetIdentity` prove that both
+            legs are one asset, which takes three hours. Without it a pair is refused as soon as the
+            prices seen contradict that, be it by one observation, so that a fresh run can trade after
+            its first collection; a pair of which a venue publishes no price is left to the check of
+            the basis, which both books are read for.
     """
 
     max_price_age_ns: int = 5 * SECOND_NS
@@ -62,6 +67,7 @@ class FinderSettings:
     stress_move: Decimal = Decimal("0.2")
     max_examined: int = 40
     explain: bool = True
+    prove_assets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

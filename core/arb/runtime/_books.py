@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from arb.api import Exchange
-from arb.funding import FinderSettings, FundingBook, FxBook, OpportunityFinder, StatsBook
+from arb.funding import AssetIdentity, FinderSettings, FundingBook, FxBook, OpportunityFinder, StatsBook
 from arb.kernel import Config
 from arb.marketdata import PriceProvider
 from arb.model import DAY_NS, ExchangeName, FundingKind, Instrument, InstrumentId
@@ -20,11 +20,12 @@ _HISTORY_NS: Final = 14 * DAY_NS
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Rates, statistics and currencies as last read."""
+    """Rates, statistics and currencies as last read, and what a day of prices says of who is who."""
 
     funding: FundingBook
     stats: StatsBook
     fx: FxBook
+    identity: AssetIdentity
 
 
 async def stored_books(
@@ -37,7 +38,8 @@ async def stored_books(
         for instrument in instruments:
             stored = await journal.funding_rates(instrument, FundingKind.SETTLED, now_ns - _HISTORY_NS, now_ns)
             funding.add_settled(stored)
-    return Books(funding, StatsBook(max_age_ns=max_age), FxBook(assumed=config.run.fx, max_age_ns=max_age))
+    fx = FxBook(assumed=config.run.fx, max_age_ns=max_age)
+    return Books(funding, StatsBook(max_age_ns=max_age), fx, AssetIdentity())
 
 
 def finder_of(
@@ -58,4 +60,5 @@ def finder_of(
         clock=ports.clock,
         settings=FinderSettings(max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage),
         averaging=averaging,
+        identity=books.identity,
     )

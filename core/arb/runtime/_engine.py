@@ -24,6 +24,8 @@ from ._intents import intents_of
 from ._keeper import Keeper
 from ._markouts import Markouts
 from ._periodic import StopSignal, periodic, sleep_or_stop
+from ._proving import UnitProver
+from ._pruning import Pruning
 from ._receivables import Receivables
 from ._trader import RunningStrategy, Trader
 from ._view import View
@@ -58,9 +60,11 @@ class EngineParts:
     trader: Trader
     money: HedgeMoney
     receivables: Receivables
+    prover: UnitProver
     executor: AtomicMultiOrderExecutor
     hints: AccountHints
     markouts: Markouts
+    pruning: Pruning
     halt_watch: HaltWatch
     breakers: Breakers
     about: Mapping[str, str]
@@ -104,7 +108,8 @@ class Engine:
                 tasks.create_task(self._every(p.collect_every_ns, self._collect))
                 tasks.create_task(self._every(p.recorder.leases.renew_every_ns, self._renew))
                 tasks.create_task(self._watched())
-                background = [watching, *(tasks.create_task(one) for one in (p.hints.listen(), p.markouts.run()))]
+                works = (p.hints.listen(), p.markouts.run(), p.pruning.run())
+                background = [watching, *(tasks.create_task(one) for one in works)]
                 for running in p.strategies:
                     tasks.create_task(self._every(running.strategy.cycle_ns, partial(self._cycle, running)))
                 if until_ns is not None:
@@ -121,6 +126,7 @@ class Engine:
         p = self._p
         await p.collecting.load_instruments()
         await p.receivables.update((await p.collecting.collect()).settled)
+        await p.prover.start()
         await p.keeper.load_money()
         await p.keeper.update()
         await p.recorder.events([self._started()])
@@ -181,6 +187,7 @@ class Engine:
     async def _collect(self) -> None:
         report = await self._p.collecting.collect()
         await self._p.receivables.update(report.settled)
+        await self._p.prover.update()
         self._on_beat()
 
     async def _sample(self) -> None:

@@ -29,6 +29,7 @@ from arb.risk import Halts
 from ._accounts import Accounts
 from ._attended import LIVE
 from ._hedge_money import HedgeMoney
+from ._proving import UnitProver
 from ._receivables import Receivables
 
 _LATE_FILLS_NS: Final = 20 * SECOND_NS
@@ -53,6 +54,7 @@ class Keeper:
         recorder: Recorder,
         money: HedgeMoney,
         receivables: Receivables,
+        prover: UnitProver,
         clock: Clock,
         halts: Halts,
     ) -> None:
@@ -63,6 +65,7 @@ class Keeper:
         self._recorder = recorder
         self._money = money
         self._receivables = receivables
+        self._prover = prover
         self._clock = clock
         self._halts = halts
         self._failing: dict[ExchangeName, str] = {}
@@ -125,6 +128,7 @@ class Keeper:
 
     def _share(self, payments: Sequence[FundingPayment]) -> None:
         self._receivables.add_payments(payments)
+        self._prover.add_payments(payments)
         for payment in payments:
             holders = [hedge for hedge in self.hedges if hedge.created_ns < payment.settled_ns]
             self._money.add_payment(payment, holders)

@@ -181,6 +181,7 @@ async def _opened(composition: Composition, ports: Ports, settled: Sequence[Fund
                 funding=books.funding,
                 stats=books.stats,
                 fx=books.fx,
+                identity=books.identity,
             ),
             journal=journal,
         )

@@ -32,6 +32,8 @@ from ._hints import AccountHints
 from ._keeper import Keeper
 from ._markouts import Markouts
 from ._policies import execution_policy
+from ._proving import UnitProver
+from ._pruning import Pruning
 from ._receivables import Receivables
 from ._risk_inputs import RiskInputs
 from ._risk_policy import breaker_limits, risk_limits
@@ -90,6 +92,9 @@ async def wired(
         )
     )
     money = HedgeMoney(accounts.usd_rate)
+    prover = UnitProver(
+        exchanges=exchanges, funding=books.funding, recorder=recorder, clock=clock, timeout_ns=answer_timeout
+    )
     receivables = Receivables(instruments=instruments, funding=books.funding, recorder=recorder, clock=clock)
     keeper = Keeper(
         exchanges=exchanges,
@@ -99,6 +104,7 @@ async def wired(
         recorder=recorder,
         money=money,
         receivables=receivables,
+        prover=prover,
         clock=clock,
         halts=halts,
     )
@@ -121,6 +127,7 @@ async def wired(
                 funding=books.funding,
                 stats=books.stats,
                 fx=books.fx,
+                identity=books.identity,
             ),
             recorder=recorder,
             clock=clock,
@@ -153,9 +160,11 @@ async def wired(
         ),
         money=money,
         receivables=receivables,
+        prover=prover,
         executor=executor,
         hints=AccountHints(exchanges.values(), clock, executor.wake),
         markouts=Markouts(executor, MarkoutRecorder(prices, recorder.journal, clock), recorder.journal, clock),
+        pruning=Pruning(recorder.journal, clock, keep_ns=config.run.keep_fine),
         halt_watch=HaltWatch(halts, recorder),
         breakers=breakers,
         about={"version": __version__, "config": _digest(config)},

@@ -1,0 +1,149 @@
+"""Joining what was paid with what was published, so that units can be proved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from arb.model import (
+    MINUTE_NS,
+    ExchangeName,
+    ExpectedFunding,
+    FundingPayment,
+    FundingRate,
+    InstrumentId,
+    exchange_of,
+)
+
+from ._proof import PaidSettlement, Proof, Verdict, prove
+
+_NEAREST_NS: Final = 15 * MINUTE_NS
+LATEST: Final = 12
+"""Settlements of an instrument that count: a venue whose plugin was mended is judged by what came since."""
+
+
+def rate_near(rates: Iterable[FundingRate], ts_ns: int) -> FundingRate | None:
+    """Return the settled rate of the settlement at `ts_ns`; None when there is none near it."""
+    near = [rate for rate in rates if abs(rate.ts_event_ns - ts_ns) <= min(_NEAREST_NS, max(rate.interval_ns // 4, 1))]
+    return min(near, key=lambda rate: abs(rate.ts_event_ns - ts_ns), default=None)
+
+
+def quantum_of(values: Iterable[Decimal]) -> Decimal:
+    """Return the last unit that a venue writes, as the finest one seen."""
+    exponents = [exponent for value in values if isinstance(exponent := value.as_tuple().exponent, int)]
+    return Decimal(1).scaleb(min(exponents, default=0))
+
+
+def paid_settlement(
+    payment: FundingPayment,
+    rate: FundingRate,
+    *,
+    expected: ExpectedFunding | None,
+    amount_quantum: Decimal,
+    raw_quantum: Decimal,
+) -> PaidSettlement | None:
+    """Return the settlement of a payment; None where neither the venue nor we know quantity and price.
+
+    Args:
+        payment: As the venue booked it.
+        rate: The settled rate of the same settlement, as its history publishes it.
+        expected: What we expected of it, whose quantity and price stand in where the venue gives none.
+        amount_quantum: Of the venue's amounts.
+        raw_quantum: Of the published number.
+    """
+    quantity, price = payment.quantity, payment.price
+    if expected is not None:
+        quantity = expected.quantity if quantity is None else quantity
+        price = expected.price if price is None else price
+    if quantity is None or price is None or rate.interval_ns == 0:
+        return None
+    per_raw = rate.unit.factor * rate.interval_ns / rate.unit.period_ns
+    return PaidSettlement(
+        instrument=payment.instrument,
+        settled_ns=payment.settled_ns,
+        amount=payment.amount,
+        quantity=quantity,
+        price=price,
+        rate=rate.rate,
+        amount_quantum=amount_quantum,
+        rate_quantum=raw_quantum * per_raw,
+        coarse=payment.price is None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueProof:
+    """What is proved of one venue.
+
+    Attributes:
+        proof: Of all its settlements together, or of an instrument that does not fit.
+        instruments: Of each.
+    """
+
+    exchange: ExchangeName
+    proof: Proof
+    instruments: Mapping[InstrumentId, Proof]
+
+
+def prove_venues(settlements: Iterable[PaidSettlement]) -> tuple[VenueProof, ...]:
+    """Return what the latest settlements of each instrument prove of its venue, by venue.
+
+    One instrument that does not fit is enough: the reader of its rates is that of all the others.
+    """
+    of: defaultdict[InstrumentId, list[PaidSettlement]] = defaultdict(list)
+    for one in sorted(settlements, key=lambda one: one.settled_ns):
+        of[one.instrument].append(one)
+    by_venue: defaultdict[ExchangeName, dict[InstrumentId, Sequence[PaidSettlement]]] = defaultdict(dict)
+    for instrument, rows in sorted(of.items()):
+        by_venue[exchange_of(instrument)][instrument] = rows[-LATEST:]
+    found = []
+    for exchange, series in sorted(by_venue.items()):
+        proofs = {instrument: prove(rows) for instrument, rows in series.items()}
+        wrong = [(name, proof) for name, proof in proofs.items() if proof.verdict is Verdict.MISMATCH]
+        whole = prove([one for rows in series.values() for one in rows])
+        found.append(VenueProof(exchange=exchange, proof=wrong[0][1] if wrong else whole, instruments=proofs))
+    return tuple(found)
+
+
+def join(
+    payments: Sequence[FundingPayment],
+    rates: Mapping[InstrumentId, Sequence[FundingRate]],
+    expected: Iterable[ExpectedFunding] = (),
+) -> tuple[PaidSettlement, ...]:
+    """Return the settlements that can be recomputed, in the order of the payments.
+
+    Args:
+        payments: Of any venues.
+        rates: Settled ones, of each instrument.
+        expected: What we expected, in any order.
+    """
+    due: defaultdict[InstrumentId, list[ExpectedFunding]] = defaultdict(list)
+    for one in expected:
+        due[one.instrument].append(one)
+    amounts: defaultdict[ExchangeName, list[Decimal]] = defaultdict(list)
+    for payment in payments:
+        amounts[exchange_of(payment.instrument)].append(payment.amount)
+    raws: defaultdict[ExchangeName, list[Decimal]] = defaultdict(list)
+    for instrument, series in rates.items():
+        raws[exchange_of(instrument)] += [rate.raw for rate in series]
+    units = {name: (quantum_of(amounts[name]), quantum_of(raws[name])) for name in amounts}
+    found = []
+    for payment in payments:
+        rate = rate_near(rates.get(payment.instrument, ()), payment.settled_ns)
+        if rate is None:
+            continue
+        near = [one for one in due[payment.instrument] if abs(one.settled_ns - payment.settled_ns) <= _NEAREST_NS]
+        amount_quantum, raw_quantum = units[exchange_of(payment.instrument)]
+        one_paid = paid_settlement(
+            payment,
+            rate,
+            expected=min(near, key=lambda one: abs(one.settled_ns - payment.settled_ns), default=None),
+            amount_quantum=amount_quantum,
+            raw_quantum=raw_quantum,
+        )
+        if one_paid is not None:
+            found.append(one_paid)
+    return tuple(found)
