@@ -24,7 +24,7 @@ def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> OrderBook:
 
 def market(side: PositionSide, taker: str, held: OrderBook, quantity: str) -> LegMarket:
     fees = FeeSchedule(maker=Decimal(0), taker=Decimal(taker))
-    return LegMarket(book=held, fees=fees, side=side, quantity=Decimal(quantity))
+    return LegMarket(book=held, entry_fee=fees.taker, exit_fee=fees.taker, side=side, quantity=Decimal(quantity))
 
 
 def half_bp_spread_and_three_tenths_impact() -> OrderBook:

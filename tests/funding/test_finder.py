@@ -446,6 +446,42 @@ def test_the_economic_gates() -> None:
     assert len(desk.scan(max_break_even_hours=Decimal(25)).rows) == 1
 
 
+def test_capital_that_would_earn_more_elsewhere_is_not_bound() -> None:
+    desk = rich_pair()
+    row = desk.scan().rows[0]
+    earned = row.net_usd / row.capital_usd * 8760 / WANTED.horizon_hours
+    assert desk.scan(hurdle_apr=earned * Decimal("0.99")).rows
+    assert desk.reason(hurdle_apr=Decimal(1000)) == (SkipReason.BELOW_HURDLE, earned, Decimal(1000))
+
+
+def test_spreads_have_to_have_lasted_in_the_past_where_that_is_asked_for() -> None:
+    assert rich_pair().scan(min_survival=Decimal(1)).rows[0].survival == 1
+    desk = Desk()
+    low, high = desk.list("a", "0.1", history=0), desk.list("b", "2.5", history=0)
+    assert desk.reason(min_survival=Decimal("0.5")) == (SkipReason.PERSISTENCE_UNKNOWN, None, Decimal("0.5"))
+    # Two weeks in which every other half day paid what is paid now: four cells of four hours have some of it.
+    for instrument, rate in ((low, "0.1"), (high, "2.5")):
+        desk.funding.add_settled(
+            replace(
+                desk.rate(instrument, rate if hour // 12 % 2 else "0.1", 1, FundingKind.SETTLED),
+                ts_event_ns=START_NS + (hour - 336) * HOUR_NS,
+            )
+            for hour in range(1, 337)
+        )
+    anything = {"min_capture_ratio": Decimal(0), "min_net_bps": Decimal(-100)}
+    (row,) = desk.scan(**anything).rows
+    assert row.break_even_hours is not None
+    assert Decimal(4) < row.break_even_hours < 8
+    assert row.survival is not None
+    # Of four cells three were followed by another one.
+    assert abs(row.survival - Decimal("0.75")) < Decimal("0.02")
+    assert desk.reason(min_survival=Decimal("0.8"), **anything) == (
+        SkipReason.SPREAD_SHORT_LIVED,
+        row.survival,
+        Decimal("0.8"),
+    )
+
+
 def test_without_a_history_a_spread_is_taken_to_halve_each_day() -> None:
     desk = Desk()
     desk.list("a", "0.1", history=0)

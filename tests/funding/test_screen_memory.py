@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arb.funding import FundingBook
+from arb.funding import FeeCalculator, FundingBook
 from arb.funding._screen import Screen
 from arb.model import (
     HOUR_NS,
@@ -60,7 +60,7 @@ def test_a_screen_with_a_memory_equals_one_without(happened: list[Any]) -> None:
     book, now_ns = FundingBook(), START_NS
     listed = {one.id: one for one in LISTED}
     horizon = 72
-    remembering = [Screen(book, explain=explain) for explain in (False, True)]
+    remembering = [Screen(book, explain=explain, fees=FeeCalculator()) for explain in (False, True)]
     for kind, *rest in happened:
         if kind == "rate":
             book.observe(rate(LISTED[rest[0]], rest[1], now_ns, FundingKind.PREDICTED), now_ns)
@@ -77,7 +77,7 @@ def test_a_screen_with_a_memory_equals_one_without(happened: list[Any]) -> None:
             listed.pop(LISTED[rest[0]].id, None)
         wanted = OpportunityFilter(notional_usd=Decimal(1_000), horizon_hours=Decimal(horizon))
         for screen, explain in zip(remembering, (False, True), strict=True):
-            fresh = Screen(book, explain=explain)
+            fresh = Screen(book, explain=explain, fees=FeeCalculator())
             assert plain(screen.candidates(listed.values(), wanted, now_ns)) == plain(
                 fresh.candidates(listed.values(), wanted, now_ns)
             )

@@ -47,6 +47,8 @@ class OpportunitiesWanted:
     min_profit: Decimal
     min_volume: Decimal
     max_oi: Decimal | None
+    hurdle: Decimal
+    min_survival: Decimal | None
     limit: int
     skipped: bool
     as_json: bool
@@ -60,6 +62,8 @@ class OpportunitiesWanted:
             min_net_bps=self.min_profit / BPS,
             min_volume_24h_usd=self.min_volume,
             max_open_interest_usd=self.max_oi,
+            hurdle_apr=self.hurdle,
+            min_survival=self.min_survival,
             bases=frozenset(self.symbol),
             exchanges=frozenset(self.exchange),
             limit=self.limit,
@@ -132,6 +136,7 @@ def _publish(scan: OpportunityScan, wanted: OpportunitiesWanted) -> None:
             "net usd",
             "even after",
             "capital",
+            "lasted",
             "basis bps",
         )
         print_table(head, [_cells(row) for row in scan.rows])
@@ -157,6 +162,7 @@ def _cells(row: Opportunity) -> tuple[str, ...]:
         signed(row.net_usd),
         NOTHING if hours is None else f"{hours:.1f} h",
         usd(row.capital_usd, 0),
+        NOTHING if row.survival is None else f"{row.survival:.0%}",
         f"{row.basis_bps:+.1f}",
     )
 
@@ -187,6 +193,7 @@ def plain_opportunity(row: Opportunity) -> dict[str, Any]:
         "basis_bps": f"{row.basis_bps:f}",
         "capital_usd": f"{row.capital_usd:f}",
         "score": f"{row.score:f}",
+        "survival": None if row.survival is None else f"{row.survival:f}",
     }
 
 

@@ -184,6 +184,8 @@ Examples: arb funding opportunities -c arb.toml --size 5000 --horizon 7d
 )
 @click.option("--min-profit", metavar="FRACTION", callback=amount, default="0", help="Least net of notional.")
 @click.option("--min-volume", metavar="USD", callback=amount, default="0", help="Least 24 h volume of the thinner leg.")
+@click.option("--hurdle", metavar="APR", callback=amount, default="0", help="Least yearly return on capital (0.05).")
+@click.option("--min-survival", metavar="SHARE", callback=amount, help="Least share of past spreads that lasted.")
 @click.option("--max-oi", metavar="USD", callback=amount, help="Most open interest of either leg.")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--skipped", is_flag=True, help="Also every pair that was passed over, with its reason and number.")

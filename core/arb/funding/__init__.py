@@ -14,6 +14,7 @@ from ._earned import PairEarnings, SettledSeries, pair_earnings, settled_series
 from ._economics import basis_bps, break_even_hours, capital_usd, margin_usd, score
 from ._evidence import VenueProof, join, prove_venues, rate_near
 from ._expected import UNDETERMINED_NS, accrued_funding, base_price, expected_funding
+from ._fees import FeeCalculator
 from ._finder import OpportunityFinder
 from ._forecast import PairForecaster
 from ._history import PairHistory, pair_history
@@ -39,6 +40,7 @@ __all__ = [
     "CollectorSettings",
     "Comparison",
     "DOLLARS",
+    "FeeCalculator",
     "FillCost",
     "FinderSettings",
     "ForecastErrors",

@@ -113,7 +113,7 @@ class CandidateCheck:
         )
         end_ns = now_ns + int(wanted.horizon_hours * HOUR_NS)
         capture = forecast.best_capture(now_ns, end_ns)[1] / BPS
-        need = long.need + short.need
+        fees, need = self._settings.fees, long.need + short.need
         if capture < need:
             return skip(SkipReason.CAPTURE_BELOW_FEES, capture, need)
         return Candidate(
@@ -125,7 +125,7 @@ class CandidateCheck:
             short_usd=short_fx.value,
             forecast=forecast,
             capture_bps=capture,
-            fees_bps=2 * (long.instrument.fees.taker + short.instrument.fees.taker) / BPS,
+            fees_bps=(fees.round_trip(long.instrument) + fees.round_trip(short.instrument)) / BPS,
         )
 
     def _other_asset(self, long: Instrument, short: Instrument) -> tuple[SkipReason, Decimal | None, Decimal] | None:

@@ -9,6 +9,7 @@ from typing import Final
 from arb.model import HOUR_NS, ZERO, hours
 
 from ._calendar import Schedule
+from ._runs import SpreadRuns
 
 LN2: Final = Decimal(2).ln()
 
@@ -37,17 +38,23 @@ class PairForecast:
     Attributes:
         from_ns: The time at which the rates are those given.
         half_life_hours: Of the deviation from the long-run rates; None keeps the rates as they are.
+        runs: How long the pair's spreads lasted in the past; None without a history.
     """
 
     long: LegForecast
     short: LegForecast
     from_ns: int
     half_life_hours: Decimal | None
+    runs: SpreadRuns | None = None
 
     def __post_init__(self) -> None:
         """Refuse a half-life that decays in no time."""
         if self.half_life_hours is not None and self.half_life_hours <= 0:
             raise ValueError(f"a half-life must be positive, not {self.half_life_hours} h")
+
+    def survival(self, hours: Decimal) -> Decimal | None:
+        """Return the share of the pair's past spreads that lasted so long; None when nobody knows."""
+        return None if self.runs is None else self.runs.survival(hours)
 
     def capture(self, after_ns: int, until_ns: int) -> Decimal:
         """Return the funding expected in (after, until], as a fraction of one leg's notional."""

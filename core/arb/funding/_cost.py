@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.model import BPS, ZERO, FeeSchedule, HedgeCost, OrderBook, PositionSide, Side
+from arb.model import BPS, ZERO, HedgeCost, OrderBook, PositionSide, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,24 +29,27 @@ class FillCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegMarket:
-    """One leg's market: the book and the fees of the account's own tier.
+    """One leg's market: the book and the expected fees.
 
     Attributes:
+        entry_fee: Fraction of notional; see :class:`FeeCalculator`.
+        exit_fee: Fraction of notional.
         quantity: Contracts to be traded.
     """
 
     book: OrderBook
-    fees: FeeSchedule
+    entry_fee: Decimal
+    exit_fee: Decimal
     side: PositionSide
     quantity: Decimal
 
     def entry(self) -> FillCost | None:
         """Return the cost of opening; None when the book does not hold the quantity."""
-        return fill_cost(self.book, self._entry_side, self.quantity, self.fees.taker)
+        return fill_cost(self.book, self._entry_side, self.quantity, self.entry_fee)
 
     def exit(self) -> FillCost | None:
         """Return the cost of closing at the present depth; None when the book does not hold the quantity."""
-        return fill_cost(self.book, self._entry_side.opposite, self.quantity, self.fees.taker)
+        return fill_cost(self.book, self._entry_side.opposite, self.quantity, self.exit_fee)
 
     @property
     def _entry_side(self) -> Side:

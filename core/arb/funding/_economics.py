@@ -43,3 +43,8 @@ def capital_usd(long_margin: Decimal, short_margin: Decimal, buffer: Decimal) ->
 def score(net_usd: Decimal, capital: Decimal, horizon_hours: Decimal) -> Decimal:
     """Return the expected net per dollar of capital and hour: the rank of an opportunity (handbook C3)."""
     return net_usd / capital / horizon_hours
+
+
+def return_on_capital(net_usd: Decimal, capital: Decimal, horizon_hours: Decimal) -> Decimal:
+    """Return the expected net as a simple annual rate on the capital bound (handbook C3)."""
+    return net_usd / capital * 8760 / horizon_hours

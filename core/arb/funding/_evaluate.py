@@ -18,7 +18,7 @@ from arb.model import (
 from ._candidate import Candidate
 from ._capture import capture_capacity
 from ._cost import LegMarket, round_trip_cost
-from ._economics import basis_bps, break_even_hours, capital_usd, margin_usd, score
+from ._economics import basis_bps, break_even_hours, capital_usd, margin_usd, return_on_capital, score
 from ._reasons import SkipReason
 from ._settings import FinderSettings
 from ._sizing import PairSize, meets_minimums, pair_size, within_maximum
@@ -45,8 +45,20 @@ def evaluate(
     if isinstance(size, SkippedPair):
         return size
     cost = round_trip_cost(
-        LegMarket(book=long_book, fees=candidate.long.fees, side=PositionSide.LONG, quantity=size.long_quantity),
-        LegMarket(book=short_book, fees=candidate.short.fees, side=PositionSide.SHORT, quantity=size.short_quantity),
+        LegMarket(
+            book=long_book,
+            entry_fee=settings.fees.entry(candidate.long),
+            exit_fee=settings.fees.exit(candidate.long),
+            side=PositionSide.LONG,
+            quantity=size.long_quantity,
+        ),
+        LegMarket(
+            book=short_book,
+            entry_fee=settings.fees.entry(candidate.short),
+            exit_fee=settings.fees.exit(candidate.short),
+            side=PositionSide.SHORT,
+            quantity=size.short_quantity,
+        ),
     )
     if cost is None:
         return candidate.skip(SkipReason.DEPTH_TOO_THIN, size.base)
@@ -62,6 +74,9 @@ def evaluate(
         settings.margin_buffer,
     )
     net = (candidate.capture_bps - cost.total_bps) * BPS * notional
+    refused = _hurdle(candidate, net, capital, wanted) or _persistence(candidate, cost, wanted)
+    if refused is not None:
+        return refused
     return Opportunity(
         base=candidate.long.base,
         long=candidate.long.id,
@@ -79,6 +94,7 @@ def evaluate(
         net_usd=net,
         capital_usd=capital,
         score=score(net, capital, wanted.horizon_hours),
+        survival=_survival(candidate, cost),
     )
 
 
@@ -117,6 +133,32 @@ def _gate(candidate: Candidate, cost: HedgeCost, wanted: OpportunityFilter) -> S
     if needed > wanted.max_break_even_hours:
         return candidate.skip(SkipReason.BREAK_EVEN_TOO_LONG, needed, wanted.max_break_even_hours)
     return None
+
+
+def _hurdle(candidate: Candidate, net_usd: Decimal, capital: Decimal, wanted: OpportunityFilter) -> SkippedPair | None:
+    """Return the pair when its capital would earn more elsewhere (handbook C3)."""
+    earned = return_on_capital(net_usd, capital, wanted.horizon_hours)
+    return candidate.skip(SkipReason.BELOW_HURDLE, earned, wanted.hurdle_apr) if earned < wanted.hurdle_apr else None
+
+
+def _persistence(candidate: Candidate, cost: HedgeCost, wanted: OpportunityFilter) -> SkippedPair | None:
+    """Return the pair when spreads like this one rarely lasted until they had paid their cost (handbook C4)."""
+    if wanted.min_survival is None:
+        return None
+    lasted = _survival(candidate, cost)
+    if lasted is None:
+        return candidate.skip(SkipReason.PERSISTENCE_UNKNOWN, None, wanted.min_survival)
+    return (
+        candidate.skip(SkipReason.SPREAD_SHORT_LIVED, lasted, wanted.min_survival)
+        if lasted < wanted.min_survival
+        else None
+    )
+
+
+def _survival(candidate: Candidate, cost: HedgeCost) -> Decimal | None:
+    """Return the share of the pair's past spreads that lasted until the cost was paid; None when nobody knows."""
+    needed = _break_even(candidate, cost.total_bps)
+    return None if needed is None else candidate.forecast.survival(needed)
 
 
 def _break_even(candidate: Candidate, cost_bps: Decimal) -> Decimal | None:

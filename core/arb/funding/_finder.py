@@ -62,7 +62,7 @@ class OpportunityFinder:
         forecaster = PairForecaster(
             funding, default_half_life_hours=self._settings.default_half_life_hours, averaging=averaging
         )
-        self._screen = Screen(funding, explain=self._settings.explain)
+        self._screen = Screen(funding, explain=self._settings.explain, fees=self._settings.fees)
         self._check = CandidateCheck(
             funding=funding,
             stats=stats,
@@ -78,6 +78,7 @@ class OpportunityFinder:
             forecaster=forecaster,
             prices=prices,
             max_price_age_ns=self._settings.max_price_age_ns,
+            fees=self._settings.fees,
         )
 
     async def scan(self, wanted: OpportunityFilter) -> OpportunityScan:

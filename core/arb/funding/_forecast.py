@@ -82,6 +82,7 @@ class PairForecaster:
             ),
             from_ns=now_ns,
             half_life_hours=half_life or self._default,
+            runs=history.runs if history else None,
         )
 
     def _coming(self, leg: tuple[Instrument, FundingRate, Schedule], believed: Decimal, now_ns: int) -> Decimal | None:

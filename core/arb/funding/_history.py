@@ -11,6 +11,8 @@ from typing import Final
 
 from arb.model import HOUR_NS, FundingRate, hours
 
+from ._runs import SpreadRuns, spread_runs
+
 MIN_CELLS: Final = 12
 MIN_CELL_NS: Final = 4 * HOUR_NS
 _LN2: Final = math.log(2)
@@ -35,6 +37,7 @@ class PairHistory:
         spread_range_hour: What the spread is believed to be able to last at; beyond it is a spike
             that is over before it pays. None when the spread never moved.
         cells: Observations used.
+        runs: How long the spread stayed on the side of the short leg.
     """
 
     long_mean_hour: Decimal
@@ -42,6 +45,7 @@ class PairHistory:
     half_life_hours: Decimal | None
     spread_range_hour: tuple[Decimal, Decimal] | None
     cells: int
+    runs: SpreadRuns
 
 
 def pair_history(
@@ -73,6 +77,7 @@ def pair_history(
         half_life_hours=_half_life(lasting_cells, cell_ns),
         spread_range_hour=(_rate(centre - _SPIKE * scale), _rate(centre + _SPIKE * scale)) if scale else None,
         cells=len(common),
+        runs=spread_runs(spread, cell_ns),
     )
 
 

@@ -28,6 +28,7 @@ from arb.model import (
 from ._book import FundingBook
 from ._calendar import Schedule
 from ._cost import FillCost, LegMarket
+from ._fees import FeeCalculator
 from ._forecast import PairForecaster
 from ._leg_risk import leg_distance
 from ._observed import FxBook
@@ -62,6 +63,7 @@ class OutlookMaker:
         forecaster: PairForecaster,
         prices: BookSource,
         max_price_age_ns: int,
+        fees: FeeCalculator,
     ) -> None:
         self._instruments = instruments
         self._funding = funding
@@ -69,6 +71,7 @@ class OutlookMaker:
         self._forecaster = forecaster
         self._prices = prices
         self._max_price_age_ns = max_price_age_ns
+        self._fees = fees
 
     async def make(self, hedge: Hedge, horizon_hours: Decimal, account: HedgeAccount, now_ns: int) -> HedgeOutlook:
         """Return the outlook; no missing input raises, each is named in `stale`."""
@@ -157,7 +160,8 @@ class OutlookMaker:
         instrument = self._instruments.get(leg.instrument)
         if book is None or instrument is None:
             return None
-        market = LegMarket(book=book, fees=instrument.fees, side=leg.side, quantity=leg.open_quantity)
+        fee = self._fees.exit(instrument)
+        market = LegMarket(book=book, entry_fee=fee, exit_fee=fee, side=leg.side, quantity=leg.open_quantity)
         fill = market.exit()
         if fill is None:
             figures.stale.append(f"the book of {leg.instrument} cannot take the {leg.open_quantity} to be closed")

@@ -22,6 +22,7 @@ from arb.model import (
 )
 
 from ._book import FundingBook
+from ._fees import FeeCalculator
 from ._reasons import SkipReason
 
 _FOR_EVER: Final = 1 << 63
@@ -75,10 +76,11 @@ class Screen:
     two comparisons. An asset of which nothing changed since the last scan is not looked at again.
     """
 
-    def __init__(self, funding: FundingBook, *, explain: bool) -> None:
+    def __init__(self, funding: FundingBook, *, explain: bool, fees: FeeCalculator) -> None:
         """Name every pair left out when `explain`; otherwise only those that have a leg that cannot be used."""
         self._funding = funding
         self._explain = explain
+        self._fees = fees
         self._changed = funding.subscribe()
         self._legs: dict[InstrumentId, ScreenedLeg] = {}
         self._group_of: dict[InstrumentId, _GroupKey] = {}
@@ -135,7 +137,9 @@ class Screen:
                 unusable.append(leg)
         skipped.extend(_pairs_with_unusable(usable, unusable))
         self._screen(usable, found, skipped)
-        until_ns = min((self._funding.fresh_until_ns(leg.instrument.id) for leg in usable), default=_FOR_EVER)
+        # A rate that becomes stale is no news to anybody: then the group is looked at again.
+        fresh = (self._funding.fresh_until_ns(instrument.id) for instrument in members)
+        until_ns = min((moment for moment in fresh if moment >= now_ns), default=_FOR_EVER)
         return _Group(found, skipped, until_ns)
 
     def _leg(self, instrument: Instrument, wanted: OpportunityFilter, now_ns: int) -> ScreenedLeg | _Unusable:
@@ -152,7 +156,7 @@ class Screen:
             interval_ns = self._funding.interval_ns(instrument)
             if interval_ns is None:
                 return _Unusable(instrument, SkipReason.INTERVAL_UNKNOWN)
-            held = _screened(instrument, reading.value, interval_ns, wanted)
+            held = _screened(instrument, reading.value, interval_ns, self._fees.round_trip(instrument), wanted)
             self._legs[instrument.id] = held
         return held
 
@@ -187,11 +191,13 @@ def _groups(instruments: Iterable[Instrument], wanted: OpportunityFilter) -> Map
     return groups
 
 
-def _screened(instrument: Instrument, rate: FundingRate, interval_ns: int, wanted: OpportunityFilter) -> ScreenedLeg:
+def _screened(
+    instrument: Instrument, rate: FundingRate, interval_ns: int, fee: Decimal, wanted: OpportunityFilter
+) -> ScreenedLeg:
     rate_hour = rate.per_hour
     over_horizon = rate_hour * wanted.horizon_hours / BPS
     one_settlement = abs(rate_hour) * hours(interval_ns) / BPS
-    need = 2 * instrument.fees.taker / BPS * wanted.min_capture_ratio
+    need = fee / BPS * wanted.min_capture_ratio
     return ScreenedLeg(
         instrument=instrument,
         rate=rate,

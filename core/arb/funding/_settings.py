@@ -21,6 +21,8 @@ from arb.model import (
     Reading,
 )
 
+from ._fees import FeeCalculator
+
 
 class BookSource(Protocol):
     """Where books come from: the price provider."""
@@ -49,6 +51,7 @@ class FinderSettings:
         margin_buffer: Share of the margin held beside it.
         stress_move: Fall of the price after which a leg must still be above the venue's minimum.
         max_examined: Most pairs whose books are read in one scan.
+        fees: What fills are expected to cost.
         explain: Whether pairs left out by rates and fees alone are listed too. A scan of a
             thousand assets spends most of its time on that list.
         prove_assets: Whether a pair waits until the prices of :class:`AssetIdentity` prove that both
@@ -67,6 +70,7 @@ class FinderSettings:
     stress_move: Decimal = Decimal("0.2")
     max_examined: int = 40
     explain: bool = True
+    fees: FeeCalculator = field(default_factory=FeeCalculator)
     prove_assets: bool = False
 
 

@@ -24,6 +24,10 @@ class OpportunityFilter:
         max_open_interest_usd: Of either leg; None is no cap (the cap is for finding small markets).
         bases: Only these assets; empty is all.
         exchanges: Only these; empty is all.
+        hurdle_apr: Least expected net as a simple annual rate on the capital bound: what it would earn
+            elsewhere, and a premium for the venues.
+        min_survival: Least share of the pair's past spreads that lasted until they had paid the cost;
+            None asks for none.
         max_basis_bps: Largest difference of the legs' prices per base unit (C5: same asset).
         limit: Most rows returned.
     """
@@ -37,6 +41,8 @@ class OpportunityFilter:
     max_open_interest_usd: Decimal | None = None
     bases: frozenset[str] = frozenset()
     exchanges: frozenset[str] = frozenset()
+    hurdle_apr: Decimal = ZERO
+    min_survival: Decimal | None = None
     max_basis_bps: Decimal = Decimal(200)
     limit: int = 10
 
@@ -74,6 +80,8 @@ class Opportunity:
         net_usd: Expected capture minus cost.
         capital_usd: Margin of both legs with the buffer.
         score: Net per unit of capital and horizon; the rank.
+        survival: Share of the pair's past spreads that lasted for the break-even time; None when its
+            history is too short to tell.
     """
 
     base: str
@@ -92,6 +100,7 @@ class Opportunity:
     net_usd: Decimal
     capital_usd: Decimal
     score: Decimal
+    survival: Decimal | None = None
 
     @property
     def net_bps(self) -> Decimal:

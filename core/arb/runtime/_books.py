@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from arb.api import Exchange
-from arb.funding import AssetIdentity, FinderSettings, FundingBook, FxBook, OpportunityFinder, StatsBook
+from arb.funding import AssetIdentity, FeeCalculator, FinderSettings, FundingBook, FxBook, OpportunityFinder, StatsBook
 from arb.kernel import Config
 from arb.marketdata import PriceProvider
 from arb.model import DAY_NS, ExchangeName, FundingKind, Instrument, InstrumentId
@@ -49,6 +49,7 @@ def finder_of(
     instruments: Mapping[InstrumentId, Instrument],
     books: Books,
     prices: PriceProvider,
+    fees: FeeCalculator,
 ) -> OpportunityFinder:
     averaging = {name: found for name, one in exchanges.items() if (found := one.traits.averaging) is not None}
     return OpportunityFinder(
@@ -58,7 +59,9 @@ def finder_of(
         fx=books.fx,
         prices=prices,
         clock=ports.clock,
-        settings=FinderSettings(max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage),
+        settings=FinderSettings(
+            max_price_age_ns=config.run.max_price_age, max_leverage=config.risk.max_leverage, fees=fees
+        ),
         averaging=averaging,
         identity=books.identity,
     )

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from arb.api import CacheTier, Clock, Exchange, ExchangeError, PriceSource, Storage
 from arb.execution import ask, listed
-from arb.funding import CollectionFailure, CollectionReport, FundingCollector, OpportunityFinder
+from arb.funding import CollectionFailure, CollectionReport, FeeCalculator, FundingCollector, OpportunityFinder
 from arb.kernel import Composition, Family, open_family
 from arb.marketdata import PriceProvider
 from arb.model import MINUTE_NS, ExchangeName, FundingRate, Instrument, InstrumentId, parse_utc
@@ -173,7 +173,7 @@ async def _opened(composition: Composition, ports: Ports, settled: Sequence[Fund
             exchanges=opened,
             instruments=instruments,
             books=books,
-            finder=finder_of(config, ports, opened, instruments, books, prices),
+            finder=finder_of(config, ports, opened, instruments, books, prices, FeeCalculator()),
             collector=FundingCollector(
                 exchanges=list(opened.values()),
                 instruments=instruments,

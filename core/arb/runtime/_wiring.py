@@ -15,7 +15,7 @@ from arb.execution import (
     MarkoutRecorder,
     Recorder,
 )
-from arb.funding import FundingCollector
+from arb.funding import FeeCalculator, FundingCollector
 from arb.kernel import Composition, Config
 from arb.marketdata import PriceProvider
 from arb.model import HOUR_NS, SECOND_NS, ExchangeName, Instrument, InstrumentId
@@ -31,6 +31,7 @@ from ._hedge_money import HedgeMoney
 from ._hints import AccountHints
 from ._keeper import Keeper
 from ._markouts import Markouts
+from ._measured_fees import measured_fees
 from ._policies import execution_policy
 from ._proving import UnitProver
 from ._pruning import Pruning
@@ -56,6 +57,9 @@ async def wired(
     config, clock = composition.config, ports.clock
     instruments: dict[InstrumentId, Instrument] = {one.id: one for one in await recorder.journal.instruments()}
     books = await stored_books(config, recorder.journal, instruments, clock.now_ns())
+    # Without resting entries nothing rests, so there is nothing to measure.
+    rests = config.execution.entry_mode != "market"
+    fees = await measured_fees(recorder.journal) if rests else FeeCalculator()
     accounts = Accounts(
         exchanges, clock, books.fx, max_age_ns=config.risk.max_account_age, timeout_ns=config.run.order_timeout
     )
@@ -135,8 +139,8 @@ async def wired(
         ),
         funding_book=books.funding,
         stats_book=books.stats,
-        finder=finder_of(config, ports, exchanges, instruments, books, prices),
-        visitors_finder=finder_of(config, ports, exchanges, instruments, books, prices),
+        finder=finder_of(config, ports, exchanges, instruments, books, prices, fees),
+        visitors_finder=finder_of(config, ports, exchanges, instruments, books, prices, fees),
         prices=prices,
         accounts=accounts,
         keeper=keeper,

@@ -38,6 +38,19 @@ class FundingArbitrageSettings(Settings):
     max_break_even: Duration = Field(
         default="48h", validate_default=True, description="Longest time in which the carry must have paid the cost."
     )
+    hurdle_apr: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        description="Least expected net, as a simple annual rate on the capital bound, such as 0.05: what it would "
+        "earn elsewhere.",
+    )
+    min_survival: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Least share of the pair's past spreads that lasted until they had paid the cost, such as 0.3; "
+        "without it none is asked for.",
+    )
     min_volume_24h_usd: Decimal = Field(default=Decimal(0), ge=0, description="Least 24 h volume of the thinner leg.")
     max_open_interest_usd: Decimal | None = Field(
         default=None, gt=0, description="Largest open interest of either leg; for finding small markets."
@@ -152,6 +165,8 @@ class FundingArbitrageSettings(Settings):
             min_net_bps=self.min_net_bps,
             min_capture_ratio=1 + self.safety_factor,
             max_break_even_hours=Decimal(self.max_break_even) / HOUR_NS,
+            hurdle_apr=self.hurdle_apr,
+            min_survival=self.min_survival,
             min_volume_24h_usd=self.min_volume_24h_usd,
             max_open_interest_usd=self.max_open_interest_usd,
             bases=self.bases,
