@@ -25,16 +25,16 @@ _KINDS: Final[Sequence[tuple[frozenset[str], Callable[[Table], Recording]]]] = (
 
 
 def open_recordings(path: Path) -> tuple[Sequence[Recording], Sequence[Path]]:
-    """Return the recordings of funding that a file or a folder holds, and the files that are none.
+    """Return the recordings of funding that a file, or a folder and those below it hold, and the files that are none.
 
     Raises:
         ConfigError: there is none, it cannot be read, or pyarrow is not installed.
     """
     if not path.exists():
         raise ConfigError(f"{path}: no such file or folder; recordings are not part of arb")
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files:
-        raise ConfigError(f"{path}: there is no .parquet file in this folder")
+        raise ConfigError(f"{path}: there is no .parquet file in this folder or below it")
     tables = [Table(file) for file in files]
     found = [recording for table in tables if (recording := _recording(table))]
     if not found:
