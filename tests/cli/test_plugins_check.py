@@ -76,6 +76,7 @@ def test_a_good_plugin_passes_and_skips_by_capability_only(install: Install, sit
         "book_stream",
         "fill_or_kill",
         "funding_payments",
+        "transfers",
         "account_stream",
         "dead_mans_switch",
     }

@@ -18,7 +18,7 @@ from ._faults import Faults
 from ._latency import Latency
 from ._venue import SimulatedVenue
 
-SIMULATED_CAPABILITIES: Final = frozenset(Capability)
+SIMULATED_CAPABILITIES: Final = frozenset(Capability) - {Capability.TRANSFERS}
 """What every exchange made of a simulated venue can do."""
 
 

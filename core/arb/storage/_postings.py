@@ -96,7 +96,7 @@ def payment_entry(payment: FundingPayment) -> LedgerEntry:
         instrument=payment.instrument,
         lines=_lines(
             (f"assets:wallet:{exchange}", payment.currency, payment.amount),
-            (f"income:funding:{exchange}", payment.currency, -payment.amount),
+            (f"income:funding:{exchange}", payment.currency, payment.amount.copy_negate()),
         ),
     )
 
@@ -121,7 +121,7 @@ def matched_entry(expected: ExpectedFunding) -> LedgerEntry:
         kind=EntryKind.MATCHED_FUNDING,
         exchange=exchange_of(expected.instrument),
         instrument=expected.instrument,
-        lines=_due(expected.instrument, expected.currency, -expected.amount, accrues=False),
+        lines=_due(expected.instrument, expected.currency, expected.amount.copy_negate(), accrues=False),
     )
 
 
@@ -134,7 +134,7 @@ def realised_entry(payment: FundingPayment) -> LedgerEntry:
         kind=EntryKind.MATCHED_FUNDING,
         exchange=exchange,
         instrument=payment.instrument,
-        lines=_due(payment.instrument, payment.currency, -payment.amount, accrues=True),
+        lines=_due(payment.instrument, payment.currency, payment.amount.copy_negate(), accrues=True),
     )
 
 
@@ -148,7 +148,7 @@ def transfer_entry(transfer: Transfer) -> LedgerEntry:
         exchange=transfer.exchange,
         lines=_lines(
             (f"assets:wallet:{transfer.exchange}", transfer.currency, transfer.amount),
-            (against, transfer.currency, -transfer.amount),
+            (against, transfer.currency, transfer.amount.copy_negate()),
         ),
     )
 
@@ -172,15 +172,16 @@ def dust_entry(dust: Dust, before: Decimal, number: int) -> LedgerEntry:
         hedge_id=dust.hedge_id,
         lines=_lines(
             (f"assets:dust:{dust.instrument}", dust.instrument, change),
-            (f"assets:contracts:{dust.instrument}", dust.instrument, -change),
+            (f"assets:contracts:{dust.instrument}", dust.instrument, change.copy_negate()),
         ),
     )
 
 
+# A minus sign rounds to the digits of the context; `copy_negate` never does.
 def _due(instrument: InstrumentId, currency: str, amount: Decimal, *, accrues: bool) -> tuple[LedgerLine, ...]:
     return _lines(
         (f"assets:{'accrued' if accrues else 'receivable'}:{instrument}", currency, amount),
-        (f"income:expected_funding:{instrument}", currency, -amount),
+        (f"income:expected_funding:{instrument}", currency, amount.copy_negate()),
     )
 
 
