@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from arb.api import Storage
 from arb.model import (
     ZERO,
     ClientOrderId,
@@ -34,7 +38,10 @@ from arb.model import (
     exchange_of,
 )
 from arb.storage import Journal, RunAccount, account_run
-from arb.testing import MemoryStorage, sample_instrument
+from arb.testing import FakeContext, MemoryStorage, sample_instrument
+
+if TYPE_CHECKING:
+    from arb_storage_postgres.testing import PostgresServer
 
 A = sample_instrument("one", "COIN", quote="USDC").id
 B = sample_instrument("two", "COIN", quote="USDT").id
@@ -218,3 +225,56 @@ def check(account: RunAccount) -> None:
 def new_toy() -> Callable[[], Toy]:
     """Return a function that makes two venues with a thousand dollars each."""
     return Toy
+
+
+NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server; skip where its plugin is not installed."""
+    pytest.importorskip("arb_storage_postgres")
+    from arb_storage_postgres.testing import running_server
+
+    with running_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def on_server(server: PostgresServer, request: pytest.FixtureRequest) -> NewStorage:
+    """Return a function that opens an empty database of the server."""
+    name = re.sub(r"\W+", "_", request.node.name.lower())[:60]
+    return lambda: _on_server(server, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_storage(request: pytest.FixtureRequest) -> NewStorage:
+    """Return a function that opens an empty storage of either dialect."""
+    found: NewStorage = _in_memory if request.param == "sqlite" else request.getfixturevalue("on_server")
+    return found
+
+
+@pytest.fixture
+def few(request: pytest.FixtureRequest, new_storage: NewStorage) -> settings:
+    """Return how many examples hypothesis tries: a database on a server takes longer to make."""
+    examples = 60 if new_storage is _in_memory else 12
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@asynccontextmanager
+async def _in_memory() -> AsyncIterator[Storage]:
+    storage = MemoryStorage()
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+@asynccontextmanager
+async def _on_server(server: PostgresServer, name: str) -> AsyncIterator[Storage]:
+    from arb_storage_postgres._settings import PostgresSettings
+    from arb_storage_postgres._storage import open_storage
+
+    server.create(name)
+    async with open_storage(PostgresSettings.model_validate(server.settings(name)), FakeContext("test")) as storage:
+        yield storage

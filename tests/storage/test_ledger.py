@@ -281,9 +281,9 @@ def test_fills_of_an_instrument_that_is_not_listed_are_booked_once_it_is(new_toy
 
     async def body(journal: Journal) -> None:
         await store(journal, toy)
-        assert await journal.unbooked() == {"fills": 1, "funding_payments": 0}
+        assert await journal.unbooked() == {"fills": 1, "funding_payments": 0, "transfers": 0}
         await list_instruments(journal)
-        assert await journal.unbooked() == {"fills": 0, "funding_payments": 0}
+        assert await journal.unbooked() == {"fills": 0, "funding_payments": 0, "transfers": 0}
         assert (await balances(journal))["assets:contracts:COIN-PERP.one", A] == 1
 
     in_journal(body, listed=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from arb.model import HOUR_NS, SECOND_NS, ExpectedFunding, FundingPayment, InstrumentId, PaymentId
-from arb.storage import FundingState, settled_funding
+from arb.storage import FundingState, differs, settled_funding
 
 COIN = InstrumentId("COIN-PERP.one")
 OTHER = InstrumentId("OTHER-PERP.one")
@@ -64,3 +65,22 @@ def test_continuous_funding_is_one_row_of_all_that_accrued_and_was_realised() ->
     accrued = [due("0.5", number * HOUR_NS, interval_ns=0) for number in range(1, 4)]
     (row,) = settled_funding(accrued, [paid(1, "1.1", 2 * HOUR_NS + 7)], now_ns=9 * HOUR_NS)
     assert (row.state, row.expected, row.paid) == (FundingState.ACCRUED, Decimal("1.5"), Decimal("1.1"))
+
+
+def test_a_payment_of_something_else_differs_and_one_in_another_currency_is_another() -> None:
+    foreign = replace(paid(2, "1", 2 * HOUR_NS), currency="JPY")
+    rows = settled_funding(
+        [due("1", HOUR_NS), due("1", 2 * HOUR_NS)], [paid(1, "2", HOUR_NS), foreign], now_ns=2 * HOUR_NS
+    )
+    assert [(row.state, row.expected, row.paid) for row in rows] == [
+        (FundingState.DIFFERS, Decimal(1), Decimal(2)),
+        (FundingState.DUE, Decimal(1), None),
+        (FundingState.NOT_EXPECTED, None, Decimal(1)),
+    ]
+
+
+def test_some_cents_are_no_difference() -> None:
+    assert not differs(Decimal("0.001"), Decimal("0.02"))
+    assert not differs(Decimal(10), Decimal("8.1"))
+    assert differs(Decimal(10), Decimal("7.9"))
+    assert differs(Decimal("-0.1"), Decimal("0.1"))

@@ -65,6 +65,7 @@ from ._spec import (
     StrategySpec,
 )
 from ._storage import (
+    ChangeSignal,
     Dialect,
     Row,
     SqlValue,
@@ -110,6 +111,7 @@ __all__ = [
     "CacheTierSpec",
     "CachedBook",
     "Capability",
+    "ChangeSignal",
     "Clock",
     "ConfigError",
     "ConnectFailed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from enum import StrEnum
@@ -51,5 +51,23 @@ class Storage(Protocol):
 
         Raises:
             StorageError: it could not be begun or committed; nothing of it took effect.
+        """
+        ...
+
+
+@runtime_checkable
+class ChangeSignal(Protocol):
+    """What a storage implements beside :class:`Storage` when it hears of commits, other processes' included."""
+
+    def changes(self, table: str) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+        """Listen to one table until the block ends.
+
+        The iterator yields at first, and then soon after transactions that wrote to the table were
+        committed: once for several, and now and then for nothing. Whoever reads the table at each
+        finds everything. On PostgreSQL a table is listened to whose triggers notify `arb_<table>`,
+        as that of the events does.
+
+        Raises:
+            StorageError: from the iterator: nothing more will be heard.
         """
         ...

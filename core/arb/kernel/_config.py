@@ -74,6 +74,11 @@ class RunConfig(Settings):
         default=MINUTE_NS, description="Time between two collections of funding rates."
     )
     sample_every: PositiveDuration = Field(default=HOUR_NS, description="Time between two samples of equity.")
+    keep_fine: PositiveDuration = Field(
+        default=90 * DAY_NS,
+        ge=DAY_NS,
+        description="Age from which predicted rates and market statistics are reduced to the last of each hour.",
+    )
     max_price_age: PositiveDuration = Field(default=5 * SECOND_NS, description="Oldest price that may open risk.")
     watch_every: PositiveDuration = Field(
         default=10 * SECOND_NS, description="Time between two looks at the positions while a hedge is open."

@@ -19,7 +19,7 @@ from ._bookkeeping_types import EntryKind, LedgerEntry, LedgerLine
 from ._copy import copy_database, count_rows
 from ._expected import match_tolerance_ns
 from ._journal import Journal, JournalTransaction
-from ._paid_funding import FundingState, SettledFunding, settled_funding
+from ._paid_funding import FundingState, SettledFunding, differs, settled_funding
 from ._pnl import Pnl, PnlBy, PnlRow, pnl
 from ._reader import JournalReader
 from ._record_of import HedgeRecord
@@ -55,6 +55,7 @@ __all__ = [
     "copy_database",
     "count_rows",
     "decimal_text",
+    "differs",
     "exact_sums",
     "match_tolerance_ns",
     "pnl",

@@ -13,8 +13,9 @@ from typing import Final
 
 from arb.api import Dialect, InvariantBroken, Row, SqlValue, Storage, StorageError, Transaction
 
+from ._days import SERIES, make_days
 from ._schema import MIGRATIONS, migrate, stored_version
-from ._sql import insert_sql, write_rows
+from ._sql import insert_sql, integer, write_rows
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -97,7 +98,8 @@ async def copy_database(source: Storage, target: Storage, *, tell: Tell = _say_n
         await _check_versions(reading, source.dialect, writing, target.dialect)
         copied = {}
         for table in TABLES:
-            there, here = await _copy_table(reading, writing, table, tell), await _sum(writing, table)
+            there = await _copy_table(reading, writing, target.dialect, table, tell)
+            here = await _sum(writing, table)
             if there != here:
                 raise InvariantBroken(f"{table}: {there.rows} rows were copied, and {here.rows} read back are others")
             copied[table] = there.rows
@@ -118,7 +120,7 @@ async def _check_versions(reading: Transaction, source: Dialect, writing: Transa
         raise StorageError(f"the database to copy into is not empty ({named}); choose another one")
 
 
-async def _copy_table(reading: Transaction, writing: Transaction, table: str, tell: Tell) -> _Sum:
+async def _copy_table(reading: Transaction, writing: Transaction, dialect: Dialect, table: str, tell: Tell) -> _Sum:
     total, after = _Sum(), None
     while True:
         rows = await _page(reading, table, after)
@@ -128,6 +130,8 @@ async def _copy_table(reading: Transaction, writing: Transaction, table: str, te
             total.add(table, row)
         columns = sorted(rows[0])
         values = [[_typed(table, name, row[name]) for name in columns] for row in rows]
+        if table in SERIES:
+            await make_days(writing, dialect, table, {integer(row, "ts_event_ns") for row in rows})
         await write_rows(writing, insert_sql(table, columns), values)
         after = rows[-1]
         tell(table, total.rows)

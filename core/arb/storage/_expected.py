@@ -88,7 +88,8 @@ def _settled_by(due: Sequence[ExpectedFunding], payments: Iterable[FundingPaymen
     found = {}
     for payment in payments:
         for one in due:
-            if abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns):
+            near = abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns)
+            if near and one.currency == payment.currency:
                 found[one.settled_ns] = one
     return list(found.values())
 
@@ -100,7 +101,7 @@ async def _accrues(transaction: Transaction, instrument: InstrumentId) -> bool:
 
 async def _is_paid(transaction: Transaction, one: ExpectedFunding) -> bool:
     tolerance = match_tolerance_ns(one.interval_ns)
-    wanted = Conditions().add("instrument = ?", one.instrument)
+    wanted = Conditions().add("instrument = ?", one.instrument).add("currency = ?", one.currency)
     wanted.add("settled_ns >= ?", one.settled_ns - tolerance).add("settled_ns <= ?", one.settled_ns + tolerance)
     sql = select_sql("funding_payments", ("payment_id",), wanted, limit=1)
     return bool(await transaction.query(sql, wanted.values))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
-from arb.api import Storage, Transaction
+from arb.api import Dialect, Storage, Transaction
 from arb.model import (
     Dust,
     EquitySample,
@@ -44,6 +44,7 @@ from . import (
 )
 from ._once import add_once
 from ._reader import JournalReader
+from ._retention import Pause, prune
 from ._schema import migrate, stored_version
 
 
@@ -53,9 +54,10 @@ class JournalTransaction(JournalReader):
     Every method raises StorageError when the storage refuses.
     """
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, dialect: Dialect) -> None:
         super().__init__(lambda: nullcontext(transaction))
         self._transaction = transaction
+        self._dialect = dialect
 
     async def put_instruments(self, instruments: Sequence[Instrument], seen_ns: int) -> tuple[Instrument, ...]:
         """Store new and changed rules, effective-dated; return those versions.
@@ -143,11 +145,11 @@ class JournalTransaction(JournalReader):
 
     async def add_funding_rates(self, rates: Sequence[FundingRate]) -> None:
         """Store rates; of two of one instrument, kind and time the later observed is kept."""
-        await _rates.add_funding_rates(self._transaction, rates)
+        await _rates.add_funding_rates(self._transaction, rates, self._dialect)
 
     async def add_stats(self, stats: Sequence[MarketStats]) -> None:
         """Store market statistics; of two of one instrument and time the later observed is kept."""
-        await _stats.add_stats(self._transaction, stats)
+        await _stats.add_stats(self._transaction, stats, self._dialect)
 
     async def add_equity(self, samples: Sequence[EquitySample]) -> None:
         """Store snapshots of equity; one of the same exchange and time is replaced, with its positions."""
@@ -211,4 +213,20 @@ class Journal(JournalReader):
             StorageError: it could not be begun or committed; nothing of it took effect.
         """
         async with self._storage.transaction() as transaction:
-            yield JournalTransaction(transaction)
+            yield JournalTransaction(transaction, self._storage.dialect)
+
+    async def prune(self, before_ns: int, pause: Pause, *, from_oldest: bool = False) -> Mapping[str, int]:
+        """Reduce old predicted rates and market statistics to one row an hour, in small transactions.
+
+        Args:
+            before_ns: Hours that ended by then are reduced.
+            pause: Awaited after every transaction.
+            from_oldest: Begin with the oldest row, not where the last time ended.
+
+        Returns:
+            How many rows were deleted, by table.
+
+        Raises:
+            StorageError: the storage refused; what was deleted before stays so.
+        """
+        return await prune(self._storage, before_ns, pause, from_oldest=from_oldest)

@@ -23,6 +23,7 @@ from arb.model import (
     exchange_of,
 )
 
+from ._account_types import exact_sums
 from ._once import Book
 from ._sql import Conditions, decimal, decimal_or_none, decode, integer, select_sql, text
 
@@ -59,8 +60,9 @@ async def foreign_fills(transaction: Transaction, instrument: InstrumentId, sinc
 async def net_quantity(transaction: Transaction, instrument: InstrumentId) -> Decimal:
     """Return the signed contracts that all stored fills of an instrument make."""
     rows = await transaction.query("SELECT side, quantity FROM fills WHERE instrument = ?", (instrument,))
-    signed = decode("fills", rows, lambda row: decimal(row, "quantity") * Side(text(row, "side")).sign)
-    return sum(signed, ZERO)
+    with exact_sums():
+        signed = decode("fills", rows, lambda row: decimal(row, "quantity") * Side(text(row, "side")).sign)
+        return sum(signed, ZERO)
 
 
 async def funding_payments(

@@ -18,11 +18,27 @@ from ._expected import match_tolerance_ns
 _PATIENCE: Final = 2
 
 
+_DIFFERENCE: Final = (Decimal("0.2"), Decimal("0.02"))
+
+
+def differs(expected: Decimal, paid: Decimal) -> bool:
+    """Return whether a payment is not about what was due.
+
+    The price we know is not the one the venue used, and a settlement may have been paid in parts; a
+    payment of nothing, of double, or of the other sign is neither.
+    """
+    share, least = _DIFFERENCE
+    with exact_sums():
+        return abs(paid - expected) > max(abs(expected) * share, least)
+
+
 class FundingState(StrEnum):
     """How a settlement stands."""
 
     PAID = "paid"
-    """The venue booked it."""
+    """The venue booked about what was due."""
+    DIFFERS = "differs"
+    """The venue booked something else: beyond a fifth of what was due, and two cents."""
     DUE = "due"
     """Not booked yet, and less than two intervals old."""
     OVERDUE = "overdue"
@@ -88,11 +104,15 @@ def _joined(due: list[ExpectedFunding], payments: list[FundingPayment], now_ns: 
     for one in due:
         tolerance = match_tolerance_ns(one.interval_ns)
         first, last = bisect_left(times, one.settled_ns - tolerance), bisect_right(times, one.settled_ns + tolerance)
-        found = [index for index in range(first, last) if index not in taken]
+        found = [
+            index for index in range(first, last) if index not in taken and payments[index].currency == one.currency
+        ]
         taken.update(found)
         paid = _sum(payments[index].amount for index in found) if found else None
         overdue = now_ns - one.settled_ns > _PATIENCE * one.interval_ns
-        missing = FundingState.OVERDUE if overdue else FundingState.DUE
+        state = FundingState.OVERDUE if overdue else FundingState.DUE
+        if paid is not None:
+            state = FundingState.DIFFERS if differs(one.amount, paid) else FundingState.PAID
         yield SettledFunding(
             instrument=one.instrument,
             settled_ns=one.settled_ns,
@@ -102,7 +122,7 @@ def _joined(due: list[ExpectedFunding], payments: list[FundingPayment], now_ns: 
             expected=one.amount,
             paid=paid,
             currency=one.currency,
-            state=missing if paid is None else FundingState.PAID,
+            state=state,
         )
     for index, payment in enumerate(payments):
         if index not in taken:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from arb.api import Row, SqlValue, Transaction
+from arb.api import Dialect, Row, SqlValue, Transaction
 from arb.model import FundingKind, FundingRate, InstrumentId, RateUnit
 
+from ._days import make_days
 from ._sql import Conditions, decimal, decode, integer, integer_or_none, select_sql, text, upsert_sql, write_rows
 
 _COLUMNS: Final = (
@@ -21,8 +22,9 @@ _COLUMNS: Final = (
     "interval_ns",
     "next_funding_ns",
 )
+_NEWER: Final = ("ts_event_ns", "ts_init_ns")
 _PUT_LATEST: Final = upsert_sql(
-    "latest_funding_rates", ("kind", "instrument", "ts_event_ns"), ("kind", "instrument"), unless_newer="ts_event_ns"
+    "latest_funding_rates", ("kind", *_COLUMNS), ("kind", "instrument"), unless_newer=_NEWER
 )
 
 
@@ -32,45 +34,43 @@ def _table(kind: FundingKind) -> str:
 
 _PUT: Final = MappingProxyType(
     {
-        kind: upsert_sql(_table(kind), _COLUMNS, ("instrument", "ts_event_ns"), unless_newer="ts_init_ns")
+        kind: upsert_sql(_table(kind), _COLUMNS, ("instrument", "ts_event_ns"), unless_newer=("ts_init_ns",))
         for kind in FundingKind
     }
 )
 
 
-async def add_funding_rates(transaction: Transaction, rates: Sequence[FundingRate]) -> None:
+async def add_funding_rates(transaction: Transaction, rates: Sequence[FundingRate], dialect: Dialect) -> None:
     """Store rates; of two with one instrument, kind and time the later observed is kept."""
     for kind in FundingKind:
         found = [rate for rate in rates if rate.kind is kind]
-        await write_rows(transaction, _PUT[kind], [_row(rate) for rate in found])
-        newest: dict[InstrumentId, int] = {}
-        for rate in found:
-            newest[rate.instrument] = max(rate.ts_event_ns, newest.get(rate.instrument, rate.ts_event_ns))
-        await write_rows(transaction, _PUT_LATEST, [(kind, *item) for item in newest.items()])
+        await make_days(transaction, dialect, _table(kind), (rate.ts_event_ns for rate in found))
+        rows = [_row(rate) for rate in found]
+        await write_rows(transaction, _PUT[kind], rows)
+        newest = {rate.instrument: row for rate, row in sorted(zip(found, rows, strict=True), key=_moment)}
+        await write_rows(transaction, _PUT_LATEST, [(kind, *row) for row in newest.values()])
 
 
 async def funding_rates(
-    transaction: Transaction, instrument: InstrumentId, kind: FundingKind, start_ns: int, end_ns: int
+    transaction: Transaction, instrument: InstrumentId | None, kind: FundingKind, start_ns: int, end_ns: int
 ) -> tuple[FundingRate, ...]:
-    """Return rates in [start, end), oldest first."""
+    """Return the rates of one instrument or of all in [start, end), oldest first."""
     conditions = Conditions().add("instrument = ?", instrument)
     conditions.add("ts_event_ns >= ?", start_ns).add("ts_event_ns < ?", end_ns)
     sql = select_sql(_table(kind), _COLUMNS, conditions, order_by="ts_event_ns")
-    return decode(_table(kind), await transaction.query(sql, conditions.values), lambda row: _rate(row, kind))
+    return decode(_table(kind), await transaction.query(sql, conditions.values), _reader(kind))
 
 
 async def latest_funding_rates(transaction: Transaction, kind: FundingKind) -> tuple[FundingRate, ...]:
-    """Return the newest rate of each instrument, by instrument.
+    """Return the newest rate of each instrument, by instrument: a table of their own holds them."""
+    conditions = Conditions().add("kind = ?", kind)
+    sql = select_sql("latest_funding_rates", _COLUMNS, conditions, order_by="instrument")
+    rows = await transaction.query(sql, conditions.values)
+    return decode("latest_funding_rates", rows, _reader(kind))
 
-    Among millions of rates they are found through a small table that points at them.
-    """
-    conditions = Conditions().add("latest.kind = ?", kind)
-    source = (
-        f"latest_funding_rates AS latest JOIN {_table(kind)} AS rate"
-        " ON rate.instrument = latest.instrument AND rate.ts_event_ns = latest.ts_event_ns"
-    )
-    sql = select_sql(source, [f"rate.{name}" for name in _COLUMNS], conditions, order_by="rate.instrument")
-    return decode(_table(kind), await transaction.query(sql, conditions.values), lambda row: _rate(row, kind))
+
+def _moment(pair: tuple[FundingRate, Sequence[SqlValue]]) -> tuple[int, int]:
+    return pair[0].ts_event_ns, pair[0].ts_init_ns
 
 
 def _row(rate: FundingRate) -> Sequence[SqlValue]:
@@ -86,14 +86,25 @@ def _row(rate: FundingRate) -> Sequence[SqlValue]:
     )
 
 
-def _rate(row: Row, kind: FundingKind) -> FundingRate:
-    return FundingRate(
-        instrument=InstrumentId(text(row, "instrument")),
-        raw=decimal(row, "raw"),
-        unit=RateUnit(factor=decimal(row, "unit_factor"), period_ns=integer(row, "unit_period_ns")),
-        interval_ns=integer(row, "interval_ns"),
-        kind=kind,
-        ts_event_ns=integer(row, "ts_event_ns"),
-        ts_init_ns=integer(row, "ts_init_ns"),
-        next_funding_ns=integer_or_none(row, "next_funding_ns"),
-    )
+def _reader(kind: FundingKind) -> Callable[[Row], FundingRate]:
+    """Return what reads rows of a kind; a venue writes all of its rates in one or two units."""
+    units: dict[tuple[SqlValue, SqlValue], RateUnit] = {}
+
+    def read(row: Row) -> FundingRate:
+        written = row["unit_factor"], row["unit_period_ns"]
+        unit = units.get(written)
+        if unit is None:
+            unit = RateUnit(factor=decimal(row, "unit_factor"), period_ns=integer(row, "unit_period_ns"))
+            units[written] = unit
+        return FundingRate(
+            instrument=InstrumentId(text(row, "instrument")),
+            raw=decimal(row, "raw"),
+            unit=unit,
+            interval_ns=integer(row, "interval_ns"),
+            kind=kind,
+            ts_event_ns=integer(row, "ts_event_ns"),
+            ts_init_ns=integer(row, "ts_init_ns"),
+            next_funding_ns=integer_or_none(row, "next_funding_ns"),
+        )
+
+    return read

@@ -195,9 +195,9 @@ class JournalReader:
             return await _rebooking.count_missing(transaction)
 
     async def funding_rates(
-        self, instrument: InstrumentId, kind: FundingKind, start_ns: int, end_ns: int
+        self, instrument: InstrumentId | None, kind: FundingKind, start_ns: int, end_ns: int
     ) -> tuple[FundingRate, ...]:
-        """Return rates of one kind in [start, end), oldest first."""
+        """Return rates of one kind, of one instrument or of all, in [start, end), oldest first."""
         async with self._begin() as transaction:
             return await _rates.funding_rates(transaction, instrument, kind, start_ns, end_ns)
 

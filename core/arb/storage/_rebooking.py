@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from arb.api import Transaction
 from arb.model import InstrumentId
 
-from . import _ledger, _trading
+from . import _ledger, _trading, _transfers
 from ._bookkeeping import book_dust, book_fills, book_payments
 from ._once import Book
 from ._sql import KEYS_PER_QUERY, Conditions, decode, select_sql
+
+_KINDS: Final[Mapping[str, str]] = MappingProxyType(
+    {"fills": "fill", "funding_payments": "funding", "transfers": "transfer"}
+)
 
 
 async def book_all(transaction: Transaction) -> None:
@@ -30,9 +35,9 @@ async def book_waiting(transaction: Transaction, instruments: Iterable[Instrumen
 
 
 async def count_missing(transaction: Transaction) -> Mapping[str, int]:
-    """Return how many fills and payments have no entry; anything but zero is money outside the books."""
+    """Return how many fills, payments and transfers have no entry; anything but zero is money outside the books."""
     found = {}
-    books: tuple[Book[Any], ...] = (_ledger.FILLS, _ledger.PAYMENTS)
+    books: tuple[Book[Any], ...] = (_ledger.FILLS, _ledger.PAYMENTS, _transfers.TRANSFERS)
     for book in books:
         wanted = _without_entry(book, Conditions())
         (row,) = await transaction.query(select_sql(book.table, ("COUNT(*) AS number",), wanted), wanted.values)
@@ -46,6 +51,6 @@ async def _missing(transaction: Transaction, book: Book[Any], wanted: Conditions
 
 
 def _without_entry(book: Book[Any], wanted: Conditions) -> Conditions:
-    kind = "fill" if book is _ledger.FILLS else "funding"
+    kind = _KINDS[book.table]
     entry_id = f"'{kind}:' || {book.table}.exchange || ':' || {book.table}.{book.id_column}"
     return wanted.either(f"NOT EXISTS (SELECT 1 FROM ledger_entries WHERE entry_id = {entry_id})")  # noqa: S608 - names

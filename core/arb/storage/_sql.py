@@ -21,18 +21,19 @@ def insert_sql(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({_marks(columns)})"  # noqa: S608 - names are ours
 
 
-def upsert_sql(table: str, columns: Sequence[str], key: Sequence[str], *, unless_newer: str = "") -> str:
+def upsert_sql(table: str, columns: Sequence[str], key: Sequence[str], *, unless_newer: Sequence[str] = ()) -> str:
     """Return an INSERT that replaces the row of the same key.
 
     Args:
         table: Its name.
         columns: All columns written.
         key: Those of the unique key.
-        unless_newer: A column; a stored row that holds more in it is kept.
+        unless_newer: Columns, the weightiest first; a stored row that holds more in them is kept.
     """
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
     action = f"UPDATE SET {changes}" if changes else "NOTHING"
-    guard = f" WHERE excluded.{unless_newer} >= {table}.{unless_newer}" if unless_newer else ""
+    new, old = (", ".join(f"{row}.{name}" for name in unless_newer) for row in ("excluded", table))
+    guard = f" WHERE ({new}) >= ({old})" if unless_newer else ""
     return f"{insert_sql(table, columns)} ON CONFLICT ({', '.join(key)}) DO {action}{guard}"
 
 

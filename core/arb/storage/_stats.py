@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from arb.api import Row, SqlValue, Transaction
+from arb.api import Dialect, Row, SqlValue, Transaction
 from arb.model import InstrumentId, MarketStats
 
+from ._days import make_days
 from ._sql import Conditions, decimal_or_none, decode, integer, select_sql, text, upsert_sql, write_rows
 
 _COLUMNS: Final = (
@@ -19,19 +20,18 @@ _COLUMNS: Final = (
     "volume_24h",
     "open_interest",
 )
-_PUT: Final = upsert_sql("market_stats", _COLUMNS, ("ts_event_ns", "instrument"), unless_newer="ts_init_ns")
+_PUT: Final = upsert_sql("market_stats", _COLUMNS, ("ts_event_ns", "instrument"), unless_newer=("ts_init_ns",))
 _PUT_LATEST: Final = upsert_sql(
-    "latest_market_stats", ("instrument", "ts_event_ns"), ("instrument",), unless_newer="ts_event_ns"
+    "latest_market_stats", _COLUMNS, ("instrument",), unless_newer=("ts_event_ns", "ts_init_ns")
 )
 
 
-async def add_stats(transaction: Transaction, stats: Sequence[MarketStats]) -> None:
+async def add_stats(transaction: Transaction, stats: Sequence[MarketStats], dialect: Dialect) -> None:
     """Store statistics; of two of one instrument and time the later observed is kept."""
+    await make_days(transaction, dialect, "market_stats", (one.ts_event_ns for one in stats))
     await write_rows(transaction, _PUT, [_row(one) for one in stats])
-    newest: dict[InstrumentId, int] = {}
-    for one in stats:
-        newest[one.instrument] = max(one.ts_event_ns, newest.get(one.instrument, one.ts_event_ns))
-    await write_rows(transaction, _PUT_LATEST, list(newest.items()))
+    newest = {one.instrument: one for one in sorted(stats, key=lambda one: (one.ts_event_ns, one.ts_init_ns))}
+    await write_rows(transaction, _PUT_LATEST, [_row(one) for one in newest.values()])
 
 
 async def stats(
@@ -45,13 +45,9 @@ async def stats(
 
 
 async def latest_stats(transaction: Transaction) -> tuple[MarketStats, ...]:
-    """Return the newest statistics of each instrument, by instrument."""
-    source = (
-        "latest_market_stats AS latest JOIN market_stats AS stats"
-        " ON stats.instrument = latest.instrument AND stats.ts_event_ns = latest.ts_event_ns"
-    )
-    sql = select_sql(source, [f"stats.{name}" for name in _COLUMNS], order_by="stats.instrument")
-    return decode("market_stats", await transaction.query(sql), _stats)
+    """Return the newest statistics of each instrument, by instrument: a table of their own holds them."""
+    sql = select_sql("latest_market_stats", _COLUMNS, order_by="instrument")
+    return decode("latest_market_stats", await transaction.query(sql), _stats)
 
 
 def _row(one: MarketStats) -> Sequence[SqlValue]:

@@ -70,7 +70,8 @@ class ProcessStorage:
             if fault is FaultKind.STORAGE_ERROR:
                 raise StorageError("database is locked")
             with world.own_work():
-                changes = await _changes(inner, transaction.written, world.counters, world.last_event_id)
+                journal = JournalTransaction(inner, self.dialect)
+                changes = await _changes(journal, transaction.written, world.counters, world.last_event_id)
         with world.own_work():
             world.committed(process, changes)
         process.require_alive()
@@ -113,10 +114,9 @@ class _ProcessTransaction:
 
 
 async def _changes(
-    inner: Transaction, written: dict[tuple[str, str], None], accounts: Iterable[str], last_event_id: int
+    journal: JournalTransaction, written: dict[tuple[str, str], None], accounts: Iterable[str], last_event_id: int
 ) -> Changes:
     """Read what a transaction is about to commit."""
-    journal = JournalTransaction(inner)
     tables = tuple(dict.fromkeys(table for table, _ in written))
     ids = {
         kind: dict.fromkeys(key for table, key in written if _KEYED.get(table) == kind) for kind in ("hedge", "order")

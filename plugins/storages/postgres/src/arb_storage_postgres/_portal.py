@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -27,6 +27,10 @@ class Portal:
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start some work, which comes to its end whoever waits for it, or gives up waiting."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Callable[[], object]) -> None:
+        """Let the loop call something soon."""
+        self._loop.call_soon_threadsafe(work)
 
     def close(self) -> None:
         """Stop the loop; what still runs on it is left."""

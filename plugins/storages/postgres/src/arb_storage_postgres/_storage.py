@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import asyncpg
 
 from arb.api import Context, Dialect, Row, SqlValue, StorageError, Transaction
 
-from ._errors import FAILURES, storage_error
+from ._bulk import execute_many
+from ._connect import connected_pool
+from ._errors import FAILURES
+from ._listener import Listener
 from ._portal import Portal
 from ._session import Session
 from ._settings import PostgresSettings
@@ -29,7 +32,7 @@ async def open_storage(settings: PostgresSettings, context: Context) -> AsyncIte
     """
     portal = Portal()
     try:
-        pool = await context.run_blocking(portal.start(_connected(settings)).result)
+        pool = await context.run_blocking(portal.start(connected_pool(settings)).result)
         storage = PostgresStorage(pool, settings, portal, context)
         try:
             yield storage
@@ -39,35 +42,8 @@ async def open_storage(settings: PostgresSettings, context: Context) -> AsyncIte
         portal.close()
 
 
-async def _connected(settings: PostgresSettings) -> asyncpg.Pool:
-    milliseconds = {
-        "lock_timeout": settings.lock_timeout,
-        "statement_timeout": settings.statement_timeout,
-        "idle_in_transaction_session_timeout": settings.statement_timeout,
-    }
-    try:
-        return await asyncpg.create_pool(
-            host=settings.host,
-            port=settings.port,
-            database=settings.database,
-            user=settings.user,
-            password=None if settings.password is None else settings.password.get_secret_value(),
-            ssl=settings.ssl,
-            timeout=settings.connect_timeout / 1e9,
-            # One works; a second one begins while the first, given up by a cancellation, is rolled back.
-            min_size=1,
-            max_size=2,
-            server_settings={
-                "application_name": "arb",
-                **{name: f"{value // 1_000_000}ms" for name, value in milliseconds.items()},
-            },
-        )
-    except FAILURES as error:
-        raise storage_error(settings.name, "connecting", error) from error
-
-
 class PostgresStorage:
-    """Implements :class:`arb.api.Storage` over a pool of connections."""
+    """Implements :class:`arb.api.Storage` and :class:`arb.api.ChangeSignal` over a pool of connections."""
 
     def __init__(self, pool: asyncpg.Pool, settings: PostgresSettings, portal: Portal, context: Context) -> None:
         self._pool = pool
@@ -109,6 +85,38 @@ class PostgresStorage:
             finally:
                 self._owner = None
                 await self._call(session.end(), session)
+
+    @asynccontextmanager
+    async def changes(self, table: str) -> AsyncIterator[AsyncIterator[None]]:
+        """Listen to a table until the block ends; see :class:`arb.api.ChangeSignal`.
+
+        Raises:
+            StorageError: from the iterator: the server has been away for longer than `reconnect_for`.
+        """
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop of who listened is closed
+                loop.call_soon_threadsafe(news.set)
+
+        listener = Listener(self._settings, table, tell)
+        listening = self._portal.start(listener.run())
+        listening.add_done_callback(lambda _: tell())
+
+        async def each() -> AsyncIterator[None]:
+            while True:
+                await news.wait()
+                news.clear()
+                if listening.done():
+                    listening.result()
+                yield
+
+        try:
+            yield each()
+        finally:
+            self._portal.call(listener.stop)
+            with suppress(StorageError):  # whoever listened was told
+                await self._context.run_blocking(listening.result)
 
     async def close(self) -> None:
         """Disconnect; what is not committed is undone."""
@@ -153,10 +161,10 @@ class PostgresTransaction:
         return found
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
-        """Run one statement for each row."""
+        """Run one statement for each row, as one over arrays where that is the same."""
 
         async def work() -> None:
-            await self._session.run(lambda at: at.executemany(numbered(sql), [bound(row) for row in rows]))
+            await self._session.run(lambda at: execute_many(at, sql, rows))
 
         await self._call(work(), self._session)
 
@@ -165,7 +173,8 @@ class PostgresTransaction:
 
         async def work() -> list[Row]:
             found = await self._session.run(lambda at: at.fetch(numbered(sql), *bound(values)))
-            return [dict(row) for row in found]
+            names = tuple(found[0].keys()) if found else ()
+            return [dict(zip(names, row, strict=True)) for row in found]
 
         rows: list[Row] = await self._call(work(), self._session)
         return rows
