@@ -46,7 +46,7 @@ def test_the_balances_are_those_of_the_report(arb: Arb) -> None:
     assert books["checks"] == {
         "hold": True,
         "off": {},
-        "unbooked": {"fills": 0, "funding_payments": 0},
+        "unbooked": {"fills": 0, "funding_payments": 0, "transfers": 0},
         "contracts": {},
     }
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)

@@ -21,7 +21,7 @@ start = "2026-01-01T00:00:00Z"
 
 [risk]
 max_hedge_notional_usd = 2000
-max_hedges = 3
+max_hedges = 6
 max_loss_usd = 5000
 
 [storages.main]
@@ -32,19 +32,35 @@ settings = { path = "run.db" }
 plugin = "simulated"
 settings = { profile = "hyperliquid-like", deposit = 10000 }
 
+[exchanges.other]
+plugin = "simulated"
+settings = { profile = "dydx-like", deposit = 10000 }
+
 [exchanges.misread]
 plugin = "misread"
 settings = { profile = "lighter-like", deposit = 10000 }
 
 [strategies.carry]
 plugin = "funding_arbitrage"
-exchanges = ["honest", "misread"]
+exchanges = ["honest", "other", "misread"]
 
 [strategies.carry.settings]
 notional_usd = 2000
 horizon = "5d"
 safety_factor = 0
 cycle = "15m"
+bases = ["BTC", "ETH", "SOL"]
+
+[strategies.elsewhere]
+plugin = "funding_arbitrage"
+exchanges = ["honest", "other"]
+
+[strategies.elsewhere.settings]
+notional_usd = 2000
+horizon = "5d"
+safety_factor = 0
+cycle = "15m"
+bases = ["HYPE"]
 """
 
 PLUGIN = '''
@@ -117,22 +133,34 @@ def test_percent_taken_for_fractions_is_quarantined_and_released_when_mended(
     arb: Arb, write_plugin: Callable[[int], None]
 ) -> None:
     write_plugin(100)
-    result = arb("run", "--until", "4d", "--speed", "max", "--quiet", "--json")
+    result = arb("run", "--until", "3d", "--speed", "max", "--quiet", "--json")
     assert result.returncode == 0, result.stderr
     (quarantined,) = events(arb, "funding.quarantined")
     assert quarantined["severity"] == "alarm"
     assert "a number in percent is taken for a fraction" in quarantined["message"]
     proofs = arb("funding", "proofs", "--json")
     assert proofs.returncode == 7
-    verdicts = {one["exchange"]: one["verdict"] for one in json.loads(proofs.stdout)["exchanges"]}
-    assert verdicts == {"honest": "proved", "misread": "mismatch"}
-    # Nothing is opened on it after that, and the books still balance: it paid rightly all the time.
-    late = [one for one in events(arb, "hedge.opening") if one["time"] > quarantined["time"]]
-    assert late == []
+    found = json.loads(proofs.stdout)
+    assert {one["exchange"]: one["verdict"] for one in found["exchanges"]} == {
+        "honest": "proved",
+        "other": "proved",
+        "misread": "mismatch",
+    }
+    assert [one["exchange"] for one in found["quarantined"]] == ["misread"]
+    # Nothing is opened on it after that, elsewhere it goes on, and the books balance: it paid rightly all the time.
+    late = [one["message"] for one in events(arb, "hedge.opening") if one["time"] > quarantined["time"]]
+    assert late
+    assert not any("misread" in message for message in late)
     assert json.loads(result.stdout)["unexplained"] == "0"
 
     write_plugin(1)
-    mended = arb("run", "--until", "6d", "--speed", "max", "--quiet", "--json")
+    mended = arb("run", "--until", "4d", "--speed", "max", "--quiet", "--json")
     assert mended.returncode == 0, mended.stderr
     # The history that the mended plugin reads proves the old payments; nothing is in quarantine any more.
     assert len(events(arb, "funding.quarantined")) == 1
+    (released,) = events(arb, "funding.released")
+    assert released["subject"] == "misread"
+    proofs = arb("funding", "proofs", "--json")
+    assert (proofs.returncode, json.loads(proofs.stdout)["quarantined"]) == (0, [])
+    table = arb("funding", "proofs", "--details")
+    assert "BTC-PERP.misread" in table.stdout

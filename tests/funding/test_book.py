@@ -12,6 +12,7 @@ from arb.model import (
     HOUR_NS,
     MINUTE_NS,
     EventKind,
+    ExchangeName,
     Fresh,
     FundingKind,
     FundingRate,
@@ -216,3 +217,41 @@ def test_any_order_and_any_overlap_give_the_same_history(hours: list[int], cut: 
     held = book.settled(BTC.id)
     assert [rate.ts_event_ns for rate in held] == sorted({rate.ts_event_ns for rate in rates})
     assert sorted(rate.ts_event_ns for rate in new) == [rate.ts_event_ns for rate in held]
+
+
+def test_the_rates_of_an_exchange_in_quarantine_are_unknown_until_it_is_released() -> None:
+    book = FundingBook()
+    book.observe(predicted(), START_NS)
+    book.quarantine(ExchangeName("x"), "paid over published is 0.01")
+    assert book.quarantines == {"x"}
+    reading = book.predicted(BTC.id, START_NS)
+    assert isinstance(reading, Unknown)
+    assert "paid over published is 0.01" in reading.reason
+    assert (book.quarantined(ExchangeName("x")), book.quarantined(ExchangeName("y"))) == (
+        "paid over published is 0.01",
+        "",
+    )
+    book.release(ExchangeName("x"))
+    book.release(ExchangeName("y"))
+    assert book.quarantines == frozenset()
+    assert isinstance(book.predicted(BTC.id, START_NS), Fresh)
+
+
+def test_of_two_of_one_settlement_the_one_read_later_is_kept() -> None:
+    book = FundingBook()
+    misread = settled(START_NS, raw="0.01")
+    mended = replace(misread, raw=Decimal("0.0001"), ts_init_ns=START_NS + HOUR_NS)
+    assert book.add_settled([misread]) == (misread,)
+    assert book.add_settled([mended]) == ()
+    assert book.add_settled([misread]) == ()
+    assert book.settled(BTC.id) == [mended]
+
+
+def test_the_history_of_an_exchange_can_be_forgotten() -> None:
+    book = FundingBook()
+    other = sample_instrument("y", funding_interval_ns=HOUR_NS)
+    book.add_settled([settled(START_NS), settled(START_NS, other.id)])
+    changed = book.subscribe()
+    book.forget_settled(ExchangeName("x"))
+    assert (book.last_settled_ns(BTC.id), book.last_settled_ns(other.id)) == (None, START_NS)
+    assert changed == {BTC.id}

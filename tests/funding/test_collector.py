@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from arb.api import BadResponse, Capability, ConnectFailed
 from arb.funding import (
     AssetIdentity,
@@ -436,3 +438,13 @@ class _Renamed(MemoryExchange):
     def __init__(self, inner: MemoryExchange) -> None:
         super().__init__("a", clock=inner.clock, prices={})
         self.market = inner.market
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "1E+6000"])
+def test_statistics_that_are_no_numbers_are_one_failure_and_nothing_that_is_stored(price: str) -> None:
+    bench = Bench()
+    broken = bench.exchanges["a"]
+    broken.set_mark(broken.id_of("BTC"), Decimal(price))
+    report = asyncio.run(bench.collect())
+    assert [row.instrument for row in report.stats] == [bench.exchanges["b"].id_of("BTC")]
+    assert any("statistics of BTC-PERP.a" in failure.what for failure in report.failures)

@@ -187,6 +187,26 @@ def test_a_pair_that_pays_is_found_with_every_figure() -> None:
     assert row.score > 0
 
 
+def test_nothing_opens_on_a_venue_in_quarantine_and_every_pair_with_it_says_so() -> None:
+    desk = rich_pair()
+    desk.list("c", "0.5")
+    desk.list("d", "0.5", base="ETH")
+    desk.list("a", "0.1", base="ETH")
+    desk.funding.quarantine(ExchangeName("b"), "paid over published is 0.01")
+    found = desk.scan()
+    assert [(row.long, row.short) for row in found.rows] == [
+        ("BTC-PERP.a", "BTC-PERP.c"),
+        ("ETH-PERP.a", "ETH-PERP.d"),
+    ]
+    reasons = {frozenset({one.long, one.short}): one.reason for one in found.skipped}
+    assert reasons == {
+        frozenset({"BTC-PERP.a", "BTC-PERP.b"}): SkipReason.VENUE_QUARANTINED,
+        frozenset({"BTC-PERP.b", "BTC-PERP.c"}): SkipReason.VENUE_QUARANTINED,
+    }
+    desk.funding.release(ExchangeName("b"))
+    assert "BTC-PERP.b" in {row.short for row in desk.scan().rows}
+
+
 def test_the_first_settlement_follows_the_averaging_of_its_exchange() -> None:
     plain, flat = Desk(), Desk(averaging={ExchangeName("b"): Averaging.FLAT})
     for desk in (plain, flat):

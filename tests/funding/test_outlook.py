@@ -207,6 +207,21 @@ def test_an_unknown_rate_makes_carry_and_capture_unknown_but_not_the_prices() ->
     assert any(str(SHORT.id) in text for text in outlook.stale)
 
 
+def test_in_quarantine_the_carry_is_unknown_and_the_hedge_is_valued_as_ever() -> None:
+    desk = Desk()
+    before = desk.outlook()
+    desk.funding.quarantine(ExchangeName("b"), "paid over published is 0.01")
+    outlook = desk.outlook()
+    assert (outlook.carry_bps_hour, outlook.capture_bps) == (None, None)
+    assert any("quarantine: paid over published is 0.01" in text for text in outlook.stale)
+    assert (outlook.price_pnl, outlook.exit_cost_bps, outlook.notional_usd, outlook.liquidation_distance) == (
+        before.price_pnl,
+        before.exit_cost_bps,
+        before.notional_usd,
+        before.liquidation_distance,
+    )
+
+
 def test_a_stale_rate_is_named_and_not_used() -> None:
     desk = Desk()
     desk.clock.advance(HOUR_NS)

@@ -73,8 +73,11 @@ def test_a_wrong_unit_is_named(factor: Decimal, cause: str) -> None:
 
 
 def test_a_price_of_another_base_is_told_and_no_mismatch() -> None:
-    proof = prove([replace(one, price=one.price * Decimal("1.004")) for one in RIGHT])
+    other = [replace(one, price=one.price * Decimal("1.004")) for one in RIGHT]
+    proof = prove([replace(one, rate_quantum=CENT) for one in other])
     assert (proof.verdict, proof.cause) == (Verdict.PROVED, "the price may be of another base")
+    # Rates written with fewer digits explain as much.
+    assert prove(other).cause == ""
 
 
 def test_one_payment_that_does_not_fit_is_told_and_no_mismatch() -> None:
@@ -96,13 +99,36 @@ def test_few_payments_prove_nothing_but_say_what_is_suspected() -> None:
 
 def test_what_is_rounded_away_proves_nothing() -> None:
     # A cent more or less is all there is.
-    tiny = [replace(one, amount=Decimal("0.00000002"), quantity=Decimal("-0.0000016")) for one in RIGHT]
+    tiny = [paid("0.000125", quantity="-0.0000016", at=number) for number in range(4)]
     proof = prove(tiny)
     assert (proof.verdict, proof.telling) == (Verdict.UNPROVED, 0)
+    assert proof.cause == "every payment is too small for its rounding"
     # A rate published with one digit fits whatever lies within that digit.
     coarse = [replace(one, rate=Decimal("0.0012"), rate_quantum=Decimal("0.0001")) for one in RIGHT]
     fits = [replace(one, amount=to_cash(-one.quantity * one.price * Decimal("0.00124"))) for one in coarse]
     assert prove(fits).verdict is Verdict.PROVED
+    # A venue that cuts its digits instead of rounding them has published less than it pays.
+    cut = [replace(one, amount=to_cash(-one.quantity * one.price * Decimal("0.00129"))) for one in coarse]
+    assert prove(cut).verdict is Verdict.PROVED
+
+
+def test_a_payment_too_small_to_prove_can_contradict() -> None:
+    # Cents: 0.02 where the published rate makes 2.50. It is anything from 1 to 3 hundredths, but never all of it.
+    wrong = [
+        replace(one, amount=Decimal("0.02"), rate=Decimal("0.0125"), amount_quantum=Decimal("0.01")) for one in RIGHT
+    ]
+    proof = prove(wrong)
+    assert proof.verdict is Verdict.MISMATCH
+    assert proof.cause == "a number in percent is taken for a fraction"
+    # So much rounding leaves two errors possible.
+    either = prove([replace(one, rate=Decimal("0.001")) for one in wrong])
+    assert either.cause == (
+        "a rate of eight hours is taken for one of an hour, or "
+        "a number in percent an hour is taken for a fraction of eight hours"
+    )
+    # Few of them among many that are too small to tell are no mismatch: those that fit would not have been seen.
+    small = [replace(one, amount=Decimal("0.02"), amount_quantum=Decimal("0.02")) for one in RIGHT] * 2
+    assert prove([*wrong, *small]).verdict is Verdict.UNPROVED
 
 
 def test_where_the_price_is_not_the_venues_own_only_a_wrong_unit_is_seen() -> None:
@@ -110,9 +136,10 @@ def test_where_the_price_is_not_the_venues_own_only_a_wrong_unit_is_seen() -> No
     assert (prove(near).verdict, prove(near).coarse) == (Verdict.PROVED, True)
     wrong = [replace(one, amount=one.amount * 8) for one in near]
     assert "the period is 8 h" in prove(wrong).cause
-
-
-telling = st.decimals("-0.01", "0.01", places=7).filter(lambda rate: abs(rate) > Decimal("0.00001"))
+    # A quantity of our own that is not all that was held is no error of the venue's.
+    doubled = prove([replace(one, amount=one.amount * 2) for one in near])
+    assert doubled.verdict is Verdict.UNPROVED
+    assert "the quantity or the price we took may be wrong" in doubled.cause
 
 
 @given(

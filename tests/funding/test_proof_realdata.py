@@ -1,4 +1,17 @@
-"""Recorded settlements of real venues, and what would happen if their numbers were misread."""
+"""Recorded settlements of real venues, and what would happen if their numbers were misread.
+
+What the recorded payloads hold of payments, and what of it is proved here:
+
+* Lighter, `nautilus/lighter/http_fundings.json`: what a contract pays and the rate, two hours of ETH; the price is
+  Binance's of the same time, so the proof is coarse. One rate has one digit and proves nothing by itself.
+* Hyperliquid, `jkorf` GetFundingHistory: one payment of HYPE with quantity and rate; the price is Bybit's.
+* Hyperliquid, cassettes of `userFunding`: 218 payments of spring 2023, up to three hourly samples at once; no price of
+  then is recorded.
+* Bybit, `ccxt-comment-examples` parseIncome: one settlement of XMR with amount, quantity, price and rate of its own.
+* Nothing to prove: Extended's and EdgeX's payments are zero; Paradex's, Binance's and Aster's have no rate or no
+  quantity; Hyperliquid's SOL of December 2024 has no price; OKX, Backpack, GRVT, dYdX and the others list no
+  single payment, and the rest are made up (`"change": "1"`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +28,6 @@ import pytest
 
 from arb.funding import PaidSettlement, Verdict, prove
 from arb.funding._evidence import quantum_of
-from arb.funding._proof import named_cause
 from arb.model import InstrumentId, instrument_id
 
 DATA = Path(os.environ.get("ARB_REAL_DATA", Path(__file__).parents[2] / "../shared/data"))
@@ -78,13 +90,19 @@ def lighter(factor: Decimal) -> list[PaidSettlement]:
 
 
 def test_lighter_publishes_percent_an_hour() -> None:
-    # The second row has one digit, so its rate is known to a quarter: it cannot tell. The first one is
-    # taken three times, since fewer prove nothing.
+    # The second row has one digit, so its rate is known to a half: it proves nothing, but it can contradict.
+    # The first one is taken three times, since fewer prove nothing.
     first, second = lighter(PERCENT)
-    assert second.bounds() is None
-    assert prove([first] * 3).verdict is Verdict.PROVED
-    proof = prove(lighter(Decimal(1))[:1] * 3)
-    assert (proof.verdict, proof.cause) == (Verdict.MISMATCH, "a number in percent is taken for a fraction")
+    assert prove([second] * 3).telling == 0
+    proof = prove([first] * 3)
+    assert proof.verdict is Verdict.PROVED
+    assert proof.ratio is not None
+    assert abs(proof.ratio - 1) < PERCENT
+    # Read as a fraction, both say so.
+    for row in lighter(Decimal(1)):
+        proof = prove([row] * 3)
+        assert proof.verdict is Verdict.MISMATCH
+        assert "a number in percent is taken for a fraction" in proof.cause
 
 
 def test_lighter_percent_taken_for_a_fraction_of_eight_hours() -> None:
@@ -92,8 +110,40 @@ def test_lighter_percent_taken_for_a_fraction_of_eight_hours() -> None:
     first = lighter(Decimal(1))[0]
     proof = prove([replace(first, rate=first.rate / 8, rate_quantum=first.rate_quantum / 8)] * 3)
     assert proof.verdict is Verdict.MISMATCH
-    assert proof.ratio is not None
-    assert named_cause(proof.ratio, COARSE) == "a number in percent an hour is taken for a fraction of eight hours"
+    assert "a number in percent an hour is taken for a fraction of eight hours" in proof.cause
+
+
+def test_bybit_pays_the_rate_of_the_settlement_and_cuts_its_digits() -> None:
+    rows = json.loads((WIRE / "ccxt-comment-examples/bybit.json").read_text(encoding="utf-8"))
+    (row,) = [one["json"] for one in rows if one["method"] == "parseIncome" and one["json"]["execType"] == "Funding"]
+    rate = Decimal(row["feeRate"])
+    # The fee rate is that of the holder, negative when received: which side held cannot be seen, only the unit.
+    one = replace(
+        settlement(
+            instrument_id("XMR-PERP", "bybit"),
+            int(row["execTime"]),
+            str(-Decimal(row["execFee"])),
+            row["execQty"],
+            Decimal(row["execPrice"]),
+            rate,
+            quantum_of([rate]),
+        ),
+        coarse=False,
+    )
+    proof = prove([one] * 3)
+    assert (proof.verdict, proof.worst, proof.cause) == (Verdict.PROVED, Decimal(0), "")
+    # 0.00076153 was paid and 0.000761 published: to half a unit, as if it were rounded, it would not fit.
+    assert abs(one.amount) / (one.quantity * one.price) > abs(rate) + one.rate_quantum / 2
+    for factor, cause in (
+        (Decimal(8), "a rate of eight hours is taken for one of an hour"),
+        (Decimal(100), "a number in percent is taken for a fraction"),
+        (Decimal("0.08"), "a fraction of eight hours is taken for percent an hour"),
+    ):
+        misread = replace(one, rate=rate * factor, rate_quantum=one.rate_quantum * factor)
+        assert prove([misread] * 3).cause == cause
+    # The price of another base, 0.23 % off: told, and no mismatch.
+    mark = prove([replace(one, price=Decimal(row["markPrice"]))] * 3)
+    assert (mark.verdict, mark.cause) == (Verdict.PROVED, "the price may be of another base")
 
 
 def hyperliquid_payments() -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from arb.funding._screen import Screen
 from arb.model import (
     HOUR_NS,
     MINUTE_NS,
+    ExchangeName,
     FundingKind,
     FundingRate,
     Instrument,
@@ -34,6 +35,8 @@ steps = st.one_of(
     st.tuples(st.just("settled"), st.integers(1, 9)),
     st.tuples(st.just("horizon"), st.sampled_from([24, 72])),
     st.tuples(st.just("delist"), st.integers(0, 5)),
+    st.tuples(st.just("quarantine"), st.sampled_from(VENUES)),
+    st.tuples(st.just("release"), st.sampled_from(VENUES)),
 )
 
 
@@ -75,6 +78,10 @@ def test_a_screen_with_a_memory_equals_one_without(happened: list[Any]) -> None:
             horizon = rest[0]
         elif kind == "delist":
             listed.pop(LISTED[rest[0]].id, None)
+        elif kind == "quarantine":
+            book.quarantine(ExchangeName(rest[0]), "paid over published is 0.01")
+        elif kind == "release":
+            book.release(ExchangeName(rest[0]))
         wanted = OpportunityFilter(notional_usd=Decimal(1_000), horizon_hours=Decimal(horizon))
         for screen, explain in zip(remembering, (False, True), strict=True):
             fresh = Screen(book, explain=explain, fees=FeeCalculator())

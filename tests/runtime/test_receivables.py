@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import pytest
+
 from arb.execution import AccountLeases, Recorder
 from arb.funding import FundingBook
 from arb.model import (
@@ -168,7 +170,7 @@ def test_nothing_is_expected_where_it_cannot_be_known() -> None:
         await desk.trade("2", SETTLED_NS + HOUR_NS - 10 * SECOND_NS)
         await desk.price("120", None, SETTLED_NS + HOUR_NS)
         await desk.receivables.update([desk.rate("0.05", SETTLED_NS + HOUR_NS)])  # a fill too near to tell
-        await desk.receivables.update([desk.rate("0.05", SETTLED_NS + 2 * HOUR_NS)])  # no price near it
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS + 4 * HOUR_NS)])  # no price near it
         assert await desk.journal.expected_funding() == ()
 
     at_desk(body)
@@ -219,6 +221,40 @@ def test_a_restart_remembers_what_is_due_and_what_was_held() -> None:
         await desk.receivables.update([desk.rate("0.05", SETTLED_NS + 3 * HOUR_NS)])
         assert len(await desk.journal.expected_funding()) == 2
         assert len(desk.alarms()) == 1
+
+    at_desk(body)
+
+
+@pytest.mark.parametrize("amount", ["0", "-0.2", "0.1"])
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_a_payment_of_nothing_of_double_or_of_the_other_sign_is_an_alarm(amount: str, paid_first: bool) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - HOUR_NS)
+        await desk.price("100", None, SETTLED_NS)
+        if paid_first:
+            await desk.pay(amount, SETTLED_NS)
+        await desk.receivables.update([desk.rate("0.05", SETTLED_NS)])
+        if not paid_first:
+            await desk.pay(amount, SETTLED_NS)
+        await desk.receivables.update([])
+        (event,) = [one for one in desk.told if one.kind is EventKind.FUNDING_DIFFERS]
+        assert event.severity is Severity.ALARM
+        assert f"should be about -0.10000000 USDC, and the venue has booked {amount}" in event.message
+        desk.advance_to(SETTLED_NS + 9 * HOUR_NS)
+        await desk.receivables.update([])
+        assert len([one for one in desk.told if one.severity is Severity.ALARM]) == 1
+
+    at_desk(body)
+
+
+def test_what_a_dead_process_stored_and_did_not_book_is_booked_by_the_next_one() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - HOUR_NS)
+        await desk.price("100", None, SETTLED_NS + 40 * MINUTE_NS)
+        desk.book.add_settled([desk.rate("0.05", SETTLED_NS)])
+        desk.advance_to(SETTLED_NS + 2 * HOUR_NS)
+        await desk.restart()
+        assert [one.settled_ns for one in await desk.journal.expected_funding()] == [SETTLED_NS]
 
     at_desk(body)
 

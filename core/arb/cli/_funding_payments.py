@@ -70,7 +70,8 @@ def show_payments(file: Path, wanted: PaymentsWanted) -> ExitCode:
         _print(rows)
     else:
         click.echo("No such settlement.", err=True)
-    return ExitCode.CHECK if any(row.state is FundingState.OVERDUE for row in rows) else ExitCode.OK
+    wrong = (FundingState.OVERDUE, FundingState.DIFFERS)
+    return ExitCode.CHECK if any(row.state in wrong for row in rows) else ExitCode.OK
 
 
 async def _read(file: Path, wanted: PaymentsWanted) -> Sequence[SettledFunding]:

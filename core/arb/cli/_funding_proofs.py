@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from arb.funding import Proof, VenueProof, Verdict, join, prove_venues
-from arb.model import HOUR_NS, FundingKind, exchange_of
+from arb.funding import Proof, SuspectedUnit, VenueProof, Verdict, join, prove_venues, suspected_units
+from arb.model import (
+    DAY_NS,
+    HOUR_NS,
+    EventKind,
+    ExchangeName,
+    FundingKind,
+    FundingRate,
+    InstrumentId,
+    exchange_of,
+)
+from arb.storage import JournalReader
 
 from ._errors import ExitCode
 from ._money import NOTHING
 from ._output import print_json, print_table
 from ._stored import stored_run
+
+_MAJORS: Final = ("BTC", "ETH")
+"""Assets so liquid everywhere that their usual rates are alike on every venue."""
+_WEEK_NS: Final = 7 * DAY_NS
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the stored run says of its venues' units.
+
+    Attributes:
+        unpaid: Exchanges with rates that never paid or charged anything.
+        quarantined: Why a run uses the rates of an exchange no more.
+        suspects: By asset, exchanges whose usual rates are far from their peers'.
+    """
+
+    venues: Sequence[VenueProof]
+    unpaid: Sequence[ExchangeName]
+    quarantined: Mapping[ExchangeName, str]
+    suspects: Mapping[str, Sequence[SuspectedUnit]]
 
 
 def show_proofs(file: Path, *, details: bool, as_json: bool) -> ExitCode:
@@ -24,43 +56,83 @@ def show_proofs(file: Path, *, details: bool, as_json: bool) -> ExitCode:
     Raises:
         ArbError: the file or the storage cannot be read.
     """
-    venues, unpaid = asyncio.run(_read(file))
+    known = asyncio.run(_read(file))
     if as_json:
-        print_json({"exchanges": [_plain(one) for one in venues], "without_payment": unpaid})
-    elif not venues and not unpaid:
+        print_json(_plain(known))
+    elif not known.venues and not known.unpaid:
         click.echo("No rate and no payment is stored yet.", err=True)
     else:
-        _print(venues, unpaid, details=details)
-    wrong = any(one.proof.verdict is Verdict.MISMATCH for one in venues)
+        _print(known, details=details)
+    wrong = known.quarantined or any(one.proof.verdict is Verdict.MISMATCH for one in known.venues)
     return ExitCode.CHECK if wrong else ExitCode.OK
 
 
-async def _read(file: Path) -> tuple[Sequence[VenueProof], Sequence[str]]:
-    """Return the proofs, and the exchanges with rates that never paid or charged anything."""
+async def _read(file: Path) -> _Known:
     async with stored_run(file) as run:
         journal = run.journal
         payments = await journal.funding_payments()
-        rates = {}
-        for instrument in {one.instrument for one in payments}:
-            times = [one.settled_ns for one in payments if one.instrument == instrument]
-            rates[instrument] = await journal.funding_rates(
-                instrument, FundingKind.SETTLED, min(times) - HOUR_NS, max(times) + HOUR_NS
+        times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
+        for payment in payments:
+            times[payment.instrument].append(payment.settled_ns)
+        rates = {
+            instrument: await journal.funding_rates(
+                instrument, FundingKind.SETTLED, min(settled_ns) - HOUR_NS, max(settled_ns) + HOUR_NS
             )
-        expected = await journal.expected_funding()
+            for instrument, settled_ns in times.items()
+        }
+        venues = prove_venues(join(payments, rates, await journal.expected_funding()))
         latest = await journal.latest_funding_rates(FundingKind.SETTLED)
-    venues = prove_venues(join(payments, rates, expected))
-    proved = {one.exchange for one in venues}
-    return venues, sorted({exchange_of(rate.instrument) for rate in latest} - proved)
+        return _Known(
+            venues=venues,
+            unpaid=sorted({exchange_of(rate.instrument) for rate in latest} - {one.exchange for one in venues}),
+            quarantined=await _quarantined(journal),
+            suspects=await _suspects(journal, latest),
+        )
 
 
-def _print(venues: Sequence[VenueProof], unpaid: Sequence[str], *, details: bool) -> None:
+async def _quarantined(journal: JournalReader) -> Mapping[ExchangeName, str]:
+    """Return the reasons of the quarantines that the last run left."""
+    news = await journal.events(0, 0, {EventKind.FUNDING_QUARANTINED, EventKind.FUNDING_RELEASED})
+    last = {ExchangeName(event.subject): event for _, event in news}
+    return {
+        name: event.data.get("reason", event.message)
+        for name, event in sorted(last.items())
+        if event.kind is EventKind.FUNDING_QUARANTINED
+    }
+
+
+async def _suspects(journal: JournalReader, latest: Sequence[FundingRate]) -> Mapping[str, Sequence[SuspectedUnit]]:
+    """Return, of the majors, the exchanges whose rates of the last stored week look like a unit error."""
+    end_ns = max((rate.ts_event_ns for rate in latest), default=0) + 1
+    majors = {one.id: one.base for one in await journal.instruments() if one.base in _MAJORS}
+    weeks: defaultdict[str, dict[ExchangeName, Sequence[FundingRate]]] = defaultdict(dict)
+    for rate in latest:
+        name = exchange_of(rate.instrument)
+        if rate.instrument in majors and name not in weeks[majors[rate.instrument]]:
+            week = await journal.funding_rates(rate.instrument, FundingKind.SETTLED, end_ns - _WEEK_NS, end_ns)
+            weeks[majors[rate.instrument]][name] = week
+    found = {base: suspected_units(series) for base, series in sorted(weeks.items())}
+    return {base: suspects for base, suspects in found.items() if suspects}
+
+
+def _print(known: _Known, *, details: bool) -> None:
     rows = [
         _row(name, proof)
-        for venue in venues
+        for venue in known.venues
         for name, proof in (venue.instruments.items() if details else ((venue.exchange, venue.proof),))
     ]
-    rows += [(name, "0", NOTHING, NOTHING, "unproved", "nothing was paid or charged there yet") for name in unpaid]
+    rows += [
+        (name, "0", NOTHING, NOTHING, "unproved", "nothing was paid or charged there yet") for name in known.unpaid
+    ]
     print_table(("instrument" if details else "exchange", "telling", "ratio", "worst", "verdict", "remark"), rows)
+    for name, reason in known.quarantined.items():
+        click.echo(f"{name} is in quarantine: {reason}")
+    for base, suspects in known.suspects.items():
+        for one in suspects:
+            click.echo(
+                f"{one.exchange}: its usual rate of {base} is {one.ratio:.3g} times that of its peers in the last week, "
+                f"which looks like an error by {one.factor:.3g}; what it pays would tell."
+            )
 
 
 def _row(name: str, proof: Proof) -> tuple[str, ...]:
@@ -74,11 +146,25 @@ def _row(name: str, proof: Proof) -> tuple[str, ...]:
     )
 
 
-def _plain(venue: VenueProof) -> dict[str, Any]:
+def _plain(known: _Known) -> dict[str, Any]:
     return {
-        "exchange": venue.exchange,
-        **_plain_proof(venue.proof),
-        "instruments": [{"instrument": name, **_plain_proof(proof)} for name, proof in venue.instruments.items()],
+        "exchanges": [
+            {
+                "exchange": venue.exchange,
+                **_plain_proof(venue.proof),
+                "instruments": [
+                    {"instrument": name, **_plain_proof(proof)} for name, proof in venue.instruments.items()
+                ],
+            }
+            for venue in known.venues
+        ],
+        "without_payment": known.unpaid,
+        "quarantined": [{"exchange": name, "reason": reason} for name, reason in known.quarantined.items()],
+        "suspects": [
+            {"base": base, "exchange": one.exchange, "ratio": f"{one.ratio:f}", "factor": f"{one.factor:f}"}
+            for base, suspects in known.suspects.items()
+            for one in suspects
+        ],
     }
 
 

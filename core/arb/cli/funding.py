@@ -215,7 +215,7 @@ def payments(file: Path | None, **options: Any) -> None:
     """Show what settlements owed by the venues' own rules beside what the venues booked.
 
     Expected is -quantity x price x rate, from our fills, the settled rate, and the price read nearest to it. Exit
-    code 7: something is not booked two intervals after it was due.
+    code 7: something is not booked two intervals after it was due, or was booked as something else.
     """
     from ._funding_payments import PaymentsWanted, show_payments
 
@@ -230,7 +230,8 @@ def proofs(file: Path | None, details: bool, as_json: bool) -> None:
     """Prove the units of rates from what was paid: rate = -payment / (quantity x price).
 
     The ratio of paid to published is 1 where unit, period and sign are understood; beyond 1 % the exchange is in
-    quarantine, and nothing is opened on its rates. Exit code 7: a ratio does not fit.
+    quarantine, and nothing is opened on its rates. Usual rates of BTC and ETH that are far from those of the peers are
+    told as well. Exit code 7: a ratio does not fit, or an exchange is in quarantine.
     """
     from ._funding_proofs import show_proofs
 

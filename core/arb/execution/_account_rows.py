@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from arb.model import ExchangeName, Fill, FundingPayment, InstrumentId, Position, Transfer, exchange_of
+from arb.model import (
+    ExchangeName,
+    Fill,
+    FundingPayment,
+    InstrumentId,
+    Position,
+    Transfer,
+    exchange_of,
+    is_bookable,
+    is_moment,
+)
 
 from ._asking import listed
 
@@ -19,7 +29,9 @@ def fills_of(exchange: ExchangeName, rows: object) -> tuple[Fill, ...]:
     for fill in found:
         what = f"fill {fill.fill_id}"
         _require_own(exchange, what, fill.instrument)
-        _require_finite(what, (fill.price, fill.quantity, fill.fee, fill.realized_pnl))
+        _require_kept(
+            what, (fill.price, fill.quantity, fill.fee, fill.realized_pnl), fill.ts_event_ns, fill.fee_currency
+        )
         if fill.quantity <= 0 or fill.price < 0:
             raise ValueError(f"{what} is of {fill.quantity} contracts at {fill.price}")
     return found
@@ -31,7 +43,8 @@ def payments_of(exchange: ExchangeName, rows: object) -> tuple[FundingPayment, .
     for payment in found:
         what = f"funding payment {payment.payment_id}"
         _require_own(exchange, what, payment.instrument)
-        _require_finite(what, (payment.amount, payment.quantity, payment.price, payment.rate))
+        numbers = (payment.amount, payment.quantity, payment.price, payment.rate)
+        _require_kept(what, numbers, payment.settled_ns, payment.currency)
     return found
 
 
@@ -42,7 +55,7 @@ def transfers_of(exchange: ExchangeName, rows: object) -> tuple[Transfer, ...]:
         what = f"transfer {transfer.transfer_id}"
         if transfer.exchange != exchange:
             raise ValueError(f"{what} is of {transfer.exchange}")
-        _require_finite(what, (transfer.amount,))
+        _require_kept(what, (transfer.amount,), transfer.ts_event_ns, transfer.currency)
     return found
 
 
@@ -60,7 +73,16 @@ def _require_own(exchange: ExchangeName, what: str, instrument: InstrumentId) ->
         raise ValueError(f"{what} is of {instrument}, which is not of this exchange")
 
 
+def _require_kept(what: str, numbers: tuple[Decimal | None, ...], ts_ns: object, currency: object) -> None:
+    """Refuse what the journal could not keep: one such row would end the run, and not only its venue."""
+    _require_finite(what, numbers)
+    if not is_moment(ts_ns):
+        raise ValueError(f"{what} is of the time {ts_ns!r}, which is none")
+    if not isinstance(currency, str) or not currency or not currency.isprintable() or not currency.isascii():
+        raise ValueError(f"{what} is in {currency!r}, which is no currency")
+
+
 def _require_finite(what: str, numbers: tuple[Decimal | None, ...]) -> None:
     for number in numbers:
-        if number is not None and not number.is_finite():
-            raise ValueError(f"{what} holds {number!r}, which is no number")
+        if number is not None and not is_bookable(number):
+            raise ValueError(f"{what} holds {number!r}, which is no number that can be booked")

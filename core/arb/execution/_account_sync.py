@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
-from arb.api import Capability, Clock, Exchange, TransferHistory
+from arb.api import BadResponse, Capability, Clock, Exchange, InvariantBroken, TransferHistory
 from arb.model import (
     DAY_NS,
     HOUR_NS,
@@ -36,11 +36,11 @@ _OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYM
 
 
 class _Pulled(NamedTuple):
-    """What a listing brought: the venue's ids and times of its rows."""
+    """What a listing brought, and the venue's times of its rows."""
 
     exchange: ExchangeName
     what: str
-    ids: Sequence[str]
+    rows: Sequence[object]
     times_ns: Sequence[int]
 
 
@@ -67,7 +67,7 @@ class AccountSync:
         self._payments_timeout_ns = payments_timeout_ns
         self._begin: dict[ExchangeName, int] = {}
         self._read_to: dict[tuple[ExchangeName, str], int] = {}
-        self._seen: dict[tuple[ExchangeName, str], frozenset[str]] = {}
+        self._seen: dict[tuple[ExchangeName, str], frozenset[object]] = {}
         self._new_fills: list[Fill] = []
 
     async def start(self, now_ns: int) -> None:
@@ -94,7 +94,7 @@ class AccountSync:
             return fills_of(exchange, await trading.fetch_fills(since))
 
         fills = await ask(self._clock, self._fills_timeout_ns, exchange, "fills", read)
-        pulled = _Pulled(exchange, _FILLS, [fill.fill_id for fill in fills], [fill.ts_event_ns for fill in fills])
+        pulled = _Pulled(exchange, _FILLS, fills, [fill.ts_event_ns for fill in fills])
         new = await self._store(pulled, lambda tx: tx.add_fills(fills))
         self._new_fills += new
         return new
@@ -116,10 +116,11 @@ class AccountSync:
             return payments_of(exchange, await trading.fetch_funding_payments(since))
 
         payments = await ask(self._clock, self._payments_timeout_ns, exchange, "funding payments", read)
-        pulled = _Pulled(
-            exchange, _PAYMENTS, [one.payment_id for one in payments], [one.settled_ns for one in payments]
-        )
-        new = await self._store(pulled, lambda tx: tx.add_funding_payments(payments))
+        pulled = _Pulled(exchange, _PAYMENTS, payments, [one.settled_ns for one in payments])
+        try:
+            new = await self._store(pulled, lambda tx: tx.add_funding_payments(payments))
+        except InvariantBroken as error:
+            raise _contradicted(exchange, error) from error
         if new:
             await self._recorder.events([_paid(payment) for payment in new])
         return new
@@ -136,14 +137,15 @@ class AccountSync:
             return transfers_of(exchange, await history.fetch_transfers(since))
 
         transfers = await ask(self._clock, self._payments_timeout_ns, exchange, "transfers", read)
-        pulled = _Pulled(
-            exchange, _TRANSFERS, [one.transfer_id for one in transfers], [one.ts_event_ns for one in transfers]
-        )
-        return await self._store(pulled, lambda tx: tx.add_transfers(transfers))
+        pulled = _Pulled(exchange, _TRANSFERS, transfers, [one.ts_event_ns for one in transfers])
+        try:
+            return await self._store(pulled, lambda tx: tx.add_transfers(transfers))
+        except InvariantBroken as error:
+            raise _contradicted(exchange, error) from error
 
     async def _store(self, pulled: _Pulled, add: Callable[[JournalTransaction], Awaitable[Sequence[T]]]) -> Sequence[T]:
         """Store what of a listing is new, with how far it was read."""
-        key, listing = (pulled.exchange, pulled.what), frozenset(pulled.ids)
+        key, listing = (pulled.exchange, pulled.what), frozenset(pulled.rows)
         if not listing or listing == self._seen.get(key):
             return ()  # the same as before needs no transaction
         # A venue whose clock is ahead must not move the cursor past entries still to come.
@@ -157,6 +159,11 @@ class AccountSync:
 
     def _since(self, exchange: ExchangeName, what: str) -> int:
         return max(self._begin[exchange], self._read_to[exchange, what] - _OVERLAP_NS[what])
+
+
+def _contradicted(exchange: ExchangeName, error: InvariantBroken) -> BadResponse:
+    """Return the failure of a venue that changes what it has booked: a person has to look, and positions go on."""
+    return BadResponse(str(error), exchange=exchange, code="contradiction")
 
 
 def _paid(payment: FundingPayment) -> Event:

@@ -62,8 +62,11 @@ class _Settled:
 
     def add(self, rate: FundingRate, keep: int) -> bool:
         at = bisect_left(self.times_ns, rate.ts_event_ns)
-        known = at < len(self.times_ns) and self.times_ns[at] == rate.ts_event_ns
-        if known or (at == 0 and len(self.times_ns) >= keep):
+        if at < len(self.times_ns) and self.times_ns[at] == rate.ts_event_ns:
+            if rate.ts_init_ns > self.rates[at].ts_init_ns:
+                self.rates[at] = rate
+            return False
+        if at == 0 and len(self.times_ns) >= keep:
             return False
         self.times_ns.insert(at, rate.ts_event_ns)
         self.rates.insert(at, rate)
@@ -99,21 +102,32 @@ class FundingBook:
         self._quarantined: dict[ExchangeName, str] = {}
 
     def subscribe(self) -> set[InstrumentId]:
-        """Return a set to which every instrument is added of which something changes; its reader empties it."""
+        """Return a set to which every instrument is added of which something changes; its reader empties it.
+
+        A quarantine concerns all of an exchange and adds none: :attr:`quarantines` tells.
+        """
         changed: set[InstrumentId] = set()
         self._readers.append(changed)
         return changed
 
     def quarantine(self, exchange: ExchangeName, reason: str) -> None:
         """Use no predicted rate of an exchange from now on: what its numbers mean is in doubt."""
-        if self._quarantined.get(exchange) != reason:
-            self._quarantined[exchange] = reason
-            self._tell_all_of(exchange)
+        self._quarantined[exchange] = reason
 
     def release(self, exchange: ExchangeName) -> None:
         """Use the rates of an exchange again."""
-        if self._quarantined.pop(exchange, None) is not None:
-            self._tell_all_of(exchange)
+        self._quarantined.pop(exchange, None)
+
+    def forget_settled(self, exchange: ExchangeName) -> None:
+        """Drop the settled rates of an exchange, so that its history is read anew."""
+        for instrument in [each for each in self._settled if exchange_of(each) == exchange]:
+            del self._settled[instrument]
+            self._tell(instrument)
+
+    @property
+    def quarantines(self) -> frozenset[ExchangeName]:
+        """Return the exchanges whose predicted rates are not used."""
+        return frozenset(self._quarantined)
 
     def quarantined(self, exchange: ExchangeName) -> str:
         """Return why the rates of an exchange are not used; empty while they are."""
@@ -142,7 +156,9 @@ class FundingBook:
         return self._note_interval(rate)
 
     def add_settled(self, rates: Iterable[FundingRate]) -> tuple[FundingRate, ...]:
-        """Take settled rates in any order and return those not known yet.
+        """Take settled rates in any order and return those of settlements not known yet.
+
+        Of two of one settlement the one read later is kept.
 
         Raises:
             ValueError: one is a prediction, or its numbers are not numbers; none is taken then.
@@ -228,11 +244,6 @@ class FundingBook:
             last_ns = self.last_settled_ns(instrument.id)
             next_ns = None if last_ns is None else last_ns + interval_ns
         return None if next_ns is None else Schedule(next_ns=next_ns, interval_ns=interval_ns)
-
-    def _tell_all_of(self, exchange: ExchangeName) -> None:
-        for instrument in self._predicted:
-            if exchange_of(instrument) == exchange:
-                self._tell(instrument)
 
     def _tell(self, instrument: InstrumentId) -> None:
         for changed in self._readers:

@@ -23,7 +23,7 @@ from ._book import FundingBook
 from ._collection import CollectionFailure, CollectionReport, CollectorSettings
 from ._cursor import HistoryCursor
 from ._identity import AssetIdentity
-from ._observed import FxBook, StatsBook
+from ._observed import FxBook, StatsBook, is_usable_stats
 
 
 @dataclass(slots=True)
@@ -142,6 +142,10 @@ class FundingCollector:
             observed_ns = self._clock.now_ns()
             stats = await brought.exchange.market.fetch_stats()
             own = [row for row in stats if exchange_of(row.instrument) == brought.exchange.name]
+            for row in own:
+                if not is_usable_stats(row):
+                    brought.fail(f"the statistics of {row.instrument}", "they hold what is no number or no time")
+            own = [row for row in own if is_usable_stats(row)]
             self._stats.observe(own, brought.exchange.name, observed_ns)
             brought.stats.extend(own)
 

@@ -14,6 +14,7 @@ from arb.model import (
     MarketStats,
     PriceBase,
     exact_money,
+    is_bookable,
     to_cash,
 )
 
@@ -41,7 +42,7 @@ def expected_funding(
 
 def accrued_funding(
     instrument: Instrument, rate: FundingRate, quantity: Decimal, price: Decimal, start_ns: int, end_ns: int
-) -> ExpectedFunding:
+) -> ExpectedFunding | None:
     """Return what accrues on a position in (start, end] at the present rate, where funding is continuous."""
     fraction = rate.per_hour * (end_ns - start_ns) / HOUR_NS
     return _due(instrument, end_ns, 0, quantity, price, fraction)
@@ -56,11 +57,14 @@ def base_price(instrument: Instrument, stats: MarketStats) -> Decimal | None:
 
 def _due(
     instrument: Instrument, ts_ns: int, interval_ns: int, quantity: Decimal, price: Decimal, fraction: Decimal
-) -> ExpectedFunding:
+) -> ExpectedFunding | None:
+    """Return what is due; None when the numbers are too far out to be true."""
     with exact_money() as context:
         # A rate that was divided to an hour and back has more digits than any venue books.
         context.traps = dict.fromkeys(context.traps, False)
         amount = to_cash(-quantity * price * fraction)
+    if not is_bookable(amount) or not is_bookable(price):
+        return None
     return ExpectedFunding(
         instrument=instrument.id,
         settled_ns=ts_ns,

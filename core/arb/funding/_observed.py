@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from arb.model import MINUTE_NS, Fresh, InstrumentId, MarketStats, Reading, Stale, Unknown
+from arb.model import MINUTE_NS, Fresh, InstrumentId, MarketStats, Reading, Stale, Unknown, is_bookable, is_moment
+
+
+def is_usable_stats(row: MarketStats) -> bool:
+    """Return whether every number is one, or said to be unknown, and the times are times."""
+    numbers = (row.mark_price, row.index_price, row.volume_24h, row.open_interest)
+    times = is_moment(row.ts_event_ns) and is_moment(row.ts_init_ns)
+    return times and all(number is None or is_bookable(number) for number in numbers)
 
 
 class StatsBook:
@@ -43,7 +50,7 @@ class FxBook:
         """Take rates read at `observed_ns`; what is not a positive number is no rate and is dropped."""
         for currency, rate in rates.items():
             held = self._held.get(currency)
-            usable = rate.is_finite() and rate > 0
+            usable = is_bookable(rate) and rate > 0
             if usable and (held is None or held.observed_ns <= observed_ns):
                 self._held[currency] = Fresh(rate, source, observed_ns)
 

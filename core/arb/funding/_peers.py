@@ -13,8 +13,12 @@ from arb.model import ExchangeName, FundingRate
 _MIN_RATES: Final = 20
 _MIN_PEERS: Final = 3
 """Of fewer one that is wrong would make the others look wrong."""
-_NEAR: Final = Decimal("0.2")
-"""Venues differ: a median is suspected within a fifth of one of the factors."""
+_BEYOND: Final = Decimal("5.3")
+"""Venues differ, but seldom so many times: two thirds of the least error.
+
+Of 1,191 recorded weeks of a coin on a venue 6 differ more, none of BTC or ETH; of the same ones misread by one of
+the factors 78 to 100 in a hundred do.
+"""
 _ERRORS: Final = (Decimal(8), Decimal("12.5"), Decimal(100), Decimal(24))
 _FACTORS: Final = (*_ERRORS, *(1 / each for each in _ERRORS))
 
@@ -25,7 +29,7 @@ class SuspectedUnit:
 
     Attributes:
         ratio: Its median absolute rate over the median of the peers' medians.
-        factor: The error that it looks like; below 1 where its rates are too small.
+        factor: The error that it looks most like; below 1 where its rates are too small.
     """
 
     exchange: ExchangeName
@@ -49,7 +53,11 @@ def suspected_units(settled: Mapping[ExchangeName, Sequence[FundingRate]]) -> tu
         if len(peers) < _MIN_PEERS or not value:
             continue
         ratio = value / median(peers)
-        factor = min(_FACTORS, key=lambda each: abs(ratio / each - 1))
-        if abs(ratio / factor - 1) <= _NEAR:
+        if _apart(ratio, Decimal(1)) >= _BEYOND:
+            factor = min(_FACTORS, key=lambda each: _apart(ratio, each))
             found.append(SuspectedUnit(exchange=name, ratio=ratio, factor=factor))
     return tuple(found)
+
+
+def _apart(one: Decimal, other: Decimal) -> Decimal:
+    return max(one / other, other / one)

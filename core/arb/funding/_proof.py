@@ -2,8 +2,9 @@
 
 At a settlement a position of `q` signed contracts receives `F = -q * P * R` (handbook C2). So the paid
 fraction is `-F / (q * P)`, and its ratio to the published one is 1 where unit, period and sign are
-understood. Venues round what they publish and what they pay: a payment of 0.01 known to half a cent
-proves nothing, so each ratio is known within bounds, and only one with narrow bounds counts.
+understood. Venues round what they publish and what they pay, and some cut it: a number is known to its
+last unit. A payment of 0.01 in cents proves nothing, so each ratio is known within bounds. One with
+narrow bounds can prove; one with wide bounds can only contradict, when 1 lies outside of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TOLERANCE: Final = Decimal("0.01")
 COARSE_TOLERANCE: Final = Decimal("0.05")
 """The same where the price is the one we read nearest to the settlement."""
 _MOST_DOUBT: Final = Decimal("0.2")
-"""A ratio whose bounds are farther apart than this, as a share of it, cannot tell."""
+"""A ratio whose bounds are farther apart than this, as a share of it, cannot prove."""
 _AGREEMENT: Final = Decimal("0.75")
 _SEEN: Final = Decimal("0.0005")
 """A median deviation beyond this, below the tolerance, may be the price of another base."""
@@ -54,7 +55,25 @@ class Verdict(StrEnum):
     PROVED = "proved"
     MISMATCH = "mismatch"
     UNPROVED = "unproved"
-    """Too few payments, or too small ones, or they contradict each other."""
+    """Too few payments, too small ones, they contradict each other, or our own numbers may be what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The ratio of paid to published as written, and the least and the largest that fit what was rounded."""
+
+    low: Decimal
+    ratio: Decimal
+    high: Decimal
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the ratio is known well enough to prove a unit."""
+        return self.high - self.low <= _MOST_DOUBT * abs(self.ratio)
+
+    def miss(self, ratio: Decimal = Decimal(1)) -> Decimal:
+        """Return how far a ratio lies outside, as a share of it."""
+        return max(self.low - ratio, ratio - self.high, Decimal(0)) / abs(ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +87,7 @@ class PaidSettlement:
         rate: Published fraction of notional of this settlement; positive means longs pay.
         amount_quantum: The last unit of the amount.
         rate_quantum: The last unit in which the rate was published, as a fraction of notional.
-        coarse: The price is not the venue's own.
+        coarse: The quantity or the price is not the venue's own.
     """
 
     instrument: InstrumentId
@@ -86,17 +105,16 @@ class PaidSettlement:
         """Return how far its ratio may be from 1."""
         return COARSE_TOLERANCE if self.coarse else TOLERANCE
 
-    def bounds(self) -> tuple[Decimal, Decimal] | None:
-        """Return the least and the largest ratio of paid to published; None when it cannot tell."""
+    def bounds(self) -> Bounds | None:
+        """Return between which ratios of paid to published the true one lies; None when nothing bounds it."""
         notional = self.quantity * self.price
-        half_rate = self.rate_quantum / 2
-        if not notional or abs(self.rate) <= half_rate:
+        if not notional or abs(self.rate) <= self.rate_quantum:
             return None
-        paid = (-self.amount / notional, self.amount_quantum / abs(notional) / 2)
-        corners = [(paid[0] + one * paid[1]) / (self.rate + other * half_rate) for one in (-1, 1) for other in (-1, 1)]
-        low, high = min(corners), max(corners)
-        middle = abs(paid[0] / self.rate)
-        return (low, high) if high - low <= _MOST_DOUBT * middle else None
+        paid, doubt = -self.amount / notional, self.amount_quantum / abs(notional)
+        corners = [
+            (paid + one * doubt) / (self.rate + other * self.rate_quantum) for one in (-1, 1) for other in (-1, 1)
+        ]
+        return Bounds(min(corners), paid / self.rate, max(corners))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +123,10 @@ class Proof:
 
     Attributes:
         settlements: Looked at.
-        telling: Of these, those large enough to tell.
-        ratio: Median of paid over published; None when none tells.
+        telling: Of these, those that prove or contradict.
+        ratio: Median of paid over published of the telling; None when there is none.
         worst: Largest distance of a single ratio from 1, beyond what rounding explains.
-        coarse: Some price is not the venue's own, so only a wrong unit is seen, and no wrong price.
+        coarse: Some quantity or price is not the venue's own, so only a wrong unit is seen, and no wrong price.
         cause: For people; empty where there is nothing to explain.
     """
 
@@ -123,66 +141,76 @@ class Proof:
 
 def prove(settlements: Sequence[PaidSettlement]) -> Proof:
     """Return what the settlements prove; one that is wrong among many that are right is told and no mismatch."""
-    bounds = [(one, found) for one in settlements if (found := one.bounds()) is not None]
-    if not bounds:
-        return Proof(
-            verdict=Verdict.UNPROVED,
-            settlements=len(settlements),
-            telling=0,
-            ratio=None,
-            worst=None,
-            coarse=False,
-            cause="no payment yet" if not settlements else "every payment is too small for its rounding",
-        )
-    misses = [_miss(found) for _, found in bounds]
-    agreeing = sum(miss <= one.tolerance for (one, _), miss in zip(bounds, misses, strict=True))
-    ratio = median([(low + high) / 2 for _, (low, high) in bounds])
-    coarse = any(one.coarse for one, _ in bounds)
-    verdict = _verdict(agreeing, len(bounds))
+    bounded = [(one, bounds) for one in settlements if (bounds := one.bounds()) is not None]
+    wrong = [bounds for one, bounds in bounded if bounds.miss() > one.tolerance]
+    right = [bounds for one, bounds in bounded if bounds.is_narrow and bounds.miss() <= one.tolerance]
+    telling = [*right, *wrong]
+    verdict = _verdict(len(right), len(wrong), len(bounded))
+    coarse = any(one.coarse for one, _ in bounded)
+    cause = _cause(verdict, right, wrong, settlements, coarse=coarse)
+    if verdict is Verdict.MISMATCH and coarse and not _usual_error(wrong):
+        verdict = Verdict.UNPROVED
     return Proof(
         verdict=verdict,
         settlements=len(settlements),
-        telling=len(bounds),
-        ratio=ratio,
-        worst=max(misses),
+        telling=len(telling),
+        ratio=median(bounds.ratio for bounds in telling) if telling else None,
+        worst=max(bounds.miss() for bounds in telling) if telling else None,
         coarse=coarse,
-        cause=_cause(verdict, ratio, agreeing, len(bounds), coarse=coarse),
+        cause=cause,
     )
 
 
-def named_cause(ratio: Decimal, tolerance: Decimal) -> str:
-    """Return the usual error that makes paid over published so large; empty when none does."""
-    for factor, text in _CAUSES:
-        if abs(ratio / factor - 1) <= tolerance:
-            return text
-    return ""
-
-
-def _miss(bounds: tuple[Decimal, Decimal]) -> Decimal:
-    """Return how far 1 lies outside of the bounds."""
-    low, high = bounds
-    return max(low - 1, 1 - high, Decimal(0))
-
-
-def _verdict(agreeing: int, telling: int) -> Verdict:
-    if telling < MIN_SETTLEMENTS:
-        return Verdict.UNPROVED
-    if agreeing >= _AGREEMENT * telling:
+def _verdict(right: int, wrong: int, bounded: int) -> Verdict:
+    """Return the verdict; payments too small to prove speak against a mismatch where they are compatible with 1."""
+    if right >= MIN_SETTLEMENTS and right >= _AGREEMENT * (right + wrong):
         return Verdict.PROVED
-    return Verdict.MISMATCH if telling - agreeing >= _AGREEMENT * telling else Verdict.UNPROVED
+    if wrong >= MIN_SETTLEMENTS and wrong >= _AGREEMENT * bounded:
+        return Verdict.MISMATCH
+    return Verdict.UNPROVED
 
 
-def _cause(verdict: Verdict, ratio: Decimal, agreeing: int, telling: int, *, coarse: bool) -> str:
-    tolerance = COARSE_TOLERANCE if coarse else 3 * TOLERANCE
+def _usual_error(wrong: Sequence[Bounds]) -> str:
+    """Return the usual error, or errors, that make paid over published what it is; empty when none does."""
+    if not wrong:
+        return ""
+    # The median of each: one payment that is wrong in another way hides nothing.
+    usual = Bounds(
+        median(bounds.low for bounds in wrong),
+        median(bounds.ratio for bounds in wrong),
+        median(bounds.high for bounds in wrong),
+    )
+    if usual.low <= 0 <= usual.high:
+        return ""
+    return ", or ".join(text for factor, text in _CAUSES if usual.miss(factor) <= COARSE_TOLERANCE)
+
+
+def _cause(
+    verdict: Verdict,
+    right: Sequence[Bounds],
+    wrong: Sequence[Bounds],
+    settlements: Sequence[PaidSettlement],
+    *,
+    coarse: bool,
+) -> str:
+    if not settlements:
+        return "no payment yet"
+    usual, telling = _usual_error(wrong), len(right) + len(wrong)
     if verdict is Verdict.MISMATCH:
-        near_one = abs(ratio - 1) <= Decimal("0.1")
-        other = "the price is not the one the venue multiplies with" if near_one else "no usual error explains it"
-        return named_cause(ratio, tolerance) or other
+        return usual or _unusual(wrong, coarse=coarse)
+    if verdict is Verdict.PROVED:
+        if wrong:
+            return f"{len(wrong)} of {telling} payments do not fit"
+        return "the price may be of another base" if not coarse and median(one.miss() for one in right) > _SEEN else ""
+    if not telling:
+        return "every payment is too small for its rounding"
     if telling < MIN_SETTLEMENTS:
-        suspected = named_cause(ratio, tolerance)
-        return f"only {telling} of {MIN_SETTLEMENTS} payments" + (f"; suspected: {suspected}" if suspected else "")
-    if verdict is Verdict.UNPROVED:
-        return f"the payments contradict each other: {agreeing} of {telling} agree"
-    if agreeing < telling:
-        return f"{telling - agreeing} of {telling} payments do not fit"
-    return "the price may be of another base" if not coarse and abs(ratio - 1) > _SEEN else ""
+        return f"only {telling} of {MIN_SETTLEMENTS} payments" + (f"; suspected: {usual}" if usual else "")
+    return f"the payments contradict each other: {len(right)} of {telling} fit"
+
+
+def _unusual(wrong: Sequence[Bounds], *, coarse: bool) -> str:
+    if coarse:
+        return "it does not fit, and no usual error explains it: the quantity or the price we took may be wrong"
+    near_one = abs(median(bounds.ratio for bounds in wrong) - 1) <= Decimal("0.1")
+    return "the price is not the one the venue multiplies with" if near_one else "no usual error explains it"

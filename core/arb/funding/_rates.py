@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from arb.model import DAY_NS, FundingRate
+from arb.model import DAY_NS, FundingRate, is_bookable, is_moment
 
 MAX_RATE_HOUR: Final = Decimal("0.05")
 """Largest fraction of notional per hour that is believed of a prediction. The widest cap of a venue is
@@ -31,8 +31,12 @@ def clamp_native(rate: FundingRate, cap: Decimal) -> FundingRate:
 def is_usable(rate: FundingRate) -> bool:
     """Return whether the published numbers are numbers at all."""
     return (
-        rate.raw.is_finite()
-        and rate.unit.factor.is_finite()
+        is_bookable(rate.raw)
+        and is_bookable(rate.unit.factor)
+        and is_moment(rate.unit.period_ns)
+        and is_moment(rate.ts_event_ns)
+        and is_moment(rate.ts_init_ns)
+        and (rate.next_funding_ns is None or is_moment(rate.next_funding_ns))
         and rate.unit.factor > 0
         and rate.unit.period_ns > 0
         and 0 <= rate.interval_ns <= MAX_DISTANCE_NS

@@ -82,6 +82,7 @@ class Screen:
         self._explain = explain
         self._fees = fees
         self._changed = funding.subscribe()
+        self._quarantines = funding.quarantines
         self._legs: dict[InstrumentId, ScreenedLeg] = {}
         self._group_of: dict[InstrumentId, _GroupKey] = {}
         self._listed: list[Instrument] = []
@@ -117,6 +118,9 @@ class Screen:
             self._listed = listed
             self._members = {key: group for key, group in _groups(listed, wanted).items() if len(group) > 1}
             self._group_of = {one.id: key for key, group in self._members.items() for one in group}
+            self._groups.clear()
+        if self._quarantines != self._funding.quarantines:
+            self._quarantines = self._funding.quarantines
             self._groups.clear()
         for instrument in self._changed:
             key = self._group_of.get(instrument)

@@ -66,6 +66,7 @@ from ._money import (
     ceil_to,
     exact_money,
     floor_to,
+    is_bookable,
     to_cash,
 )
 from ._opportunity import (
@@ -125,6 +126,7 @@ from ._time import (
     SECOND_NS,
     format_utc,
     hours,
+    is_moment,
     parse_utc,
 )
 from ._transfer import (
@@ -224,6 +226,8 @@ __all__ = [
     "format_utc",
     "hours",
     "instrument_id",
+    "is_bookable",
+    "is_moment",
     "liquidation_distance",
     "liquidation_price",
     "name_of",

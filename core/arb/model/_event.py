@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     FUNDING_PAID = "funding.paid"
     FUNDING_UNPAID = "funding.unpaid"
     """Due by the venue's own rule and not booked two intervals later."""
+    FUNDING_DIFFERS = "funding.differs"
+    """The venue booked something else than its own rule says."""
     FUNDING_QUARANTINED = "funding.quarantined"
     """What a venue paid does not fit the rates it publishes, so nothing is opened on them."""
     FUNDING_RELEASED = "funding.released"

@@ -36,6 +36,18 @@ def exact_money() -> AbstractContextManager[Context]:
     )
 
 
+def is_bookable(value: object) -> bool:
+    """Return whether a number can be kept and computed with exactly: a finite Decimal of a size that money has.
+
+    At most 60 digits, the first of them within 40 places of the point. What is beyond is an error of
+    whoever wrote it, and would end every sum that it is part of.
+    """
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return False
+    _, digits, exponent = value.as_tuple()
+    return len(digits) <= 60 and isinstance(exponent, int) and abs(exponent) <= 60 and abs(value.adjusted()) <= 40
+
+
 def to_cash(amount: Decimal) -> Decimal:
     """Round to the last unit venues book (1e-8), half to even."""
     return amount.quantize(CENT_QUANTUM, rounding=ROUND_HALF_EVEN)

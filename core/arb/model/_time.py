@@ -18,6 +18,11 @@ def hours(duration_ns: int) -> Decimal:
     return Decimal(duration_ns) / HOUR_NS
 
 
+def is_moment(value: object) -> bool:
+    """Return whether a time is one that storages keep: whole nanoseconds of the years 1970 to 2262."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+
+
 def format_utc(ts_ns: int) -> str:
     """Return ISO 8601 with as many decimals of a second as are needed: `2026-01-24T08:00:00Z`."""
     seconds, fraction = divmod(ts_ns, SECOND_NS)

@@ -25,6 +25,8 @@ from arb.model import (
     Stale,
     Unknown,
     exact_money,
+    is_bookable,
+    is_moment,
 )
 
 T = TypeVar("T")
@@ -172,10 +174,13 @@ class Accounts:
                 if rate is None:
                     return None
                 held = [row for row in state.positions if quotes.get(row.instrument) == balance.currency]
+                numbers = [balance.cash, rate]
+                for row in held:
+                    numbers += (row.unrealized_pnl, row.mark_price, row.quantity)
+                if not all(map(is_bookable, numbers)) or not is_moment(balance.ts_event_ns):
+                    return None  # a number that is none cannot be kept, and is no reason to end the run
                 with exact_money():
                     value = balance.cash + sum((row.unrealized_pnl for row in held), ZERO)
-                if not all(one.is_finite() for one in (balance.cash, value, *(row.mark_price for row in held))):
-                    return None  # a number that is none cannot be kept, and is no reason to end the run
                 equity.append(
                     EquitySample(
                         ts_ns=balance.ts_event_ns,

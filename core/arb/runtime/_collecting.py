@@ -11,7 +11,7 @@ from arb.execution import Recorder, ask, listed
 from arb.funding import CollectionReport, FundingCollector
 from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Severity
 
-from ._listing import compared
+from ._listing import compared, require_listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,7 @@ class Collecting:
 
         async def read() -> Sequence[Instrument]:
             rows = listed(await market.fetch_instruments(), Instrument)
-            foreign = [one.id for one in rows if one.exchange != name]
-            if foreign:
-                raise ValueError(f"it lists {foreign[0]}, which is not its own")
+            require_listing(name, rows)
             if not rows and any(one.exchange == name for one in self._instruments.values()):
                 raise ValueError("it lists nothing, where it listed instruments before")
             return rows

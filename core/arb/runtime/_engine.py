@@ -125,8 +125,8 @@ class Engine:
     async def _begin(self) -> None:
         p = self._p
         await p.collecting.load_instruments()
-        await p.receivables.update((await p.collecting.collect()).settled)
         await p.prover.start()
+        await p.receivables.update((await p.collecting.collect()).settled)
         await p.keeper.load_money()
         await p.keeper.update()
         await p.recorder.events([self._started()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from arb.model import ExchangeName, Instrument, InstrumentId, InstrumentStatus
+from arb.model import ExchangeName, Instrument, InstrumentId, InstrumentStatus, is_bookable, is_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,31 @@ class ListingChanges:
 
     changed: Sequence[Instrument]
     warnings: Sequence[str]
+
+
+def require_listing(exchange: ExchangeName, rows: Iterable[Instrument]) -> None:
+    """Refuse a listing with an instrument that is another exchange's, or that the journal could not keep.
+
+    Raises:
+        ValueError: one of the rows is.
+    """
+    for one in rows:
+        if one.exchange != exchange:
+            raise ValueError(f"it lists {one.id}, which is not its own")
+        numbers = (
+            one.tick_size,
+            one.lot_size,
+            one.multiplier,
+            one.min_quantity,
+            one.min_notional,
+            one.closing_min_notional,
+            one.fees.maker,
+            one.fees.taker,
+            *((one.max_quantity,) if one.max_quantity is not None else ()),
+        )
+        times = (one.effective_from_ns, 0 if one.funding_interval_ns is None else one.funding_interval_ns)
+        if not all(map(is_bookable, numbers)) or not all(map(is_moment, times)):
+            raise ValueError(f"the rules of {one.id} hold what is no number or no time")
 
 
 def compared(

@@ -22,6 +22,7 @@ from ._books import Books, finder_of, stored_books
 from ._clock import WallClock
 from ._context import Ports, SeededIds, make_context
 from ._holder import is_gone, own_holder
+from ._listing import require_listing
 from ._modes import is_virtual
 from ._probe import ForgetfulState
 from ._run import DEFAULT_START
@@ -81,9 +82,7 @@ class Lookout:
 
         async def read() -> tuple[Instrument, ...]:
             rows = listed(await market.fetch_instruments(), Instrument)
-            foreign = [one.id for one in rows if one.exchange != name]
-            if foreign:
-                raise ValueError(f"it lists {foreign[0]}, which is not its own")
+            require_listing(name, rows)
             return rows
 
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
 
 from arb.api import Capability, Clock, Exchange, ExchangeError
 from arb.execution import Recorder, ask, listed
-from arb.funding import FundingBook, PaidSettlement, VenueProof, Verdict, join, prove_venues, rate_near
+from arb.funding import LATEST, FundingBook, PaidSettlement, VenueProof, Verdict, join, prove_venues, rate_near
 from arb.model import (
     DAY_NS,
     HOUR_NS,
@@ -23,13 +24,15 @@ from arb.model import (
 )
 
 _MEMORY_NS: Final = 14 * DAY_NS
+_NEWS: Final = frozenset({EventKind.FUNDING_QUARANTINED, EventKind.FUNDING_RELEASED})
 
 
 class UnitProver:
     """Joins own payments with settled rates, and keeps the quarantine of the funding book.
 
     What an earlier session was paid is judged at the start by the history that the venue gives now: a
-    plugin that has been mended is released, one that was broken by an update is caught.
+    plugin that has been mended is released, one that was broken by an update is caught. Nothing but such
+    a proof ends a quarantine: that nothing was paid for long is none.
     """
 
     def __init__(
@@ -47,16 +50,38 @@ class UnitProver:
         self._clock = clock
         self._timeout_ns = timeout_ns
         self._waiting: list[FundingPayment] = []
-        self._proved: dict[tuple[InstrumentId, int], PaidSettlement] = {}
+        self._paid: defaultdict[InstrumentId, dict[int, PaidSettlement]] = defaultdict(dict)
 
     async def start(self) -> None:
-        """Judge the payments of the last two weeks."""
-        payments = await self._recorder.journal.funding_payments(self._clock.now_ns() - _MEMORY_NS)
-        by_instrument: defaultdict[InstrumentId, list[FundingPayment]] = defaultdict(list)
-        for payment in payments:
-            by_instrument[payment.instrument].append(payment)
-        rates = {instrument: await self._history(instrument, rows) for instrument, rows in by_instrument.items()}
-        await self._take(payments, rates)
+        """Judge the payments of the last two weeks, and those that brought a venue into quarantine.
+
+        Ask before the histories are collected: that of a venue which is released here is read anew.
+        """
+        journal, since_ns = self._recorder.journal, self._clock.now_ns() - _MEMORY_NS
+        news = {ExchangeName(one.subject): one for _, one in await journal.events(0, 0, _NEWS)}
+        held = {
+            name: event
+            for name, event in news.items()
+            if name in self._exchanges and event.kind is EventKind.FUNDING_QUARANTINED
+        }
+        for name, event in held.items():
+            self._funding.quarantine(name, event.data.get("reason", event.message))
+        since_ns = min([since_ns, *(event.ts_ns - _MEMORY_NS for event in held.values())])
+        stored = await journal.funding_payments(since_ns)
+        payments = [one for one in stored if exchange_of(one.instrument) in self._exchanges]
+        found = await asyncio.gather(*(self._histories(name, payments) for name in self._exchanges))
+        fetched = {instrument: rates for histories in found for instrument, rates in histories.items()}
+        known = {one.instrument: self._funding.settled(one.instrument, since_ns) for one in payments}
+        await self._judge(payments, {**known, **fetched})
+        rates = [rate for series in fetched.values() for rate in series]
+        if rates:
+            self._funding.add_settled(rates)
+            async with self._recorder.transaction() as tx:
+                await tx.add_funding_rates(rates)
+        for name in held:
+            if not self._funding.quarantined(name):
+                # What else is known of its history was stored as it was misread.
+                self._funding.forget_settled(name)
 
     def add_payments(self, payments: Sequence[FundingPayment]) -> None:
         """Take new payments; each is judged once the rate of its settlement is known."""
@@ -64,62 +89,90 @@ class UnitProver:
 
     async def update(self) -> None:
         """Judge the payments whose settled rate has come."""
-        if not self._waiting:
-            return
-        oldest_ns = self._clock.now_ns() - _MEMORY_NS
-        rates = {one.instrument: self._funding.settled(one.instrument, oldest_ns) for one in self._waiting}
-        ready: list[FundingPayment] = []
-        waiting: list[FundingPayment] = []
-        for one in self._waiting:
-            (waiting if rate_near(rates[one.instrument], one.settled_ns) is None else ready).append(one)
-        self._waiting = [one for one in waiting if one.settled_ns >= oldest_ns]
-        await self._take(ready, rates)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            since_ns = self._clock.now_ns() - _MEMORY_NS
+            rates = {one.instrument: self._funding.settled(one.instrument, since_ns) for one in waiting}
+            await self._judge(waiting, rates)
 
-    async def _take(
+    async def _judge(
         self, payments: Sequence[FundingPayment], rates: Mapping[InstrumentId, Sequence[FundingRate]]
     ) -> None:
-        if not payments:
-            return
-        since_ns = min(one.settled_ns for one in payments) - HOUR_NS
-        expected = await self._recorder.journal.expected_funding(since_ns, {one.instrument for one in payments})
-        found = {(one.instrument, one.settled_ns): one for one in join(payments, rates, expected)}
-        self._proved.update(found)
+        """Judge the venues by what they paid of late; payments without a settled rate wait for it."""
         oldest_ns = self._clock.now_ns() - _MEMORY_NS
-        self._proved = {key: one for key, one in self._proved.items() if one.settled_ns >= oldest_ns}
-        events = [event for one in prove_venues(self._proved.values()) if (event := self._judge(one)) is not None]
+        ready: list[FundingPayment] = []
+        for one in payments:
+            if rate_near(rates[one.instrument], one.settled_ns) is not None:
+                ready.append(one)
+            elif one.settled_ns >= oldest_ns:
+                self._waiting.append(one)
+        if not ready:
+            return
+        since_ns = min(one.settled_ns for one in ready) - HOUR_NS
+        expected = await self._recorder.journal.expected_funding(since_ns, {one.instrument for one in ready})
+        for found in join(ready, rates, expected):
+            series = self._paid[found.instrument]
+            series[found.settled_ns] = found
+            if len(series) > LATEST:
+                del series[min(series)]
+        proofs = prove_venues(one for series in self._paid.values() for one in series.values())
+        events = [event for one in proofs if (event := self._news_of(one)) is not None]
         if events:
             await self._recorder.events(events)
 
-    def _judge(self, venue: VenueProof) -> Event | None:
+    def _news_of(self, venue: VenueProof) -> Event | None:
         """Change the quarantine where the proof demands it; return what is to be told."""
-        proof, held = venue.proof, self._funding.quarantined(venue.exchange)
+        proof, held = venue.proof, bool(self._funding.quarantined(venue.exchange))
         ratio = "unknown" if proof.ratio is None else f"{proof.ratio:.4g}"
-        if proof.verdict is Verdict.MISMATCH:
+        if proof.verdict is Verdict.MISMATCH and not held:
+            # The reason stays as it was first told, however many settlements say the same.
             reason = f"paid over published is {ratio} in {proof.telling} settlements: {proof.cause}"
             self._funding.quarantine(venue.exchange, reason)
             message = f"{venue.exchange}: its rates are not used any more: {reason}"
-            return None if held else self._event(EventKind.FUNDING_QUARANTINED, venue.exchange, message, Severity.ALARM)
-        if proof.verdict is Verdict.PROVED and held:
+            kind, severity = EventKind.FUNDING_QUARANTINED, Severity.ALARM
+        elif proof.verdict is Verdict.PROVED and held:
             self._funding.release(venue.exchange)
-            message = f"{venue.exchange}: its payments fit its rates again (ratio {ratio}), which are used from now on"
-            return self._event(EventKind.FUNDING_RELEASED, venue.exchange, message, Severity.INFO)
-        return None
+            reason = f"its payments fit its rates again (ratio {ratio})"
+            message = f"{venue.exchange}: {reason}, which are used from now on"
+            kind, severity = EventKind.FUNDING_RELEASED, Severity.INFO
+        else:
+            return None
+        return Event(
+            ts_ns=self._clock.now_ns(),
+            kind=kind,
+            subject=venue.exchange,
+            message=message,
+            severity=severity,
+            data={"reason": reason, "ratio": ratio, "settlements": str(proof.telling)},
+        )
 
-    async def _history(self, instrument: InstrumentId, payments: Sequence[FundingPayment]) -> Sequence[FundingRate]:
-        """Return the settled rates of payments as the venue gives them now; as stored where it does not answer."""
-        start_ns, end_ns = payments[0].settled_ns - HOUR_NS, payments[-1].settled_ns + HOUR_NS
-        exchange = self._exchanges.get(exchange_of(instrument))
-        if exchange is not None and Capability.FUNDING_HISTORY in exchange.capabilities:
-            market = exchange.market
-
-            async def read() -> tuple[FundingRate, ...]:
-                return listed(await market.fetch_funding_history(instrument, start_ns, end_ns), FundingRate)
-
+    async def _histories(
+        self, name: ExchangeName, payments: Sequence[FundingPayment]
+    ) -> Mapping[InstrumentId, Sequence[FundingRate]]:
+        """Return the settled rates of payments as the venue gives them now; it is not asked again once it fails."""
+        exchange = self._exchanges[name]
+        if Capability.FUNDING_HISTORY not in exchange.capabilities:
+            return {}
+        times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
+        for payment in payments:
+            if exchange_of(payment.instrument) == name:
+                times[payment.instrument].append(payment.settled_ns)
+        found: dict[InstrumentId, Sequence[FundingRate]] = {}
+        for instrument, settled_ns in times.items():
+            read = _reader(exchange, instrument, min(settled_ns) - HOUR_NS, max(settled_ns) + HOUR_NS)
             try:
-                return await ask(self._clock, self._timeout_ns, exchange.name, "funding history", read)
+                found[instrument] = await ask(self._clock, self._timeout_ns, name, "funding history", read)
             except ExchangeError:
-                pass
-        return self._funding.settled(instrument, start_ns, end_ns)
+                break  # the collection that follows meets and tells the same
+        return found
 
-    def _event(self, kind: EventKind, exchange: ExchangeName, message: str, severity: Severity) -> Event:
-        return Event(ts_ns=self._clock.now_ns(), kind=kind, subject=exchange, message=message, severity=severity)
+
+def _reader(
+    exchange: Exchange, instrument: InstrumentId, start_ns: int, end_ns: int
+) -> Callable[[], Coroutine[Any, Any, Sequence[FundingRate]]]:
+    async def read() -> Sequence[FundingRate]:
+        rows = listed(await exchange.market.fetch_funding_history(instrument, start_ns, end_ns), FundingRate)
+        # A book of its own takes nothing that the funding book would refuse.
+        return FundingBook().add_settled(one for one in rows if one.instrument == instrument)
+
+    return read

@@ -26,10 +26,10 @@ from arb.model import (
     Severity,
     format_utc,
 )
-from arb.storage import match_tolerance_ns
+from arb.storage import differs, match_tolerance_ns
 
-_PRICE_NS: Final = 10 * MINUTE_NS
-"""How far from a settlement a price may have been read to value it."""
+_PRICE_NS: Final = 90 * MINUTE_NS
+"""How far from a settlement a price may have been read to value it: a run that was down missed the moment."""
 _PATIENCE: Final = 2
 """Intervals after which what was not paid is an alarm (handbook C9)."""
 _MEMORY_NS: Final = 14 * DAY_NS
@@ -71,16 +71,22 @@ class Receivables:
         self._clock = clock
         self._held: dict[InstrumentId, _Timeline] = {}
         self._open: dict[tuple[InstrumentId, int], ExpectedFunding] = {}
+        self._booked: dict[tuple[InstrumentId, int], Decimal] = {}
+        self._differing: list[tuple[ExpectedFunding, Decimal]] = []
         self._accrued_to: dict[InstrumentId, int] = {}
 
     async def start(self) -> None:
-        """Take up what earlier sessions traded and what is still due."""
+        """Take up what earlier sessions traded, and what is still due or was never booked as due."""
         journal, since_ns = self._recorder.journal, self._clock.now_ns() - _MEMORY_NS
         self.add_fills(await journal.fills())
-        self._open = {
-            (one.instrument, one.settled_ns): one for one in await journal.expected_funding(since_ns) if one.interval_ns
-        }
+        known = await journal.expected_funding(since_ns)
+        self._open = {(one.instrument, one.settled_ns): one for one in known if one.interval_ns}
         self.add_payments(await journal.funding_payments(since_ns))
+        self._differing.clear()  # they were told of when they came
+        # A process may have ended between storing a rate and booking what it owes.
+        booked = {(one.instrument, one.settled_ns) for one in known}
+        missed = [rate for instrument in self._held for rate in self._funding.settled(instrument, since_ns)]
+        await self._book([rate for rate in missed if (rate.instrument, rate.ts_event_ns) not in booked])
 
     def add_fills(self, fills: Iterable[Fill]) -> None:
         """Take new fills."""
@@ -88,30 +94,46 @@ class Receivables:
             self._held.setdefault(fill.instrument, _Timeline()).add(fill)
 
     def add_payments(self, payments: Iterable[FundingPayment]) -> None:
-        """Take what venues booked: it is not due any more."""
+        """Take what venues booked: it is not due any more, and it may not be what was due."""
+        self._differing += self._compare(payments, self._open)
+
+    def _compare(
+        self, payments: Iterable[FundingPayment], due: Mapping[tuple[InstrumentId, int], ExpectedFunding]
+    ) -> list[tuple[ExpectedFunding, Decimal]]:
+        """Note what was booked of what is due; return what was booked as something else."""
+        touched: dict[tuple[InstrumentId, int], ExpectedFunding] = {}
         for payment in payments:
-            for key, due in list(self._open.items()):
-                near = abs(due.settled_ns - payment.settled_ns) <= match_tolerance_ns(due.interval_ns)
-                if due.instrument == payment.instrument and near:
-                    del self._open[key]
+            for key, one in due.items():
+                near = abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns)
+                if one.instrument == payment.instrument and near and one.currency == payment.currency:
+                    self._booked[key] = self._booked.get(key, ZERO) + payment.amount
+                    touched[key] = one
+        return [(one, self._booked[key]) for key, one in touched.items() if differs(one.amount, self._booked[key])]
 
     async def update(self, settled: Sequence[FundingRate]) -> None:
-        """Book what new settlements owe, and alarm once for what is long overdue."""
+        """Book what new settlements owe, and alarm once for what is long overdue or was paid otherwise."""
+        await self._book(settled)
+        await self._alarm()
+
+    async def _book(self, settled: Sequence[FundingRate]) -> None:
         due = [one for rate in settled if (one := await self._due(rate)) is not None]
         due += [one for instrument in list(self._held) if (one := await self._accrued(instrument)) is not None]
-        if due:
-            async with self._recorder.transaction(guarded=True) as tx:
-                new = await tx.add_expected_funding(due)
-                paid = [
-                    payment
-                    for one in new
-                    for payment in await tx.funding_payments(
-                        one.settled_ns - match_tolerance_ns(one.interval_ns), instrument=one.instrument
-                    )
-                ]
-            self._open.update({(one.instrument, one.settled_ns): one for one in new if one.interval_ns})
-            self.add_payments(paid)
-        await self._alarm()
+        if not due:
+            return
+        async with self._recorder.transaction(guarded=True) as tx:
+            new = await tx.add_expected_funding(due)
+            paid = {
+                (payment.instrument, payment.payment_id): payment
+                for one in new
+                for payment in await tx.funding_payments(
+                    one.settled_ns - match_tolerance_ns(one.interval_ns),
+                    until_ns=one.settled_ns + match_tolerance_ns(one.interval_ns) + 1,
+                    instrument=one.instrument,
+                )
+            }
+        opened = {(one.instrument, one.settled_ns): one for one in new if one.interval_ns}
+        self._differing += self._compare(paid.values(), opened)
+        self._open.update(opened)
 
     async def _due(self, rate: FundingRate) -> ExpectedFunding | None:
         instrument, held = self._instruments.get(rate.instrument), self._held.get(rate.instrument)
@@ -143,12 +165,28 @@ class Receivables:
 
     async def _alarm(self) -> None:
         now_ns = self._clock.now_ns()
-        late = [one for one in self._open.values() if now_ns - one.settled_ns > _PATIENCE * one.interval_ns]
-        for one in late:
-            # Told once; it stays in the books as receivable.
-            del self._open[one.instrument, one.settled_ns]
-        if late:
-            await self._recorder.events([_unpaid(one, now_ns) for one in late])
+        late = [key for key, one in self._open.items() if now_ns - one.settled_ns > _PATIENCE * one.interval_ns]
+        events = [_unpaid(self._open[key], now_ns) for key in late if key not in self._booked]
+        events += [_differing(one, paid, now_ns) for one, paid in self._differing]
+        for key in late:
+            # Told once; what is unpaid stays in the books as receivable.
+            del self._open[key]
+            self._booked.pop(key, None)
+        self._differing.clear()
+        if events:
+            await self._recorder.events(events)
+
+
+def _differing(one: ExpectedFunding, paid: Decimal, now_ns: int) -> Event:
+    return Event(
+        ts_ns=now_ns,
+        kind=EventKind.FUNDING_DIFFERS,
+        subject=one.instrument,
+        severity=Severity.ALARM,
+        message=f"{one.instrument}: the funding of {format_utc(one.settled_ns)} should be about {one.amount} "
+        f"{one.currency}, and the venue has booked {paid}",
+        data={"expected": str(one.amount), "paid": str(paid), "currency": one.currency, "rate": str(one.rate)},
+    )
 
 
 def _unpaid(one: ExpectedFunding, now_ns: int) -> Event:

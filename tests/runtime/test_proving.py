@@ -1,0 +1,273 @@
+"""Units proved live: a venue that does not pay what it publishes is done without, until it is proved again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from arb.api import Capability
+from arb.execution import AccountLeases, Recorder
+from arb.funding import FundingBook
+from arb.model import (
+    DAY_NS,
+    HOUR_NS,
+    SECOND_NS,
+    Event,
+    EventKind,
+    ExchangeName,
+    ExpectedFunding,
+    FundingKind,
+    FundingPayment,
+    FundingRate,
+    InstrumentId,
+    PaymentId,
+    RateUnit,
+    Severity,
+)
+from arb.runtime._proving import UnitProver
+from arb.storage import Journal
+from arb.testing import FakeClock, Fault, MemoryExchange, MemoryStorage
+
+FIRST_NS = 1_000 * HOUR_NS
+EVERYTHING = frozenset(Capability)
+A, B = ExchangeName("a"), ExchangeName("b")
+PERCENT, FRACTION = Decimal("0.01"), Decimal(1)
+RAWS = ("0.0125", "0.0310", "-0.0200", "0.0088", "0.0141")
+"""Percent an hour, as published; the venue pays rightly."""
+
+
+class Desk:
+    """Two venues whose numbers are percent: `a` is read rightly, `b` by a plugin of the test's choice."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self.storage = storage
+        self.clock = FakeClock(start_ns=FIRST_NS)
+        self.told: list[Event] = []
+
+    async def open(
+        self, factor_of_b: Decimal, capabilities: frozenset[Capability] = EVERYTHING, fault: Fault | None = None
+    ) -> None:
+        """Begin a session: the book and the prover remember only what is stored."""
+        self.journal = await Journal.open(self.storage)
+        self.factors = {A: PERCENT, B: factor_of_b}
+        self.exchanges = {
+            one.name: one
+            for one in (MemoryExchange(name, clock=self.clock, capabilities=capabilities) for name in (A, B))
+        }
+        async with self.journal.transaction() as tx:
+            for one in self.exchanges.values():
+                await tx.put_instruments(await one.market.fetch_instruments(), 0)
+        self.book = FundingBook()
+        for one in self.exchanges.values():
+            for hour in range(self.hours_passed() + 1):
+                one.add_history(self.rate(one, hour))
+            self.book.add_settled(await self.journal.funding_rates(one.id_of("BTC"), FundingKind.SETTLED, 0, 2**62))
+            one.faults.always("fetch_funding_history", fault)
+        leases = AccountLeases(self.clock, holder="test:1:1", is_gone=lambda _: False, ttl_ns=HOUR_NS)
+        self.prover = UnitProver(
+            exchanges=self.exchanges,
+            funding=self.book,
+            recorder=Recorder(self.journal, self.clock, self.told.append, leases),
+            clock=self.clock,
+            timeout_ns=SECOND_NS,
+        )
+        await self.prover.start()
+
+    def hours_passed(self) -> int:
+        return (self.clock.now_ns() - FIRST_NS) // HOUR_NS
+
+    def rate(self, exchange: MemoryExchange, hour: int) -> FundingRate:
+        return FundingRate(
+            instrument=exchange.id_of("BTC"),
+            raw=Decimal(RAWS[hour % len(RAWS)]),
+            unit=RateUnit(factor=self.factors[exchange.name], period_ns=HOUR_NS),
+            interval_ns=HOUR_NS,
+            kind=FundingKind.SETTLED,
+            ts_event_ns=FIRST_NS + hour * HOUR_NS,
+            ts_init_ns=self.clock.now_ns(),
+        )
+
+    async def settle(self, *names: str, bare: bool = False, really: int = 1) -> None:
+        """Let an hour pass, pay it at each venue, and collect its rate."""
+        self.clock.advance(HOUR_NS)
+        hour = self.hours_passed()
+        for name in names:
+            exchange = self.exchanges[ExchangeName(name)]
+            rate = self.rate(exchange, hour)
+            payment = self.payment(rate, bare=bare, really=really)
+            exchange.add_history(rate)
+            async with self.journal.transaction() as tx:
+                await tx.add_funding_payments([payment])
+                await tx.add_funding_rates([rate])
+                if bare:
+                    await tx.add_expected_funding([self.expected(rate)])
+            self.prover.add_payments([payment])
+            # Its rate is published some minutes later.
+            await self.prover.update()
+            self.book.add_settled([rate])
+        await self.prover.update()
+
+    def payment(self, rate: FundingRate, *, bare: bool = False, really: int = 1) -> FundingPayment:
+        return FundingPayment(
+            payment_id=PaymentId(f"{rate.instrument}{rate.ts_event_ns}"),
+            instrument=rate.instrument,
+            amount=Decimal(2) * 50_000 * rate.raw * PERCENT * really,
+            currency="USDC",
+            settled_ns=rate.ts_event_ns,
+            quantity=None if bare else Decimal(-2),
+            price=None if bare else Decimal(50_000),
+        )
+
+    def expected(self, rate: FundingRate) -> ExpectedFunding:
+        return ExpectedFunding(
+            instrument=rate.instrument,
+            settled_ns=rate.ts_event_ns,
+            quantity=Decimal(-2),
+            price=Decimal(51_000),
+            rate=rate.rate,
+            interval_ns=HOUR_NS,
+            amount=2 * 51_000 * rate.rate,
+            currency="USDC",
+        )
+
+    def news(self) -> list[tuple[EventKind, str, Severity]]:
+        return [(one.kind, one.subject, one.severity) for one in self.told]
+
+
+ALARM = (EventKind.FUNDING_QUARANTINED, "b", Severity.ALARM)
+RELEASE = (EventKind.FUNDING_RELEASED, "b", Severity.INFO)
+
+
+def at_desk(body: Callable[[Desk], Awaitable[None]]) -> None:
+    async def run() -> None:
+        storage = MemoryStorage()
+        await body(Desk(storage))
+        storage.close()
+
+    asyncio.run(run())
+
+
+def quarantined(desk: Desk) -> set[str]:
+    return set(desk.book.quarantines)
+
+
+def test_three_settlements_that_do_not_fit_are_an_alarm_once_and_the_other_venue_goes_on() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(FRACTION)
+        for _ in range(2):
+            await desk.settle("a", "b")
+        assert quarantined(desk) == set()
+        for _ in range(4):
+            await desk.settle("a", "b")
+        assert quarantined(desk) == {"b"}
+        assert desk.news() == [ALARM]
+        (alarm,) = desk.told
+        assert "a number in percent is taken for a fraction" in alarm.message
+        assert alarm.data["ratio"] == "0.01"
+        # What strategies are told does not change with each settlement.
+        assert desk.book.quarantined(B) == alarm.data["reason"]
+
+    at_desk(body)
+
+
+def test_it_survives_a_restart_without_a_second_alarm_and_a_mended_plugin_ends_it() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(FRACTION)
+        for _ in range(4):
+            await desk.settle("a", "b")
+        await desk.open(FRACTION)
+        assert quarantined(desk) == {"b"}
+        assert "percent" in desk.book.quarantined(B)
+        await desk.open(PERCENT)
+        assert quarantined(desk) == set()
+        assert desk.news() == [ALARM, RELEASE]
+        # What was stored as it was misread is replaced, and the rest of that history is read anew.
+        instrument = desk.exchanges[B].id_of("BTC")
+        stored = await desk.journal.funding_rates(instrument, FundingKind.SETTLED, 0, 2**62)
+        assert {rate.unit.factor for rate in stored} == {PERCENT}
+        assert desk.book.last_settled_ns(instrument) is None
+        await desk.open(PERCENT)
+        assert desk.news() == [ALARM, RELEASE]
+
+    at_desk(body)
+
+
+def test_that_nothing_was_paid_for_long_ends_no_quarantine() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(FRACTION)
+        for _ in range(4):
+            await desk.settle("b")
+        desk.clock.advance(40 * DAY_NS)
+        await desk.open(FRACTION)
+        assert quarantined(desk) == {"b"}
+        await desk.open(PERCENT)
+        assert quarantined(desk) == set()
+        assert desk.news() == [ALARM, RELEASE]
+
+    at_desk(body)
+
+
+def test_a_plugin_that_an_update_broke_is_caught_at_the_start() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(PERCENT)
+        for _ in range(4):
+            await desk.settle("a", "b")
+        assert desk.news() == []
+        await desk.open(FRACTION)
+        assert quarantined(desk) == {"b"}
+        assert desk.news() == [ALARM]
+
+    at_desk(body)
+
+
+def test_a_venue_that_gives_no_history_is_judged_by_what_is_stored() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(FRACTION)
+        for _ in range(4):
+            await desk.settle("b")
+        await desk.open(PERCENT, EVERYTHING - {Capability.FUNDING_HISTORY})
+        assert quarantined(desk) == {"b"}
+
+    at_desk(body)
+
+
+def test_a_history_that_cannot_be_read_is_asked_for_once_and_changes_nothing() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(FRACTION)
+        for _ in range(4):
+            await desk.settle("b")
+        async with desk.journal.transaction() as tx:
+            other = replace(desk.rate(desk.exchanges[B], 4), instrument=InstrumentId("ETH-PERP.b"))
+            await tx.add_funding_payments([desk.payment(other)])
+        await desk.open(PERCENT, fault=Fault.not_sent())
+        assert quarantined(desk) == {"b"}
+        assert desk.news() == [ALARM]
+        assert desk.exchanges[B].faults.calls["fetch_funding_history"] == 1
+
+    at_desk(body)
+
+
+def test_a_venue_is_released_by_what_it_pays_from_then_on() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(PERCENT)
+        for _ in range(4):
+            await desk.settle("b", really=8)
+        assert quarantined(desk) == {"b"}
+        for _ in range(12):
+            await desk.settle("b")
+        assert quarantined(desk) == set()
+        assert desk.news() == [ALARM, RELEASE]
+
+    at_desk(body)
+
+
+def test_where_the_venue_names_neither_quantity_nor_price_ours_tell_a_wrong_unit() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.open(FRACTION)
+        for _ in range(4):
+            await desk.settle("a", "b", bare=True)
+        assert quarantined(desk) == {"b"}
+
+    at_desk(body)
