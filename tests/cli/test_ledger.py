@@ -47,6 +47,7 @@ def test_the_balances_are_those_of_the_report(arb: Arb) -> None:
         "hold": True,
         "off": {},
         "unbooked": {"fills": 0, "funding_payments": 0, "transfers": 0},
+        "wrong": [],
         "contracts": {},
     }
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -98,6 +99,17 @@ def test_books_that_do_not_balance_are_exit_code_6(arb: Arb, ran: Path) -> None:
     result = arb("ledger", "-c", "run.toml")
     assert result.exit_code == 6
     assert "NOT {'fills': " in result.stdout
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM ledger_lines", "UPDATE ledger_lines SET amount = amount * 10 WHERE currency = 'USDC'"],
+)
+def test_books_that_balance_and_are_not_those_of_the_events_are_exit_code_6(arb: Arb, ran: Path, damage: str) -> None:
+    sql(ran, damage)
+    result = arb("ledger", "-c", "run.toml")
+    assert result.exit_code == 6
+    assert "NOT 6: fill:north:" in result.stdout
 
 
 def test_a_damaged_line_is_named(arb: Arb, ran: Path) -> None:

@@ -130,8 +130,8 @@ def _print(known: _Known, *, details: bool) -> None:
     for base, suspects in known.suspects.items():
         for one in suspects:
             click.echo(
-                f"{one.exchange}: its usual rate of {base} is {one.ratio:.3g} times that of its peers in the last week, "
-                f"which looks like an error by {one.factor:.3g}; what it pays would tell."
+                f"{one.exchange}: its usual rate of {base} is {one.ratio:.3g} times that of its peers "
+                f"in the last week, which looks like an error by {one.factor:.3g}; what it pays would tell."
             )
 
 

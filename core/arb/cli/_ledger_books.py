@@ -50,17 +50,19 @@ class Checks:
     Attributes:
         off: Currencies whose accounts do not sum to zero.
         unbooked: Stored fills and payments without an entry, by table.
+        wrong: Entries that are not what their fill, payment or transfer makes.
         contracts: Instruments whose booked contracts are not those of the stored fills: (booked, filled).
     """
 
     off: Mapping[str, Decimal]
     unbooked: Mapping[str, int]
+    wrong: tuple[str, ...]
     contracts: Mapping[InstrumentId, tuple[Decimal, Decimal]]
 
     @property
     def hold(self) -> bool:
         """Return whether the books balance and are whole."""
-        return not self.off and not self.contracts and not any(self.unbooked.values())
+        return not (self.off or self.wrong or self.contracts or any(self.unbooked.values()))
 
 
 def show_ledger(file: Path, wanted: Wanted) -> ExitCode:
@@ -106,6 +108,7 @@ async def _check(run: StoredRun) -> Checks:
     return Checks(
         off={currency: amount for currency, amount in sums.items() if amount},
         unbooked=await run.journal.unbooked(),
+        wrong=await run.journal.wrong_entries(),
         contracts={key: (held[key], filled[key]) for key in held if held[key] != filled[key]},
     )
 
@@ -124,10 +127,12 @@ def _print_balances(balances: Balances, checks: Checks, wanted: Wanted) -> None:
     else:
         print_table(columns, rows)
         click.echo()
+        wrong = ", ".join(checks.wrong[:3])
         print_fields(
             {
                 "Sums to zero": "in every currency" if not checks.off else f"NOT in {', '.join(checks.off)}",
                 "Booked": "all that is stored" if not any(checks.unbooked.values()) else f"NOT {checks.unbooked}",
+                "Entries": f"NOT {len(checks.wrong)}: {wrong}" if checks.wrong else "are what was stored",
                 "Contracts": "equal the fills" if not checks.contracts else f"NOT of {', '.join(checks.contracts)}",
             }
         )
@@ -138,6 +143,7 @@ def _plain(checks: Checks) -> dict[str, Any]:
         "hold": checks.hold,
         "off": {currency: decimal_text(amount) for currency, amount in checks.off.items()},
         "unbooked": dict(checks.unbooked),
+        "wrong": list(checks.wrong),
         "contracts": {key: [decimal_text(amount) for amount in both] for key, both in checks.contracts.items()},
     }
 

@@ -12,6 +12,10 @@ from arb.api import ConfigError
 
 BATCH_ROWS: Final = 10_000
 
+_TIMES: Final = frozenset({"settlement_ts", "timestamp", "ts", "next_funding"})
+_TEXTS: Final = frozenset({"venue", "venue_symbol", "canonical_symbol", "contract_type", "symbol", "base", "coin"})
+"""Every other column that is read is a number."""
+
 Columns = Mapping[str, Sequence[Any]]
 
 
@@ -45,10 +49,17 @@ class Table:
         """
         with self._readable():
             for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
-                yield {name: self._plain(batch.column(name)) for name in columns}
+                yield {name: self._plain(name, batch.column(name)) for name in columns}
 
-    def _plain(self, column: Any) -> Sequence[Any]:
-        types = self._arrow.types
+    def _plain(self, name: str, column: Any) -> Sequence[Any]:
+        types, kind = self._arrow.types, column.type
+        wanted, fits = "a number", types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+        if name in _TIMES:
+            wanted, fits = "a time", types.is_timestamp(kind)
+        elif name in _TEXTS:
+            wanted, fits = "a text", types.is_string(kind) or types.is_large_string(kind)
+        if not fits and not types.is_null(kind):
+            raise ConfigError(f"{self.path}: the column {name} is {kind}, where a recording has {wanted}")
         if types.is_timestamp(column.type):
             moment = self._arrow.timestamp("ns", tz="UTC")
             whole: Sequence[Any] = column.cast(moment).cast(self._arrow.int64()).to_pylist()

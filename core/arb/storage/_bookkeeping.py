@@ -54,6 +54,11 @@ async def book(transaction: Transaction, entries: Sequence[LedgerEntry]) -> None
 
 async def book_fills(transaction: Transaction, fills: Sequence[Fill]) -> None:
     """Book new fills; those of an instrument that is not stored wait until it is (`book_waiting`)."""
+    await book(transaction, await fill_entries(transaction, fills))
+
+
+async def fill_entries(transaction: Transaction, fills: Sequence[Fill]) -> list[LedgerEntry]:
+    """Return the entries of fills whose instrument is stored."""
     quotes = await _quotes(transaction, {fill.instrument for fill in fills})
     orders = await _orders(transaction, fills)
     entries = []
@@ -62,7 +67,7 @@ async def book_fills(transaction: Transaction, fills: Sequence[Fill]) -> None:
         if quote is not None:
             hedge_id, arrival = orders.get((fill.client_order_id, fill.instrument), (None, None))
             entries.append(fill_entry(fill, quote, hedge_id, arrival))
-    await book(transaction, entries)
+    return entries
 
 
 async def book_payments(transaction: Transaction, payments: Sequence[FundingPayment]) -> None:

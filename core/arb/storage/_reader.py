@@ -189,6 +189,11 @@ class JournalReader:
         async with self._begin() as transaction:
             return await _bookkeeping.balances(transaction, wanted)
 
+    async def wrong_entries(self) -> tuple[str, ...]:
+        """Return the ids of ledger entries that are not what their stored event makes."""
+        async with self._begin() as transaction:
+            return await _rebooking.wrong_entries(transaction)
+
     async def unbooked(self) -> Mapping[str, int]:
         """Return how many fills and payments have no entry of the ledger, by table."""
         async with self._begin() as transaction:

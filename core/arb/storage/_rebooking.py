@@ -10,8 +10,10 @@ from arb.api import Transaction
 from arb.model import InstrumentId
 
 from . import _ledger, _trading, _transfers
-from ._bookkeeping import book_dust, book_fills, book_payments
+from ._bookkeeping import EntryFilter, book_dust, book_fills, book_payments, entry_pages, fill_entries
+from ._bookkeeping_types import EntryKind
 from ._once import Book
+from ._postings import payment_entry, transfer_entry
 from ._sql import KEYS_PER_QUERY, Conditions, decode, select_sql
 
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -50,7 +52,28 @@ async def _missing(transaction: Transaction, book: Book[Any], wanted: Conditions
     return decode(book.table, await transaction.query(sql, wanted.values), book.build)
 
 
+async def _all(transaction: Transaction, book: Book[Any]) -> tuple[Any, ...]:
+    return decode(book.table, await transaction.query(select_sql(book.table, book.columns)), book.build)
+
+
 def _without_entry(book: Book[Any], wanted: Conditions) -> Conditions:
     kind = _KINDS[book.table]
     entry_id = f"'{kind}:' || {book.table}.exchange || ':' || {book.table}.{book.id_column}"
     return wanted.either(f"NOT EXISTS (SELECT 1 FROM ledger_entries WHERE entry_id = {entry_id})")  # noqa: S608 - names
+
+
+async def wrong_entries(transaction: Transaction) -> tuple[str, ...]:
+    """Return the entries of fills, payments and transfers that are not what their event makes, by id.
+
+    Every entry is made anew and compared line by line; one that nothing stored stands behind is wrong too.
+    """
+    made = await fill_entries(transaction, await _all(transaction, _ledger.FILLS))
+    made += map(payment_entry, await _all(transaction, _ledger.PAYMENTS))
+    made += map(transfer_entry, await _all(transaction, _transfers.TRANSFERS))
+    should = {one.entry_id: one.lines for one in made}
+    wrong = []
+    kinds = (EntryKind.FILL, EntryKind.FUNDING, EntryKind.TRANSFER)
+    async for page in entry_pages(transaction, EntryFilter(kinds=kinds)):
+        wrong += [one.entry_id for one in page if should.pop(one.entry_id, None) != one.lines]
+    # What has no entry at all is counted elsewhere.
+    return tuple(wrong)

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator
 
 from arb.api import parse_duration
-from arb.model import DAY_NS, FundingKind, FundingRate, Instrument, hours
+from arb.model import DAY_NS, FundingKind, FundingRate, Instrument, hours, is_moment
 
 from ._desk import Desk
 from ._pages import Paged, wrong_cursor
@@ -101,7 +101,9 @@ def _span(after: list[object] | None) -> tuple[int, int, int] | None:
     match after:
         case None:
             return None
-        case [int(start_ns), int(end_ns), int(from_ns)] if start_ns <= from_ns < end_ns <= start_ns + _LONGEST_NS:
+        case [int(start_ns), int(end_ns), int(from_ns)] if (
+            start_ns <= from_ns < end_ns <= start_ns + _LONGEST_NS and is_moment(start_ns) and is_moment(end_ns)
+        ):
             return start_ns, end_ns, from_ns
         case _:
             raise wrong_cursor()
