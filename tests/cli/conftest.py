@@ -189,3 +189,19 @@ def trading(arb: Arb, install: Callable[..., str], code_of: Callable[..., str], 
     database = tmp_path / "run.sqlite3"
     Path("run.toml").write_text(TRADING_FILE.format(database=database), encoding="utf-8")
     return database
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, bytes]:
+    """Keep the stored run for all tests of this module."""
+    return {}
+
+
+@pytest.fixture
+def ran(arb: Arb, trading: Path, kept: dict[str, bytes]) -> Path:
+    """Store a run of six hours in which one hedge closes and one stays open."""
+    if not kept:
+        assert arb("run", "-c", "run.toml", "--quiet").exit_code == 0
+        kept["run"] = trading.read_bytes()
+    trading.write_bytes(kept["run"])
+    return trading

@@ -39,22 +39,6 @@ from arb.testing import sample_instrument
 Arb = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, bytes]:
-    """Keep the stored run for all tests of this module."""
-    return {}
-
-
-@pytest.fixture
-def ran(arb: Arb, trading: Path, kept: dict[str, bytes]) -> Path:
-    """Store a run of six hours in which one hedge closes and one stays open."""
-    if not kept:
-        assert arb("run", "-c", "run.toml", "--quiet").exit_code == 0
-        kept["run"] = trading.read_bytes()
-    trading.write_bytes(kept["run"])
-    return trading
-
-
 def hedges(arb: Arb) -> list[str]:
     return [one["id"] for one in json.loads(arb("positions", "-c", "run.toml", "--all", "--json").stdout)["hedges"]]
 

@@ -14,22 +14,6 @@ from click.testing import Result
 Arb = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, bytes]:
-    """Keep the stored run for all tests of this module."""
-    return {}
-
-
-@pytest.fixture
-def ran(arb: Arb, trading: Path, kept: dict[str, bytes]) -> Path:
-    """Store a run of six hours in which one hedge closes and one stays open."""
-    if not kept:
-        assert arb("run", "-c", "run.toml", "--quiet").exit_code == 0
-        kept["run"] = trading.read_bytes()
-    trading.write_bytes(kept["run"])
-    return trading
-
-
 def orders(arb: Arb, *arguments: str) -> list[dict[str, Any]]:
     result = arb("orders", "-c", "run.toml", "--json", *arguments)
     assert result.exit_code == 0, result.stderr
