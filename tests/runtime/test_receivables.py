@@ -273,3 +273,25 @@ def test_continuous_funding_accrues_from_one_collection_to_the_next() -> None:
         assert (accrued.amount, accrued.interval_ns) == (Decimal("-0.06"), 0)
 
     at_desk(body, sample_instrument("one", "COIN", funding_interval_ns=0, funding_price_base=PriceBase.ORACLE))
+
+
+def test_continuous_funding_goes_on_where_an_earlier_process_or_a_missing_price_left_it() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS - 9 * HOUR_NS)
+
+        async def collect(hours: int, price: str | None) -> None:
+            now_ns = SETTLED_NS + hours * HOUR_NS
+            desk.advance_to(now_ns)
+            await desk.price(None, price, now_ns)
+            desk.book.observe(desk.rate("0.06", now_ns, kind=FundingKind.PREDICTED, interval_ns=0), now_ns)
+            await desk.receivables.update([])
+
+        await collect(0, "100")
+        await collect(2, None)
+        await collect(4, "100")
+        await desk.restart()
+        await collect(6, "100")
+        # Six hours of 0.06 % an hour on 200 dollars, none of them twice.
+        assert sum(one.amount for one in await desk.journal.expected_funding()) == Decimal("-0.72")
+
+    at_desk(body, sample_instrument("one", "COIN", funding_interval_ns=0, funding_price_base=PriceBase.ORACLE))

@@ -266,6 +266,16 @@ def test_continuous_funding_accrues_and_is_cleared_by_what_is_realised() -> None
     in_journal(body)
 
 
+def test_an_instrument_that_settles_by_the_hour_now_is_cleared_by_settlements() -> None:
+    async def body(journal: Journal) -> None:
+        await add(journal, expected=[due("0.5", HOUR_NS, interval_ns=0)])
+        await add(journal, expected=[due("2", 3 * HOUR_NS)])
+        await add(journal, payments=[payment(1, "2", 3 * HOUR_NS)])
+        assert ("assets:receivable:COIN-PERP.one", "USDC") not in await balances(journal)
+
+    in_journal(body)
+
+
 async def add(
     journal: Journal, *, payments: Sequence[FundingPayment] = (), expected: Sequence[ExpectedFunding] = ()
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
@@ -81,6 +82,7 @@ class Receivables:
         self.add_fills(await journal.fills())
         known = await journal.expected_funding(since_ns)
         self._open = {(one.instrument, one.settled_ns): one for one in known if one.interval_ns}
+        self._accrued_to = {one.instrument: one.settled_ns for one in known if not one.interval_ns}
         self.add_payments(await journal.funding_payments(since_ns))
         self._differing.clear()  # they were told of when they came
         # A process may have ended between storing a rate and booking what it owes.
@@ -102,10 +104,14 @@ class Receivables:
     ) -> list[tuple[ExpectedFunding, Decimal]]:
         """Note what was booked of what is due; return what was booked as something else."""
         touched: dict[tuple[InstrumentId, int], ExpectedFunding] = {}
+        of: defaultdict[InstrumentId, list[tuple[InstrumentId, int]]] = defaultdict(list)
+        for key in due:
+            of[key[0]].append(key)
         for payment in payments:
-            for key, one in due.items():
+            for key in of[payment.instrument]:
+                one = due[key]
                 near = abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns)
-                if one.instrument == payment.instrument and near and one.currency == payment.currency:
+                if near and one.currency == payment.currency:
                     self._booked[key] = self._booked.get(key, ZERO) + payment.amount
                     touched[key] = one
         return [(one, self._booked[key]) for key, one in touched.items() if differs(one.amount, self._booked[key])]
@@ -150,13 +156,18 @@ class Receivables:
         if instrument is None or instrument.funding_interval_ns != 0:
             return None
         now_ns = self._clock.now_ns()
-        start_ns, self._accrued_to[instrument_id] = self._accrued_to.get(instrument_id), now_ns
+        start_ns = self._accrued_to.setdefault(instrument_id, now_ns)
         quantity = self._held[instrument_id].before(now_ns)
         rate = self._funding.predicted(instrument_id, now_ns)
-        if start_ns is None or start_ns == now_ns or not quantity or not isinstance(rate, Fresh):
+        if not quantity:
+            self._accrued_to[instrument_id] = now_ns
+        if start_ns == now_ns or not quantity or not isinstance(rate, Fresh):
             return None
         price = await self._price(instrument, now_ns)
-        return None if price is None else accrued_funding(instrument, rate.value, quantity, price, start_ns, now_ns)
+        if price is None:
+            return None  # what accrued meanwhile is booked with the next price
+        self._accrued_to[instrument_id] = now_ns
+        return accrued_funding(instrument, rate.value, quantity, price, start_ns, now_ns)
 
     async def _price(self, instrument: Instrument, ts_ns: int) -> Decimal | None:
         near = await self._recorder.journal.stats(instrument.id, ts_ns - _PRICE_NS, ts_ns + _PRICE_NS)

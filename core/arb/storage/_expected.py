@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
@@ -11,7 +12,7 @@ from arb.model import MINUTE_NS, ExpectedFunding, FundingPayment, InstrumentId
 
 from ._bookkeeping import book
 from ._postings import expected_entry, matched_entry, realised_entry
-from ._sql import Conditions, decimal, decode, insert_sql, integer, select_sql, text, write_rows
+from ._sql import KEYS_PER_QUERY, Conditions, decimal, decode, insert_sql, integer, select_sql, text, write_rows
 
 _COLUMNS: Final = ("instrument", "settled_ns", "quantity", "price", "rate", "interval_ns", "amount", "currency")
 _ADD: Final = insert_sql("expected_funding", _COLUMNS)
@@ -69,9 +70,9 @@ async def clear_expected(transaction: Transaction, payments: Sequence[FundingPay
             continue
         oldest_ns = min(one.settled_ns for one in found) - _FARTHEST_NS
         due = await expected(transaction, instruments=(instrument,), since_ns=oldest_ns)
-        for one in _settled_by(due, found):
-            if not await _is_matched(transaction, one):
-                await book(transaction, [matched_entry(one)])
+        settled = _settled_by(due, found)
+        matched = await _matched(transaction, settled)
+        await book(transaction, [matched_entry(one) for one in settled if matched_entry(one).entry_id not in matched])
 
 
 async def expected(
@@ -85,9 +86,13 @@ async def expected(
 
 
 def _settled_by(due: Sequence[ExpectedFunding], payments: Iterable[FundingPayment]) -> list[ExpectedFunding]:
+    """Return what of one instrument, oldest first, the payments are of."""
+    times = [one.settled_ns for one in due]
     found = {}
     for payment in payments:
-        for one in due:
+        first = bisect_left(times, payment.settled_ns - _FARTHEST_NS)
+        last = bisect_right(times, payment.settled_ns + _FARTHEST_NS)
+        for one in due[first:last]:
             near = abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns)
             if near and one.currency == payment.currency:
                 found[one.settled_ns] = one
@@ -95,8 +100,10 @@ def _settled_by(due: Sequence[ExpectedFunding], payments: Iterable[FundingPaymen
 
 
 async def _accrues(transaction: Transaction, instrument: InstrumentId) -> bool:
-    wanted = Conditions().add("instrument = ?", instrument).add("interval_ns = ?", 0)
-    return bool(await transaction.query(select_sql("expected_funding", ("rate",), wanted, limit=1), wanted.values))
+    """Return whether an instrument's funding accrues at every moment now; a venue may change that."""
+    wanted = Conditions().add("instrument = ?", instrument)
+    sql = select_sql("expected_funding", ("interval_ns",), wanted, order_by="settled_ns DESC", limit=1)
+    return any(integer(row, "interval_ns") == 0 for row in await transaction.query(sql, wanted.values))
 
 
 async def _is_paid(transaction: Transaction, one: ExpectedFunding) -> bool:
@@ -107,9 +114,15 @@ async def _is_paid(transaction: Transaction, one: ExpectedFunding) -> bool:
     return bool(await transaction.query(sql, wanted.values))
 
 
-async def _is_matched(transaction: Transaction, one: ExpectedFunding) -> bool:
-    wanted = Conditions().add("entry_id = ?", matched_entry(one).entry_id)
-    return bool(await transaction.query(select_sql("ledger_entries", ("entry_id",), wanted), wanted.values))
+async def _matched(transaction: Transaction, rows: Sequence[ExpectedFunding]) -> frozenset[str]:
+    """Return the ids of the entries that clear some of `rows` already."""
+    ids = [matched_entry(one).entry_id for one in rows]
+    found: set[str] = set()
+    for start in range(0, len(ids), KEYS_PER_QUERY):
+        among = Conditions().among("entry_id", ids[start : start + KEYS_PER_QUERY])
+        stored = await transaction.query(select_sql("ledger_entries", ("entry_id",), among), among.values)
+        found.update(text(row, "entry_id") for row in stored)
+    return frozenset(found)
 
 
 def _expected(row: Row) -> ExpectedFunding:
