@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -173,6 +175,10 @@ def test_an_interval_that_the_settlements_contradict_is_told_by_the_exit_code(ar
     document = plain(arb, "intervals", "-c", str(file), code=7)
     assert document["total"] == {"rates": 20, "found": 0, "refused": 0, "wrong": 12}
     assert "0 as recorded, 0 refused, 12 wrong" in arb("funding", "intervals", "-c", str(file)).stdout
+    printed = arb("funding", "intervals", "-c", str(file), "--csv")
+    assert printed.exit_code == 7
+    (row,) = csv.DictReader(io.StringIO(printed.stdout))
+    assert (row["instrument"], row["source"], row["wrong"], row["changes"]) == (str(listed.id), "settled", "12", "0")
 
 
 def test_assets_and_denominations_by_stored_prices(arb: Arb, file: Path, recordings: Path) -> None:

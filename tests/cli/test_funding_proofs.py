@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -132,6 +134,12 @@ def test_each_exchange_is_proved_wrong_or_not_at_all(arb: Arb, file: Path) -> No
     assert "nothing was paid or charged there yet" in table
     details = arb("funding", "proofs", "-c", str(file), "--details").stdout
     assert "BTC-PERP.wrong" in details
+    rows = list(csv.DictReader(io.StringIO(arb("funding", "proofs", "-c", str(file), "--csv").stdout)))
+    assert [(row["name"], row["verdict"], row["telling"]) for row in rows] == [
+        ("right", "proved", "5"),
+        ("wrong", "mismatch", "4"),
+    ]
+    assert "BTC-PERP.wrong,mismatch" in arb("funding", "proofs", "-c", str(file), "--details", "--csv").stdout
 
 
 def test_a_quarantine_is_told_until_a_run_has_ended_it(arb: Arb, file: Path) -> None:

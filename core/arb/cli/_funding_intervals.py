@@ -15,6 +15,7 @@ from arb.model import DAY_NS, FundingKind, FundingRate, InstrumentId, exchange_o
 from arb.storage import JournalReader
 
 from ._errors import ExitCode
+from ._export import print_csv
 from ._money import NOTHING, duration
 from ._output import print_json, print_table
 from ._stored import stored_run
@@ -43,7 +44,7 @@ class InstrumentIntervals:
     changes: tuple[InferredChange, ...]
 
 
-def show_intervals(file: Path, exchanges: Sequence[str], period_ns: int, *, as_json: bool) -> ExitCode:
+def show_intervals(file: Path, exchanges: Sequence[str], period_ns: int, *, as_json: bool, as_csv: bool) -> ExitCode:
     """Print a line for each instrument and for each change; return CHECK when an inferred interval is wrong.
 
     Raises:
@@ -53,6 +54,9 @@ def show_intervals(file: Path, exchanges: Sequence[str], period_ns: int, *, as_j
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("rates", "found", "refused", "wrong")}
     if as_json:
         print_json({"instruments": [_plain(row) for row in rows], "total": totals})
+    elif as_csv:
+        columns = ("instrument", "source", "rates", "interval_ns", "found", "refused", "wrong", "changes")
+        print_csv(columns, [[*(getattr(row, name) for name in columns[:-1]), len(row.changes)] for row in rows])
     elif rows:
         _print(rows)
         click.echo(

@@ -25,6 +25,7 @@ from arb.model import (
 from arb.storage import JournalReader
 
 from ._errors import ExitCode
+from ._export import print_csv
 from ._money import NOTHING
 from ._output import print_json, print_table
 from ._stored import stored_run
@@ -50,7 +51,7 @@ class _Known:
     suspects: Mapping[str, Sequence[SuspectedUnit]]
 
 
-def show_proofs(file: Path, *, details: bool, as_json: bool) -> ExitCode:
+def show_proofs(file: Path, *, details: bool, as_json: bool, as_csv: bool) -> ExitCode:
     """Print what is proved of each exchange, or of each instrument.
 
     Raises:
@@ -59,6 +60,8 @@ def show_proofs(file: Path, *, details: bool, as_json: bool) -> ExitCode:
     known = asyncio.run(_read(file))
     if as_json:
         print_json(_plain(known))
+    elif as_csv:
+        _print_csv(known, details=details)
     elif not known.venues and not known.unpaid:
         click.echo("No rate and no payment is stored yet.", err=True)
     else:
@@ -133,6 +136,16 @@ def _print(known: _Known, *, details: bool) -> None:
                 f"{one.exchange}: its usual rate of {base} is {one.ratio:.3g} times that of its peers "
                 f"in the last week, which looks like an error by {one.factor:.3g}; what it pays would tell."
             )
+
+
+def _print_csv(known: _Known, *, details: bool) -> None:
+    plain = [
+        {"name": name, **_plain_proof(proof)}
+        for venue in known.venues
+        for name, proof in (venue.instruments.items() if details else ((venue.exchange, venue.proof),))
+    ]
+    columns = ("name", "verdict", "settlements", "telling", "ratio", "worst", "coarse", "cause")
+    print_csv(columns, [[row[column] for column in columns] for row in plain])
 
 
 def _row(name: str, proof: Proof) -> tuple[str, ...]:

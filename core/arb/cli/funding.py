@@ -226,7 +226,8 @@ def payments(file: Path | None, **options: Any) -> None:
 @config_option
 @click.option("--details", is_flag=True, help="A row for each instrument instead of each exchange.")
 @json_option
-def proofs(file: Path | None, details: bool, as_json: bool) -> None:
+@csv_option
+def proofs(file: Path | None, details: bool, as_json: bool, as_csv: bool) -> None:
     """Prove the units of rates from what was paid: rate = -payment / (quantity x price).
 
     The ratio of paid to published is 1 where unit, period and sign are understood; beyond 1 % the exchange is in
@@ -235,7 +236,7 @@ def proofs(file: Path | None, details: bool, as_json: bool) -> None:
     """
     from ._funding_proofs import show_proofs
 
-    click.get_current_context().exit(show_proofs(chosen_config(file), details=details, as_json=as_json))
+    click.get_current_context().exit(show_proofs(chosen_config(file), details=details, as_json=as_json, as_csv=as_csv))
 
 
 @command.command(epilog="Example: arb funding forecasts -c arb.toml")
@@ -295,7 +296,8 @@ def pairs(file: Path | None, best: int, notional: Decimal, costs: Path | None, a
 @_exchange_option
 @click.option("--period", metavar="LENGTH", callback=length, default="400d", show_default=True, help="How far back.")
 @json_option
-def intervals(file: Path | None, exchange: tuple[str, ...], period: int, as_json: bool) -> None:
+@csv_option
+def intervals(file: Path | None, exchange: tuple[str, ...], period: int, as_json: bool, as_csv: bool) -> None:
     """Show how often each stored instrument settles, and when that changed.
 
     Inferred from the settlements: at least eight, of which three quarters and the last one agree. Walking forward
@@ -304,7 +306,8 @@ def intervals(file: Path | None, exchange: tuple[str, ...], period: int, as_json
     """
     from ._funding_intervals import show_intervals
 
-    click.get_current_context().exit(show_intervals(chosen_config(file), exchange, period, as_json=as_json))
+    shown = show_intervals(chosen_config(file), exchange, period, as_json=as_json, as_csv=as_csv)
+    click.get_current_context().exit(shown)
 
 
 @command.command(
