@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arb.api import InvariantBroken, StateStore, StorageError
+from arb.api import InvariantBroken, StateStore, Storage, StorageError
 from arb.model import (
     ClientOrderId,
     Event,
@@ -422,3 +423,19 @@ def test_a_row_this_version_cannot_read_is_a_storage_error() -> None:
         storage.close()
 
     asyncio.run(run())
+
+
+def test_reads_aside_wait_for_no_transaction_where_the_storage_has_snapshots(
+    on_server: Callable[[], AbstractAsyncContextManager[Storage]],
+) -> None:
+    async def main() -> None:
+        async with on_server() as storage:
+            journal = await Journal.open(storage)
+            async with journal.transaction() as tx:
+                await tx.put_state("owner", "key", "first")
+            async with journal.transaction() as tx:
+                await tx.put_state("owner", "key", "second")
+                assert await journal.aside.state("owner", "key") == "first"
+            assert await journal.aside.state("owner", "key") == "second"
+
+    asyncio.run(main())

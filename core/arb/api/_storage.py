@@ -56,6 +56,22 @@ class Storage(Protocol):
 
 
 @runtime_checkable
+class Snapshots(Protocol):
+    """What a storage implements beside :class:`Storage` when reads need not wait for writes, nor writes for reads."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction that only reads, and sees what was committed before its first statement.
+
+        It may be open while this task or another writes, and keeps nobody from committing. Statements
+        that write are refused.
+
+        Raises:
+            StorageError: it could not be begun.
+        """
+        ...
+
+
+@runtime_checkable
 class ChangeSignal(Protocol):
     """What a storage implements beside :class:`Storage` when it hears of commits, other processes' included."""
 

@@ -80,7 +80,7 @@ class RunService:
         self, instrument: InstrumentId, kind: FundingKind, start_ns: int, end_ns: int
     ) -> Sequence[FundingRate]:
         """Return stored rates of one kind in [start, end), oldest first."""
-        return await self._p.recorder.journal.funding_rates(instrument, kind, start_ns, end_ns)
+        return await self._p.recorder.journal.aside.funding_rates(instrument, kind, start_ns, end_ns)
 
     async def opportunities(self, wanted: OpportunityFilter) -> OpportunityScan:
         """Return the pairs worth opening, best first, and why the others are not; one scan at a time."""

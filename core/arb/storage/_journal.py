@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
-from arb.api import Dialect, Storage, Transaction
+from arb.api import Dialect, Snapshots, Storage, Transaction
 from arb.model import (
     Dust,
     EquitySample,
@@ -184,11 +184,16 @@ class Journal(JournalReader):
     """The journal over one open storage; get one from :meth:`open`.
 
     A transaction must not be begun inside another of the same task: use the methods of the open one.
+
+    Attributes:
+        aside: Reads for people, which may be long: where the storage has snapshots, no commit waits for them.
+            Its own reads take their turn among the transactions, and so see what those before them wrote.
     """
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage.transaction)
         self._storage = storage
+        self.aside = JournalReader(storage.snapshot if isinstance(storage, Snapshots) else storage.transaction)
 
     @classmethod
     async def open(cls, storage: Storage) -> Journal:

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from arb.api import Context, Dialect, SqlValue, Storage, StorageError, StorageSpec
+from arb.api import Context, Dialect, Snapshots, SqlValue, Storage, StorageError, StorageSpec, Transaction
 
-from ._kit import Conformance
+from ._kit import SKIP_PREFIX, Conformance
 
 Body = Callable[[Storage, Context], Awaitable[None]]
 Use = Callable[[Body], None]
@@ -44,11 +44,23 @@ async def put(storage: Storage, name: str, number: int) -> None:
 async def names(storage: Storage) -> list[SqlValue]:
     """Return the ids stored, in order."""
     async with storage.transaction() as transaction:
-        return [row["id"] for row in await transaction.query("SELECT id FROM kit ORDER BY id")]
+        return await names_in(transaction)
+
+
+async def names_in(transaction: Transaction) -> list[SqlValue]:
+    """Return the ids that a transaction sees, in order."""
+    return [row["id"] for row in await transaction.query("SELECT id FROM kit ORDER BY id")]
+
+
+def snapshots(storage: Storage) -> Snapshots:
+    """Return the storage as one with snapshots; skip the case where it has none."""
+    if not isinstance(storage, Snapshots):
+        pytest.skip(f"{SKIP_PREFIX}snapshots")
+    return storage
 
 
 class StorageConformance(Conformance):
-    """Cases S-001 to S-014. `CONFORMANCE["settings"]` must name a place that survives closing."""
+    """Cases S-001 to S-016. `CONFORMANCE["settings"]` must name a place that survives closing."""
 
     hook = "arb_storages"
     spec_type = StorageSpec
@@ -239,3 +251,48 @@ class StorageConformance(Conformance):
 
         use(write)
         use(read)
+
+    def test_s015_a_snapshot_is_read_beside_a_writer_and_refuses_to_write(self, use: Use) -> None:
+        """What is committed is read while a transaction is open; neither waits for the other."""
+
+        async def body(storage: Storage, context: Context) -> None:
+            await create(storage)
+            await put(storage, "a", 1)
+            async with storage.transaction() as writing:
+                await writing.execute("INSERT INTO kit (id) VALUES (?)", ("b",))
+                async with snapshots(storage).snapshot() as reading:
+                    assert await names_in(reading) == ["a"]
+                with pytest.raises(StorageError):
+                    async with snapshots(storage).snapshot() as reading:
+                        await reading.execute("INSERT INTO kit (id) VALUES (?)", ("c",))
+            async with snapshots(storage).snapshot() as reading:
+                assert await names_in(reading) == ["a", "b"]
+
+        use(body)
+
+    def test_s016_a_snapshot_stays_as_it_was_and_keeps_nobody_from_committing(self, use: Use) -> None:
+        """Twelve are open while a row is committed, and see none of it; the next one does."""
+
+        async def body(storage: Storage, context: Context) -> None:
+            await create(storage)
+            await put(storage, "a", 1)
+            begun, committed, seen = asyncio.Event(), asyncio.Event(), list[list[SqlValue]]()
+
+            async def look() -> None:
+                async with snapshots(storage).snapshot() as reading:
+                    before = await names_in(reading)
+                    begun.set()
+                    await committed.wait()
+                    seen.append(await names_in(reading))
+                    assert before == seen[-1]
+
+            looking = [asyncio.create_task(look()) for _ in range(12)]
+            await begun.wait()
+            await put(storage, "b", 2)
+            committed.set()
+            await asyncio.gather(*looking)
+            assert ["a"] in seen
+            async with snapshots(storage).snapshot() as reading:
+                assert await names_in(reading) == ["a", "b"]
+
+        use(body)

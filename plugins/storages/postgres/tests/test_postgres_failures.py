@@ -260,3 +260,35 @@ def test_who_gives_up_while_the_server_is_away_is_let_go_and_the_next_one_works(
             assert await names(storage) == ["a", "c"]
 
     asyncio.run(main())
+
+
+def test_snapshots_that_are_cancelled_or_lose_their_server_leave_the_next_one_whole(
+    server: PostgresServer, database: Table
+) -> None:
+    async def main() -> None:
+        async with open_storage(PostgresSettings.model_validate(database), Threaded("test")) as storage:
+            await run(storage, "CREATE TABLE things (name TEXT)")
+            begun = asyncio.Queue[None]()
+
+            async def sleep() -> None:
+                async with storage.snapshot() as reading:
+                    begun.put_nowait(None)
+                    await reading.query("SELECT pg_sleep(3600)")
+
+            tasks = [asyncio.create_task(sleep()) for _ in range(6)]
+            for _ in range(4):
+                await begun.get()
+            await run(storage, "INSERT INTO things VALUES (?)", "a")
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            with pytest.raises(StorageError):  # noqa: PT012 - the block is the snapshot
+                async with storage.snapshot() as reading:
+                    assert await reading.query("SELECT name FROM things") == [{"name": "a"}]
+                    server.stop(signal.SIGQUIT)
+                    server.start()
+                    await reading.query("SELECT name FROM things")
+            async with storage.snapshot() as reading:
+                assert await reading.query("SELECT name FROM things") == [{"name": "a"}]
+
+    asyncio.run(main())

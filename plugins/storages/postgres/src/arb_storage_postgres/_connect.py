@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from ._errors import FAILURES, storage_error
 from ._settings import PostgresSettings
+
+READERS: Final = 4
+"""Snapshots at a time; the next one waits, so that a writer never lacks a connection."""
+_WRITERS: Final = 2
+"""One works; a second one begins while the first, given up by a cancellation, is rolled back."""
 
 
 async def connected_pool(settings: PostgresSettings) -> asyncpg.Pool:
@@ -17,8 +22,7 @@ async def connected_pool(settings: PostgresSettings) -> asyncpg.Pool:
         StorageError: the server cannot be reached or will not have us.
     """
     try:
-        # One works; a second one begins while the first, given up by a cancellation, is rolled back.
-        return await asyncpg.create_pool(**_arguments(settings), min_size=1, max_size=2)
+        return await asyncpg.create_pool(**_arguments(settings), min_size=1, max_size=_WRITERS + READERS)
     except FAILURES as error:
         raise storage_error(settings.name, "connecting", error) from error
 

@@ -25,11 +25,16 @@ _AGAIN_S: Final = 0.1
 
 
 class Session:
-    """A transaction from its beginning to its end; after a failed statement it takes no other."""
+    """A transaction from its beginning to its end; after a failed statement it takes no other.
 
-    def __init__(self, pool: asyncpg.Pool, settings: PostgresSettings) -> None:
+    Attributes:
+        read_only: It writes nothing, and waits for nobody who does.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, settings: PostgresSettings, *, read_only: bool) -> None:
         self._pool = pool
         self._settings = settings
+        self.read_only = read_only
         self._connection: PoolConnectionProxy | None = None
         self._turn = asyncio.Lock()
         self._refusal = ""
@@ -63,7 +68,7 @@ class Session:
 
     async def _try_to_begin(self) -> None:
         self._connection = connection = await self._pool.acquire(timeout=self._settings.connect_timeout / 1e9)
-        if self._settings.read_only:
+        if self.read_only:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         else:
             await connection.execute("BEGIN")

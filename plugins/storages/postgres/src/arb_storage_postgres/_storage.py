@@ -1,18 +1,18 @@
-"""The storage: transactions that take turns, in this process and over all of them."""
+"""The storage: transactions that take turns, in this process and over all of them, and reads beside them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
 from arb.api import Context, Dialect, Row, SqlValue, StorageError, Transaction
 
 from ._bulk import execute_many
-from ._connect import connected_pool
+from ._connect import READERS, connected_pool
 from ._errors import FAILURES
 from ._listener import Listener
 from ._portal import Portal
@@ -43,7 +43,7 @@ async def open_storage(settings: PostgresSettings, context: Context) -> AsyncIte
 
 
 class PostgresStorage:
-    """Implements :class:`arb.api.Storage` and :class:`arb.api.ChangeSignal` over a pool of connections."""
+    """Implements :class:`arb.api.Storage` over a pool, :class:`arb.api.Snapshots` and :class:`arb.api.ChangeSignal`."""
 
     def __init__(self, pool: asyncpg.Pool, settings: PostgresSettings, portal: Portal, context: Context) -> None:
         self._pool = pool
@@ -51,6 +51,7 @@ class PostgresStorage:
         self._portal = portal
         self._context = context
         self._turn = asyncio.Lock()
+        self._readers = asyncio.Semaphore(READERS)
         self._owner: asyncio.Task[object] | None = None
         self._is_closed = False
 
@@ -76,15 +77,34 @@ class PostgresStorage:
             if self._is_closed:
                 raise StorageError(f"{self._settings.name}: is closed")
             self._owner = task
-            session = Session(self._pool, self._settings)
-            transaction = PostgresTransaction(session, self._call)
             try:
-                await self._call(session.begin(), session)
-                yield transaction
-                await self._call(session.commit(), session)
+                async with self._session(read_only=self._settings.read_only) as transaction:
+                    yield transaction
             finally:
                 self._owner = None
-                await self._call(session.end(), session)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """Read what is committed, on a connection of the pool; see :class:`arb.api.Snapshots`.
+
+        Raises:
+            StorageError: it could not be begun.
+        """
+        async with self._readers:
+            if self._is_closed:
+                raise StorageError(f"{self._settings.name}: is closed")
+            async with self._session(read_only=True) as transaction:
+                yield transaction
+
+    @asynccontextmanager
+    async def _session(self, *, read_only: bool) -> AsyncIterator[Transaction]:
+        session = Session(self._pool, self._settings, read_only=read_only)
+        try:
+            await self._call(session.begin(), session)
+            yield PostgresTransaction(session, self._call)
+            await self._call(session.commit(), session)
+        finally:
+            await self._call(session.end(), session)
 
     @asynccontextmanager
     async def changes(self, table: str) -> AsyncIterator[AsyncIterator[None]]:
@@ -129,19 +149,24 @@ class PostgresStorage:
         except FAILURES:
             self._pool.terminate()
 
-    async def _call(self, work: Coroutine[Any, Any, T], session: Session) -> T:
+    async def _call(self, work: Coroutine[Any, Any, T], session: Session, *, abandon: bool = False) -> T:
         # Started here and not in the thread that waits: one cancelled before it has a thread would never begin,
         # and the end of a transaction must.
         started = self._portal.start(work)
         try:
             return await self._context.run_blocking(started.result)
         except asyncio.CancelledError:
-            # What was asked for goes on by itself; nothing may follow it.
+            # What was asked for goes on by itself, unless it may be abandoned; nothing may follow it.
             session.refuse("a statement of this transaction was cancelled: it is undone")
+            if abandon:
+                started.cancel()
             raise
 
 
-Call = Callable[[Coroutine[Any, Any, Any], Session], Coroutine[Any, Any, Any]]
+class Call(Protocol):
+    """Runs work of a session on the portal's loop; `abandon` ends it when whoever waits is cancelled."""
+
+    async def __call__(self, work: Coroutine[Any, Any, T], session: Session, *, abandon: bool = False) -> T: ...
 
 
 class PostgresTransaction:
@@ -157,8 +182,7 @@ class PostgresTransaction:
         async def work() -> int:
             return changed(await self._session.run(lambda at: at.execute(numbered(sql), *bound(values))))
 
-        found: int = await self._call(work(), self._session)
-        return found
+        return await self._call(work(), self._session)
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
         """Run one statement for each row, as one over arrays where that is the same."""
@@ -176,5 +200,4 @@ class PostgresTransaction:
             names = tuple(found[0].keys()) if found else ()
             return [dict(zip(names, row, strict=True)) for row in found]
 
-        rows: list[Row] = await self._call(work(), self._session)
-        return rows
+        return await self._call(work(), self._session, abandon=self._session.read_only)

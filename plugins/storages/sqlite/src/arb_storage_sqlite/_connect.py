@@ -84,6 +84,21 @@ def connect(path: Path | None, settings: SqliteSettings) -> sqlite3.Connection:
     return connection
 
 
+def connect_reader(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
+    """Open a file that :func:`connect` has set up and checked, to read it only.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    reading = settings.model_copy(update={"read_only": True})
+    try:
+        connection = _open(path, reading)
+        _set_up(connection, reading, path)
+    except sqlite3.Error as error:
+        raise storage_error(str(path), "opening", error) from error
+    return connection
+
+
 def _open(path: Path | None, settings: SqliteSettings) -> sqlite3.Connection:
     if path is None:
         address = MEMORY

@@ -1,25 +1,18 @@
-"""The storage: one connection, one transaction at a time."""
+"""The storage: one connection that writes, one transaction at a time on it, and others that read."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
-from decimal import Decimal
-from pathlib import Path
-from typing import TypeVar
 
-from arb.api import Context, Dialect, Row, SqlValue, StorageError, Transaction
+from arb.api import Context, Dialect, StorageError, Transaction
 
 from ._connect import connect, database_path, file_identity
-from ._errors import storage_error
 from ._process_lock import process_lock
+from ._readers import Readers
 from ._settings import MEMORY, SqliteSettings
-
-T = TypeVar("T")
+from ._transaction import Database, SqliteTransaction
 
 
 @asynccontextmanager
@@ -34,53 +27,21 @@ async def open_storage(settings: SqliteSettings, context: Context) -> AsyncItera
         connection = await context.run_blocking(lambda: connect(path, settings))
         name = MEMORY if path is None else str(path)
         files = {one: file_identity(one) for one in (path, lock) if one is not None}
-        database = _Database(connection=connection, context=context, path=name, files=files)
-        storage = SqliteStorage(database, read_only=settings.read_only)
+        database = Database(connection=connection, context=context, path=name, files=files)
+        readers = None if path is None else Readers(database, path, settings)
+        storage = SqliteStorage(database, readers, read_only=settings.read_only)
         try:
             yield storage
         finally:
             await storage.close()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Database:
-    """The connection and who may use it.
-
-    A cancelled task leaves its thread behind, which still finishes its statement or its rollback
-    whenever the system lets it run. So who works takes the mutex, and then looks whose turn it is.
-
-    Attributes:
-        files: The database and its lock, and which files they were at the opening; none in memory.
-        mutex: Held by the thread that works on the connection.
-        current: The transaction that was begun last; only it may work. Read and set under the mutex.
-    """
-
-    connection: sqlite3.Connection
-    context: Context
-    path: str
-    files: Mapping[Path, tuple[int, int]]
-    mutex: threading.Lock = field(default_factory=threading.Lock)
-    current: SqliteTransaction | None = None
-
-    def refuse_other_files(self) -> None:
-        """Raise StorageError when a path no longer leads to the file that is open.
-
-        SQLite would go on writing to a file that was deleted, and all of it would be lost; a second
-        process would find no lock.
-        """
-        for path, identity in self.files.items():
-            if file_identity(path) != identity:
-                raise StorageError(
-                    f"{path}: was removed or replaced while it was in use, so nothing more is written to "
-                    f"{self.path}. Put the file back, or restore a copy, and start again"
-                )
-
-
 class SqliteStorage:
-    """Implements :class:`arb.api.Storage` over one connection."""
+    """Implements :class:`arb.api.Storage` and :class:`arb.api.Snapshots`."""
 
-    def __init__(self, database: _Database, *, read_only: bool) -> None:
+    def __init__(self, database: Database, readers: Readers | None, *, read_only: bool) -> None:
         self._database = database
+        self._readers = readers
         # A writer takes the write lock at once: a read lock cannot always be raised to it.
         self._begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
         self._turn = asyncio.Lock()
@@ -118,95 +79,25 @@ class SqliteStorage:
                 self._owner = None
                 await transaction.end()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """Read what is committed, on a connection of its own; a database in memory has but one, so it takes its turn.
+
+        Raises:
+            StorageError: it could not be begun.
+        """
+        if self._is_closed:
+            raise StorageError(f"{self._database.path}: is closed")
+        async with self.transaction() if self._readers is None else self._readers.transaction() as reading:
+            yield reading
+
     async def close(self) -> None:
         """Close the file; what is not committed is undone."""
         self._is_closed = True
+        if self._readers is not None:
+            self._readers.close()
         try:
-            await self._database.context.run_blocking(self._close)
+            await self._database.context.run_blocking(self._database.close)
         except asyncio.CancelledError:
-            self._close()
+            self._database.close()
             raise
-
-    def _close(self) -> None:
-        with self._database.mutex:
-            self._database.connection.close()
-
-
-class SqliteTransaction:
-    """Implements :class:`arb.api.Transaction`; after a failed statement it takes no other."""
-
-    def __init__(self, database: _Database) -> None:
-        self._database = database
-        self._refusal = ""
-        self._is_committed = False
-
-    async def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
-        """Run one statement; return the number of rows it changed."""
-        return await self._run(lambda connection: max(0, connection.execute(sql, _bind(values)).rowcount))
-
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
-        """Run one statement for each row."""
-        await self._run(lambda connection: connection.executemany(sql, map(_bind, rows)))
-
-    async def query(self, sql: str, values: Sequence[SqlValue] = ()) -> list[Row]:
-        """Return all rows."""
-
-        def work(connection: sqlite3.Connection) -> list[Row]:
-            cursor = connection.execute(sql, _bind(values))
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-
-        return await self._run(work)
-
-    async def begin(self, sql: str) -> None:
-        """Begin, after undoing what a cancelled predecessor could not."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._database.current = self
-            self._database.refuse_other_files()
-            connection.execute(sql)
-
-        await self._run(work, "beginning a transaction")
-
-    async def commit(self) -> None:
-        """Commit what was done; raise StorageError when a statement failed, whoever hid it."""
-        await self._run(lambda connection: connection.execute("COMMIT"), "committing")
-        self._is_committed = True
-
-    async def end(self) -> None:
-        """Take no more statements and undo what is not committed."""
-        self._refusal = self._refusal or "the transaction has ended"
-        if not self._is_committed:
-            await self._database.context.run_blocking(self._roll_back)
-
-    def _roll_back(self) -> None:
-        database = self._database
-        with database.mutex:
-            if database.current is self and database.connection.in_transaction:
-                database.connection.execute("ROLLBACK")
-
-    async def _run(self, work: Callable[[sqlite3.Connection], T], doing: str = "a statement") -> T:
-        try:
-            return await self._database.context.run_blocking(lambda: self._work(work, doing))
-        except asyncio.CancelledError:
-            self._refusal = self._refusal or "a statement of this transaction was cancelled: it is undone"
-            raise
-
-    def _work(self, work: Callable[[sqlite3.Connection], T], doing: str) -> T:
-        database = self._database
-        with database.mutex:
-            # Asked under the mutex: no statement may follow the end of its transaction.
-            if self._refusal:
-                raise StorageError(f"{database.path}: {self._refusal}")
-            try:
-                return work(database.connection)
-            except (sqlite3.Error, sqlite3.Warning, OverflowError, TypeError, ValueError) as error:
-                failure = storage_error(database.path, doing, error)
-                self._refusal = f"an earlier statement of this transaction failed ({failure})"
-                raise failure from error
-
-
-def _bind(values: Sequence[SqlValue]) -> Sequence[str | int | bytes | None]:
-    return [str(value) if isinstance(value, Decimal) else value for value in values]
