@@ -26,7 +26,7 @@ import asyncpg
 
 from arb.api import Dialect, Storage
 from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, FundingKind, FundingRate, InstrumentId, RateUnit
-from arb.storage import Journal
+from arb.storage import Journal, JournalReader
 from arb.testing import FakeContext
 from arb_storage_postgres._settings import PostgresSettings
 from arb_storage_postgres._storage import open_storage as open_postgres
@@ -38,6 +38,7 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 INSTRUMENTS, ROUNDS = 1_800, 15
+READ_AHEAD_S: Final = 0.01
 START_NS: Final = 20_000 * DAY_NS
 IDS: Final = [InstrumentId(f"SYM{number:04d}-PERP.venue{number % 10}") for number in range(INSTRUMENTS)]
 COLUMNS: Final = "instrument, ts_event_ns, ts_init_ns, raw, unit_factor, unit_period_ns, interval_ns, next_funding_ns"
@@ -260,6 +261,7 @@ async def bench(name: str, storage: Storage, floor_of: Callable[[], Awaitable[Fl
     print(f"{name}: {rows:,} rows of history, filled in {time.perf_counter() - filling:.0f} s")
     await bench_inserts(journal, floor, now_ns)
     await bench_reads(storage, journal, floor, now_ns)
+    await bench_beside(journal, now_ns)
     await bench_prune(journal)
 
 
@@ -330,6 +332,30 @@ async def bench_reads(storage: Storage, journal: Journal, floor: Floor, now_ns: 
     count = await floor.history(since_ns, now_ns)
     show(f"bare driver, one pair's 7 days ({count:,} rows)", found["bare week"], found["bare week"])
     show("journal, as FundingRates", found["journal week"], found["bare week"])
+
+
+async def bench_beside(journal: Journal, now_ns: int) -> None:
+    """Commit while a pair's week is read: alone, beside a read in turn, and beside a read aside."""
+
+    async def week(reader: JournalReader) -> None:
+        for one in IDS[:2]:
+            await reader.funding_rates(one, FundingKind.PREDICTED, now_ns - 7 * DAY_NS, now_ns)
+
+    async def commit() -> None:
+        async with journal.transaction() as tx:
+            await tx.put_state("bench", "key", "value")
+
+    found: dict[str, list[float]] = {"alone": [], "in turn": [], "aside": []}
+    for _ in range(ROUNDS):
+        found["alone"].append(await timed(commit))
+        for name, reader in (("in turn", journal), ("aside", journal.aside)):
+            reading = asyncio.create_task(week(reader))
+            await asyncio.sleep(READ_AHEAD_S)  # noqa: TID251 - the read is at work by then
+            found[name].append(await timed(commit))
+            await reading
+    show("a small commit, nobody reads", found["alone"], found["alone"])
+    show("beside the 7 days of a pair, read in turn", found["in turn"], found["alone"])
+    show("the same, read aside as the REST API does", found["aside"], found["alone"])
 
 
 async def bench_prune(journal: Journal) -> None:
