@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from arb.api import ConnectFailed, HttpRequest, HttpResponse
 
@@ -80,7 +81,7 @@ class FakeWebSockets:
     ) -> AsyncIterator[FakeWebSocket]:
         """Open a fake socket; raises ConnectFailed when it was made unreachable."""
         if not self._reachable:
-            raise ConnectFailed(f"no network in this test: {url}")
+            raise ConnectFailed(f"no network in this test: {urlsplit(url).hostname}")
         socket = FakeWebSocket()
         self.opened.append((url, socket))
         if self._greet is not None:

@@ -1,0 +1,51 @@
+"""What a venue's clock says, seen from here."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from arb.api import Clock
+from arb.model import MINUTE_NS
+
+_SAMPLES: Final = 8
+_FRESH_NS: Final = 10 * MINUTE_NS
+
+
+class ServerTime:
+    """The offset of a venue's clock, from answers that held its time.
+
+    The server read its clock somewhere between our sending and our receiving; so the middle is wrong by half
+    the round trip at most, and the quickest of the last samples is the best of them (Cristian 1989).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin with no sample: until there is one, the venue's time is ours."""
+        self._clock = clock
+        self._samples: deque[tuple[int, int, int]] = deque(maxlen=_SAMPLES)
+
+    def add(self, server_ns: int, *, sent_ns: int, received_ns: int) -> None:
+        """Take one answer: the venue's time in it, and when we asked and had it."""
+        trip_ns = received_ns - sent_ns
+        self._samples.append((received_ns, trip_ns, server_ns - sent_ns - trip_ns // 2))
+
+    def now_ns(self) -> int:
+        """Return the venue's time now, as far as it is known."""
+        return self._clock.now_ns() + self.offset_ns
+
+    @property
+    def offset_ns(self) -> int:
+        """Return how far the venue's clock is ahead of ours; 0 while it is not known."""
+        best = self._best()
+        return 0 if best is None else best[2]
+
+    @property
+    def error_ns(self) -> int | None:
+        """Return by how much the offset may be wrong; None while it is not known."""
+        best = self._best()
+        return None if best is None else best[1] // 2
+
+    def _best(self) -> tuple[int, int, int] | None:
+        oldest_ns = self._clock.now_ns() - _FRESH_NS
+        fresh = [one for one in self._samples if one[0] >= oldest_ns]
+        return min(fresh or self._samples, key=lambda one: one[1], default=None)

@@ -1,0 +1,203 @@
+"""A WebSocket that is opened again whenever it ends, breaks or falls silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from arb.api import Context, NotSent, OutcomeUnknown, WebSocket
+from arb.model import HOUR_NS, SECOND_NS
+
+from ._backoff import Backoff
+from ._budget import RateBudget
+from ._redact import shown
+
+Message = str | bytes
+MAX_UNREAD: Final = 10_000
+"""Messages: whoever is that far behind reads the past, and is better served by a new snapshot."""
+
+_STEADY_NS: Final = 60 * SECOND_NS
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A socket was opened: whatever was built from an earlier one has a gap.
+
+    Attributes:
+        why: What ended the one before; empty for the first.
+    """
+
+    why: str = ""
+
+
+async def _nothing(socket: WebSocket) -> None:
+    """Greet a venue that wants no greeting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRules:
+    """What is particular to a venue's sockets.
+
+    Attributes:
+        silence_ns: A socket on which no data came for that long is dead, whatever the pings say.
+        is_data: Tells data from the answers to pings and subscriptions; only data breaks the silence.
+        ping: A message of the venue's own that keeps the socket open, and how often it is sent.
+        greet: Called on every new socket before anything is subscribed, to log in.
+        headers: Of the request that opens it.
+        connects: Spends one for every socket.
+        sends: Spends one for every message.
+    """
+
+    silence_ns: int
+    is_data: Callable[[Message], bool] = lambda _: True
+    ping: tuple[Message, int] | None = None
+    greet: Callable[[WebSocket], Awaitable[None]] = _nothing
+    headers: Callable[[], Mapping[str, str]] = lambda: _NO_HEADERS
+    connects: RateBudget | None = None
+    sends: RateBudget | None = None
+
+
+@dataclass(slots=True)
+class _Open:
+    """One socket that is open now."""
+
+    socket: WebSocket
+    heard_ns: int
+    unread: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
+    why: str = ""
+
+    def end(self, why: str) -> None:
+        """Let the reader see the end after what came before it; the first reason stands."""
+        self.why = self.why or why
+        self.unread.put_nowait(None)
+
+    def forget(self) -> None:
+        """Drop what was not read yet."""
+        while not self.unread.empty():
+            self.unread.get_nowait()
+
+
+class Stream:
+    """One address with its subscriptions, which every new socket is sent again.
+
+    Read :meth:`messages` in one task, inside `contextlib.aclosing`; everything else may be called from any.
+    """
+
+    def __init__(self, context: Context, url: str, rules: StreamRules) -> None:
+        """Open nothing yet."""
+        self._context = context
+        self._clock = context.clock
+        self._url = url
+        self._rules = rules
+        self._subscriptions: dict[str, Callable[[], Message]] = {}
+        self._backoff = Backoff(context.random)
+        self._open: _Open | None = None
+
+    async def subscribe(self, key: str, message: Callable[[], Message]) -> None:
+        """Ask for something now and on every socket to come.
+
+        Args:
+            key: Names it, for :meth:`unsubscribe`.
+            message: Makes what is sent; called each time anew, since it may be signed for the moment.
+        """
+        self._subscriptions[key] = message
+        await self._send_if_open(message())
+
+    async def unsubscribe(self, key: str, message: Message | None = None) -> None:
+        """Ask for it no more; `message` tells the venue at once."""
+        self._subscriptions.pop(key, None)
+        if message is not None:
+            await self._send_if_open(message)
+
+    def restart(self, why: str) -> None:
+        """Give the socket up for a new one, whose snapshots begin anew: after a gap that nothing else mends."""
+        if self._open is not None:
+            self._open.end(why)
+
+    async def messages(self) -> AsyncGenerator[Connected | Message, None]:
+        """Yield what comes, for ever; :class:`Connected` stands before the first message of every socket.
+
+        Raises:
+            ExchangeError: what `greet` raises and no new socket would mend, such as AuthenticationFailed.
+        """
+        why = ""
+        while True:
+            began_ns = self._clock.now_ns()
+            try:
+                async with self._connected() as opened:
+                    yield Connected(why)
+                    while (message := await opened.unread.get()) is not None:
+                        yield message
+                    why = opened.why
+            except (NotSent, OutcomeUnknown) as error:
+                why = str(error)
+            if self._clock.now_ns() - began_ns >= _STEADY_NS:
+                self._backoff.reset()
+            wait_ns = self._backoff.next_ns()
+            self._context.log.warning("%s: connecting again in %.1f s: %s", shown(self._url), wait_ns / SECOND_NS, why)
+            await self._clock.sleep_until(self._clock.now_ns() + wait_ns)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[_Open]:
+        rules = self._rules
+        if rules.connects is not None:
+            await rules.connects.spend(patience_ns=HOUR_NS)
+        async with self._context.websocket.connect(self._url, headers=rules.headers()) as socket:
+            await rules.greet(socket)
+            opened = _Open(socket, self._clock.now_ns())
+            tasks = [asyncio.create_task(work(opened)) for work in (self._read, self._watch, self._ping)]
+            try:
+                self._open = opened
+                for key in list(self._subscriptions):
+                    if (make := self._subscriptions.get(key)) is not None:
+                        await self._send(socket, make())
+                yield opened
+            finally:
+                self._open = None
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, opened: _Open) -> None:
+        try:
+            async for message in opened.socket.messages():
+                if self._rules.is_data(message):
+                    opened.heard_ns = self._clock.now_ns()
+                if opened.unread.qsize() == MAX_UNREAD:
+                    opened.forget()
+                    opened.end(f"{MAX_UNREAD} messages stood unread")
+                    return
+                opened.unread.put_nowait(message)
+            opened.end("the venue closed the socket")
+        except Exception as error:
+            self._context.log.exception("%s: a message could not be taken", shown(self._url))
+            opened.end(f"a message could not be taken: {error!r}")
+
+    async def _watch(self, opened: _Open) -> None:
+        while (silent_ns := opened.heard_ns + self._rules.silence_ns) > self._clock.now_ns():
+            await self._clock.sleep_until(silent_ns)
+        opened.end(f"no data for {self._rules.silence_ns / SECOND_NS:g} s")
+
+    async def _ping(self, opened: _Open) -> None:
+        if self._rules.ping is None:
+            return
+        message, every_ns = self._rules.ping
+        with suppress(NotSent, OutcomeUnknown):  # the reader sees the end of the socket
+            while True:
+                await self._clock.sleep_until(self._clock.now_ns() + every_ns)
+                await self._send(opened.socket, message)
+
+    async def _send_if_open(self, message: Message) -> None:
+        if self._open is not None:
+            with suppress(NotSent, OutcomeUnknown):  # the next socket is sent it
+                await self._send(self._open.socket, message)
+
+    async def _send(self, socket: WebSocket, message: Message) -> None:
+        if self._rules.sends is not None:
+            await self._rules.sends.spend(patience_ns=HOUR_NS)
+        await socket.send(message)

@@ -1,0 +1,220 @@
+"""A stream over sockets that end, fall silent, refuse, or bring too much."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from arb.api import AuthenticationFailed, WebSocket
+from arb.model import MINUTE_NS, SECOND_NS
+from arb.net import Connected, RateBudget, RateLimit, Stream, StreamRules, WebsocketsTransport
+from arb.runtime import WallClock
+from arb.testing import FakeClock, FakeContext, FakeWebSocket, FakeWebSockets, settle
+
+URL = "wss://venue.test/ws?listenKey=secret-secret-1234567890"
+RULES = StreamRules(silence_ns=30 * SECOND_NS, is_data=lambda message: message != "pong")
+
+
+class Venue:
+    """A stream over fake sockets, and everything it has yielded."""
+
+    def __init__(self, rules: StreamRules = RULES, *, reachable: bool = True) -> None:
+        self.clock = FakeClock()
+        self.sockets = FakeWebSockets(reachable=reachable)
+        self.stream = Stream(FakeContext(clock=self.clock, websocket=self.sockets), URL, rules)
+        self.seen: list[object] = []
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self._read())
+        await settle()
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _read(self) -> None:
+        async with aclosing(self.stream.messages()) as messages:
+            async for message in messages:
+                self.seen.append(message)
+
+    @property
+    def socket(self) -> FakeWebSocket:
+        return self.sockets.opened[-1][1]
+
+    async def push(self, message: str) -> None:
+        self.socket.push(message)
+        await settle()
+
+
+def play(venue: Venue, body: Callable[[Venue], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with venue.reading():
+            await body(venue)
+
+    asyncio.run(run())
+
+
+def test_after_an_end_everything_is_asked_for_again_before_anything_is_read() -> None:
+    async def body(venue: Venue) -> None:
+        times = iter(range(10))
+        await venue.stream.subscribe("book", lambda: f"book signed at {next(times)}")
+        await venue.stream.subscribe("trades", lambda: "trades")
+        await venue.stream.unsubscribe("trades", "no trades")
+        await venue.push("1")
+        first = venue.socket
+        assert first.sent == ["book signed at 0", "trades", "no trades"]
+        first.push("2")
+        first.close()
+        await venue.clock.run_for(SECOND_NS)
+        await venue.push("3")
+        assert venue.socket.sent == ["book signed at 1"]
+        assert venue.seen == [Connected(), "1", "2", Connected("the venue closed the socket"), "3"]
+
+    play(Venue(), body)
+
+
+def test_a_socket_that_only_answers_pings_is_dead() -> None:
+    async def body(venue: Venue) -> None:
+        await venue.clock.run_for(20 * SECOND_NS)
+        await venue.push("data")
+        for _ in range(29):
+            await venue.push("pong")
+            await venue.clock.run_for(SECOND_NS)
+        assert len(venue.sockets.opened) == 1
+        await venue.clock.run_for(2 * SECOND_NS)
+        assert len(venue.sockets.opened) == 2
+        assert venue.seen[-1] == Connected("no data for 30 s")
+
+    play(Venue(), body)
+
+
+def test_the_venues_own_ping_is_sent_while_the_socket_is_open() -> None:
+    async def body(venue: Venue) -> None:
+        for _ in range(3):
+            await venue.clock.run_for(20 * SECOND_NS)
+            await venue.push("data")
+        assert venue.socket.sent == ["ping"] * 3
+
+    play(Venue(StreamRules(silence_ns=MINUTE_NS, ping=("ping", 20 * SECOND_NS))), body)
+
+
+def test_a_venue_that_cannot_be_reached_is_asked_ever_less_often(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+
+    async def body(venue: Venue) -> None:
+        await venue.clock.run_for(60 * MINUTE_NS)
+        waits = [record.getMessage() for record in caplog.records]
+        assert 60 <= len(waits) <= 130
+        assert venue.seen == []
+        assert not any("secret" in text for text in waits)
+
+    play(Venue(reachable=False), body)
+
+
+def test_one_that_opens_and_closes_at_once_is_no_success() -> None:
+    async def body(venue: Venue) -> None:
+        for _ in range(400):
+            if not venue.socket.sent:
+                await venue.push("hello")
+                venue.socket.sent.append("closed")
+                venue.socket.close()
+            await venue.clock.run_for(SECOND_NS)
+        assert 8 <= len(venue.sockets.opened) <= 20
+
+    play(Venue(), body)
+
+
+def test_a_reader_that_falls_behind_gets_a_new_socket_and_not_the_past() -> None:
+    async def run() -> None:
+        venue = Venue()
+        async with aclosing(venue.stream.messages()) as messages:
+            assert await anext(messages) == Connected()
+            for number in range(10_001):
+                venue.socket.push(str(number))
+            await settle()
+            following = asyncio.create_task(anext(messages))
+            await venue.clock.run_for(SECOND_NS)
+            assert await following == Connected("10000 messages stood unread")
+
+    asyncio.run(run())
+
+
+def test_a_restart_after_a_gap_and_a_subscription_made_while_nothing_is_open() -> None:
+    async def body(venue: Venue) -> None:
+        venue.stream.restart("a gap in the book")
+        await settle()
+        await venue.stream.subscribe("book", lambda: "book")
+        await venue.clock.run_for(SECOND_NS)
+        assert venue.seen == [Connected(), Connected("a gap in the book")]
+        assert venue.socket.sent == ["book"]
+
+    play(Venue(), body)
+
+
+def test_sockets_and_messages_are_paced() -> None:
+    async def run() -> None:
+        clock, sockets = FakeClock(), FakeWebSockets()
+        budget = RateBudget(clock, [RateLimit(weight=2, per_ns=SECOND_NS)], reserve=Decimal(0))
+        stream = Stream(
+            FakeContext(clock=clock, websocket=sockets), URL, StreamRules(silence_ns=MINUTE_NS, sends=budget)
+        )
+        for number in range(5):
+            await stream.subscribe(str(number), partial(str, number))
+        async with aclosing(stream.messages()) as messages:
+            first = asyncio.create_task(anext(messages))
+            await settle()
+            assert sockets.opened[0][1].sent == ["0", "1"]
+            await clock.run_for(2 * SECOND_NS)
+            assert sockets.opened[0][1].sent == ["0", "1", "2", "3", "4"]
+            assert await first == Connected()
+
+    asyncio.run(run())
+
+
+def test_a_refused_login_is_told_and_not_tried_again() -> None:
+    async def refuse(socket: WebSocket) -> None:
+        raise AuthenticationFailed("the key is revoked")
+
+    async def run() -> None:
+        venue = Venue(StreamRules(silence_ns=MINUTE_NS, greet=refuse))
+        async with venue.reading() as task:
+            with pytest.raises(AuthenticationFailed):
+                await task
+
+    asyncio.run(run())
+
+
+def test_over_real_sockets_that_drop_again_and_again_every_message_is_asked_for_anew() -> None:
+    asked: list[str] = []
+
+    async def handler(connection: ServerConnection) -> None:
+        asked.append(str(await connection.recv()))
+        await connection.send("snapshot")
+        await connection.close(1011)
+
+    async def run() -> None:
+        async with serve(handler, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            context = FakeContext(clock=WallClock(), websocket=WebsocketsTransport())
+            stream = Stream(context, f"ws://127.0.0.1:{port}", RULES)
+            await stream.subscribe("book", lambda: "book")
+            seen: list[object] = []
+            async with aclosing(stream.messages()) as messages:
+                async for message in messages:
+                    seen.append(message)
+                    if len(seen) == 6:
+                        break
+            again = Connected("the venue closed the socket")
+            assert seen == [Connected(), "snapshot", again, "snapshot", again, "snapshot"]
+            assert asked == ["book"] * 3
+
+    asyncio.run(run())
