@@ -130,6 +130,14 @@ class Context(Protocol):
     @property
     def state(self) -> StateStore: ...
 
+    def shared(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
+        """Return the one object of this kind and key in this run, made by whoever asks first.
+
+        For what a venue counts for all who come from here, such as the rate budget of this machine's address:
+        two accounts of one venue are two plugins. Begin the key with the venue's name.
+        """
+        ...
+
     async def run_blocking(self, work: Callable[[], T]) -> T:
         """Run work that blocks: in a thread in production, in line under virtual time."""
         ...

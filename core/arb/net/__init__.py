@@ -13,6 +13,11 @@ from ._http import (
 from ._open import (
     open_transports,
 )
+from ._rest import (
+    Rest,
+    RestCall,
+    decoded,
+)
 from ._server_time import (
     ServerTime,
 )
@@ -31,9 +36,12 @@ __all__ = [
     "Connected",
     "RateBudget",
     "RateLimit",
+    "Rest",
+    "RestCall",
     "ServerTime",
     "Stream",
     "StreamRules",
     "WebsocketsTransport",
+    "decoded",
     "open_transports",
 ]

@@ -8,7 +8,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from arb.api import Clock, HttpTransport, IdSource, StateStore, WebSocketTransport
@@ -55,6 +55,7 @@ class Ports:
         holder: This process, for the leases of accounts.
         holder_is_gone: Whether another holder's process is known to have ended.
         lease_ns: How long the lease of an account holds without being renewed.
+        shared: What plugins share, by kind and key.
     """
 
     clock: Clock
@@ -67,6 +68,7 @@ class Ports:
     holder: str
     holder_is_gone: Callable[[str], bool]
     lease_ns: int
+    shared: dict[tuple[type, str], object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,14 @@ class RuntimeContext:
     def websocket(self) -> WebSocketTransport:
         """Return the WebSocket transport."""
         return self.ports.websocket
+
+    def shared(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
+        """Return the one object of this kind and key in this run."""
+        made = self.ports.shared
+        found = made.get((kind, key))
+        if not isinstance(found, kind):
+            found = made[(kind, key)] = make()
+        return found
 
     async def run_blocking(self, work: Callable[[], T]) -> T:
         """Run blocking work: in line under virtual time, else in a thread."""

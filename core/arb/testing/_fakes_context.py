@@ -48,7 +48,13 @@ class MemoryState:
 
 
 class FakeContext:
-    """Implements `arb.api.Context`. Give the same `state` to a second one to test a restart."""
+    """Implements `arb.api.Context`.
+
+    Give the same `state` to a second one to test a restart, and the same `made` to test two plugins of one run.
+
+    Attributes:
+        made: What :meth:`shared` has made.
+    """
 
     def __init__(
         self,
@@ -60,8 +66,10 @@ class FakeContext:
         websocket: WebSocketTransport | None = None,
         state: StateStore | None = None,
         ids: IdSource | None = None,
+        made: dict[tuple[type, str], object] | None = None,
     ) -> None:
         self.name = name
+        self.made: dict[tuple[type, str], object] = {} if made is None else made
         self.seed = seed
         self.clock: Clock = clock or FakeClock()
         self.random = random.Random(f"{seed}/{name}")  # noqa: TID251, S311 - this is the injected source
@@ -70,6 +78,13 @@ class FakeContext:
         self.http: HttpTransport = http or FakeHttp()
         self.websocket: WebSocketTransport = websocket or FakeWebSockets(reachable=False)
         self.state: StateStore = state or MemoryState()
+
+    def shared(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
+        """Return the one object of this kind and key."""
+        found = self.made.get((kind, key))
+        if not isinstance(found, kind):
+            found = self.made[(kind, key)] = make()
+        return found
 
     async def run_blocking(self, work: Callable[[], T]) -> T:
         """Run the work in line."""

@@ -1,0 +1,167 @@
+"""JSON over HTTP: paced, timed, and every failure one of the errors a caller can act on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+from arb.api import (
+    BadResponse,
+    Context,
+    ExchangeError,
+    HttpRequest,
+    HttpResponse,
+    InMaintenance,
+    OutcomeUnknown,
+    RateLimited,
+)
+from arb.model import HOUR_NS, SECOND_NS
+
+from ._backoff import Backoff
+from ._budget import RateBudget
+
+TIMEOUT_NS: Final = 10 * SECOND_NS
+_BANNED: Final = 418
+"""What Binance and those who copied it answer to an address that went on after 429."""
+
+_TOO_MANY: Final = 429
+_SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestCall:
+    """One request as it will leave.
+
+    Attributes:
+        target: Path and query, quoted; since venues sign it, it is sent as it is.
+        writes: It may change something at the venue: an answer that cannot be understood then leaves in doubt
+            what it did.
+        weight: As the venue counts it.
+        urgent: It reduces risk; see :meth:`arb.net.RateBudget.spend`.
+    """
+
+    method: str
+    target: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    writes: bool = False
+    weight: int = 1
+    urgent: bool = False
+
+
+def no_table(response: HttpResponse) -> ExchangeError | None:
+    """Know no refusal of the venue."""
+    return None
+
+
+class Rest:
+    """One venue's REST interface, for one account or none."""
+
+    def __init__(
+        self,
+        context: Context,
+        base_url: str,
+        budget: RateBudget,
+        *,
+        refusal: Callable[[HttpResponse], ExchangeError | None] = no_table,
+        timeout_ns: int = TIMEOUT_NS,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            context: The exchange plugin's.
+            base_url: Scheme and host, such as `https://api.venue.test`.
+            budget: Spent before every request; paused when the venue refuses one.
+            refusal: The venue's table: the error for an answer whose meaning is certain, whatever its status,
+                or None. It is asked before the status is judged; it may raise BadResponse.
+            timeout_ns: Of a whole exchange.
+        """
+        self._context = context
+        self._base_url = base_url
+        self._budget = budget
+        self._refusal = refusal
+        self._timeout_ns = timeout_ns
+        self._backoff = Backoff(context.random, first_ns=2 * SECOND_NS)
+
+    async def call(self, call: RestCall) -> Any:
+        """Send, and return the answer's JSON; its fractions are Decimals.
+
+        Raises:
+            NotSent: certain, nothing happened: no connection, our budget or the venue's limit, maintenance.
+            Rejected: certain, by the venue's table.
+            OutcomeUnknown: it may have happened: no whole answer, or a server's failure answering a write.
+            BadResponse: the answer cannot be understood.
+        """
+        await self._budget.spend(call.weight, urgent=call.urgent)
+        request = HttpRequest(
+            method=call.method,
+            url=self._base_url + call.target,
+            headers=call.headers,
+            body=call.body,
+            timeout_ns=self._timeout_ns,
+        )
+        response = await self._context.http.send(request)
+        if response.status in (_TOO_MANY, _BANNED):
+            self._limited(response)
+        self._backoff.reset()
+        refused = self._refusal(response)
+        if refused is not None:
+            raise refused
+        if not 200 <= response.status < 300:
+            self._failed(call, response)
+        return decoded(response.body, self._context.name)
+
+    def _limited(self, response: HttpResponse) -> NoReturn:
+        wait_ns = retry_after_ns(response.headers) or self._backoff.next_ns()
+        self._budget.pause(self._context.clock.now_ns() + wait_ns)
+        raise RateLimited(
+            f"the venue's rate limit is reached; nothing is sent for {wait_ns / SECOND_NS:.1f} s",
+            exchange=self._context.name,
+            code=str(response.status),
+            retry_after_ns=wait_ns,
+        )
+
+    def _failed(self, call: RestCall, response: HttpResponse) -> NoReturn:
+        name, code = self._context.name, str(response.status)
+        path = call.target.partition("?")[0]
+        text = f"{call.method} {path}: HTTP {response.status}: {_shown(response.body)}"
+        if response.status < 500:
+            raise BadResponse(text, exchange=name, code=code)
+        if call.writes:
+            raise OutcomeUnknown(text, exchange=name, code=code)
+        raise InMaintenance(text, exchange=name, code=code, retry_after_ns=retry_after_ns(response.headers))
+
+
+def decoded(body: bytes | str, exchange: str) -> Any:
+    """Return JSON with its fractions as Decimals, exactly as written.
+
+    Raises:
+        BadResponse: it is none; NaN and the infinities are none either.
+    """
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raw = body if isinstance(body, bytes) else body.encode()
+        raise BadResponse(f"not JSON: {_shown(raw)}", exchange=exchange, code="not_json") from error
+
+
+def retry_after_ns(headers: Mapping[str, str]) -> int | None:
+    """Return what `Retry-After` says in seconds, an hour at most; None where it is absent, or a date."""
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    seconds = int(value) * SECOND_NS if value.isascii() and value.isdigit() and len(value) < 10 else None
+    return None if seconds is None else min(seconds, HOUR_NS)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _shown(body: bytes) -> str:
+    """Return the beginning of a body on one line; marks that would move a terminal are left out."""
+    text = body[:_SHOWN].decode("utf-8", "replace")
+    line = "".join(mark if mark.isprintable() else " " for mark in text).strip()
+    return f"{line or '(empty)'}{'...' if len(body) > _SHOWN else ''}"

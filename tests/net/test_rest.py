@@ -1,0 +1,138 @@
+"""What an answer means: certain, in doubt, or not to be understood."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arb.api import (
+    BadResponse,
+    BelowMinimum,
+    ExchangeError,
+    HttpRequest,
+    HttpResponse,
+    InMaintenance,
+    OutcomeUnknown,
+    RateLimited,
+)
+from arb.model import SECOND_NS
+from arb.net import RateBudget, RateLimit, Rest, RestCall
+from arb.testing import FakeClock, FakeContext, FakeHttp
+
+READ = RestCall(method="GET", target="/v1/thing?b=%20&a=1", weight=2)
+WRITE = RestCall(method="POST", target="/v1/order?key=secret", body=b'{"a": 1}', headers={"X-Key": "k"}, writes=True)
+
+
+class Venue:
+    def __init__(
+        self, answer: HttpResponse, refusal: Callable[[HttpResponse], ExchangeError | None] = lambda _: None
+    ) -> None:
+        self.clock = FakeClock()
+        self.http = FakeHttp(lambda _: answer)
+        budget = RateBudget(self.clock, [RateLimit(weight=10, per_ns=SECOND_NS)])
+        context = FakeContext("hl-main", clock=self.clock, http=self.http)
+        self.rest = Rest(context, "https://api.venue.test", budget, refusal=refusal)
+
+    def call(self, call: RestCall) -> Any:
+        return asyncio.run(self.rest.call(call))
+
+
+def answer(status: int, body: bytes = b"", **headers: str) -> HttpResponse:
+    return HttpResponse(
+        status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=body
+    )
+
+
+def test_a_request_leaves_byte_for_byte_and_fractions_come_back_exactly() -> None:
+    venue = Venue(answer(200, b'{"rate": 0.10000000000000000001, "n": 12, "text": "1.50"}'))
+    assert venue.call(WRITE) == {"rate": Decimal("0.10000000000000000001"), "n": 12, "text": "1.50"}
+    (sent,) = venue.http.requests
+    assert sent == HttpRequest(
+        method="POST",
+        url="https://api.venue.test/v1/order?key=secret",
+        headers={"X-Key": "k"},
+        body=b'{"a": 1}',
+        timeout_ns=10 * SECOND_NS,
+    )
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+def test_a_servers_failure_leaves_a_write_in_doubt_and_a_read_for_later(status: int) -> None:
+    venue = Venue(answer(status, b"<html>\x1b[2Jbad gateway</html>", Retry_After="7"))
+    with pytest.raises(OutcomeUnknown, match=r"POST /v1/order: HTTP") as doubt:
+        venue.call(WRITE)
+    assert "secret" not in str(doubt.value)
+    assert "\x1b" not in str(doubt.value)
+    with pytest.raises(InMaintenance) as later:
+        venue.call(READ)
+    assert later.value.retry_after_ns == 7 * SECOND_NS
+
+
+@pytest.mark.parametrize("status", [300, 302, 400, 404, 422])
+@pytest.mark.parametrize("call", [READ, WRITE])
+def test_a_refusal_that_is_in_no_table_is_not_understood(status: int, call: RestCall) -> None:
+    with pytest.raises(BadResponse, match=f"hl-main: .*HTTP {status}: no such thing"):
+        Venue(answer(status, b"no such thing")).call(call)
+
+
+def test_the_venues_table_comes_first_whatever_the_status() -> None:
+    def refusal(response: HttpResponse) -> ExchangeError | None:
+        return BelowMinimum("too small", code="-4164") if b"-4164" in response.body else None
+
+    for status in (200, 400, 500):
+        with pytest.raises(BelowMinimum):
+            Venue(answer(status, b'{"code": -4164}'), refusal).call(WRITE)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [({"retry_after": "30"}, 30), ({"Retry_After": "999999"}, 3600), ({"Retry_After": "Wed, 21 Oct"}, None)],
+)
+@pytest.mark.parametrize("status", [418, 429])
+def test_after_a_limit_nothing_is_sent_until_the_venue_takes_requests_again(
+    status: int, headers: dict[str, str], wait_s: int | None
+) -> None:
+    venue = Venue(answer(status, b"", **headers))
+    with pytest.raises(RateLimited, match="the venue's rate limit is reached") as limited:
+        venue.call(READ)
+    wait_ns = limited.value.retry_after_ns
+    assert wait_ns is not None
+    if wait_s is not None:
+        assert wait_ns == wait_s * SECOND_NS
+    else:
+        assert SECOND_NS <= wait_ns <= 2 * SECOND_NS
+
+    async def again() -> None:
+        task = asyncio.create_task(venue.rest.call(replace(READ, urgent=True)))
+        await venue.clock.run_for(wait_ns - 1)
+        assert len(venue.http.requests) == 1
+        await venue.clock.run_for(1)
+        assert len(venue.http.requests) == 2
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(again())
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": NaN}', b"[" * 100_000, b"\xff\xfe", b"1 2"])
+def test_what_is_no_json_is_said_with_its_beginning(body: bytes) -> None:
+    with pytest.raises(BadResponse, match="not JSON") as found:
+        Venue(answer(200, body)).call(READ)
+    assert len(str(found.value)) < 300
+
+
+@given(st.integers(100, 599), st.binary(max_size=300), st.booleans())
+def test_whatever_comes_back_is_json_or_one_of_our_errors(status: int, body: bytes, writes: bool) -> None:
+    venue = Venue(answer(status, body))
+    try:
+        venue.call(WRITE if writes else READ)
+    except (BadResponse, OutcomeUnknown, InMaintenance, RateLimited):
+        pass
+    else:
+        assert 200 <= status < 300
