@@ -201,9 +201,9 @@ async def rest(exchange: SimulatedExchange | PaperExchange, request: OrderReques
     return await exchange.trading.send_order(await exchange.trading.prepare_order(request))
 
 
-def test_a_simulated_exchange_has_every_capability() -> None:
+def test_a_simulated_exchange_has_every_capability_but_transfers_of_money_that_is_not_there() -> None:
     async def body(exchange: SimulatedExchange) -> None:
-        assert exchange.capabilities == SIMULATED_CAPABILITIES == frozenset(Capability)
+        assert exchange.capabilities == SIMULATED_CAPABILITIES == frozenset(Capability) - {Capability.TRANSFERS}
         assert isinstance(exchange.trading, DeadMansSwitch)
         assert exchange.traits.order_validity_ns == 0
 

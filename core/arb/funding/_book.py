@@ -142,7 +142,10 @@ class FundingBook:
         if rate.kind is not FundingKind.PREDICTED:
             raise ValueError(f"{rate.instrument}: a {rate.kind} rate is not a prediction")
         if not is_usable(rate):
-            raise ValueError(f"{rate.instrument}: unusable funding rate {rate.raw} for {rate.unit.period_ns} ns")
+            raise ValueError(
+                f"{rate.instrument}: an unusable funding rate, with what is no number or no time: "
+                "is the unit of the rate right, and that of its times?"
+            )
         problem = prediction_problem(rate, observed_ns)
         if problem is not None:
             raise ValueError(f"{rate.instrument}: {problem}")

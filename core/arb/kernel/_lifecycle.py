@@ -132,6 +132,8 @@ class _Owner:
 
     async def _wait(self, task: asyncio.Task[None], seconds: float) -> bool:
         """Wait for the task; return whether the caller was cancelled meanwhile."""
+        if task.done():
+            return False  # also where a stack that was abandoned half closed is collected, and no loop runs any more
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         interrupted = False

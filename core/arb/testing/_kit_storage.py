@@ -256,16 +256,17 @@ class StorageConformance(Conformance):
         """What is committed is read while a transaction is open; neither waits for the other."""
 
         async def body(storage: Storage, context: Context) -> None:
+            aside = snapshots(storage)
             await create(storage)
             await put(storage, "a", 1)
             async with storage.transaction() as writing:
                 await writing.execute("INSERT INTO kit (id) VALUES (?)", ("b",))
-                async with snapshots(storage).snapshot() as reading:
+                async with aside.snapshot() as reading:
                     assert await names_in(reading) == ["a"]
                 with pytest.raises(StorageError):
-                    async with snapshots(storage).snapshot() as reading:
+                    async with aside.snapshot() as reading:
                         await reading.execute("INSERT INTO kit (id) VALUES (?)", ("c",))
-            async with snapshots(storage).snapshot() as reading:
+            async with aside.snapshot() as reading:
                 assert await names_in(reading) == ["a", "b"]
 
         use(body)
@@ -274,12 +275,13 @@ class StorageConformance(Conformance):
         """Twelve are open while a row is committed, and see none of it; the next one does."""
 
         async def body(storage: Storage, context: Context) -> None:
+            aside = snapshots(storage)
             await create(storage)
             await put(storage, "a", 1)
             begun, committed, seen = asyncio.Event(), asyncio.Event(), list[list[SqlValue]]()
 
             async def look() -> None:
-                async with snapshots(storage).snapshot() as reading:
+                async with aside.snapshot() as reading:
                     before = await names_in(reading)
                     begun.set()
                     await committed.wait()
@@ -292,7 +294,7 @@ class StorageConformance(Conformance):
             committed.set()
             await asyncio.gather(*looking)
             assert ["a"] in seen
-            async with snapshots(storage).snapshot() as reading:
+            async with aside.snapshot() as reading:
                 assert await names_in(reading) == ["a", "b"]
 
         use(body)
