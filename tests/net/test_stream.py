@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from arb.api import AuthenticationFailed, WebSocket
+from arb.api import AuthenticationFailed, BadResponse, WebSocket
 from arb.model import MINUTE_NS, SECOND_NS
 from arb.net import Connected, RateBudget, RateLimit, Stream, StreamRules, WebsocketsTransport
 from arb.runtime import WallClock
@@ -176,6 +176,28 @@ def test_sockets_and_messages_are_paced() -> None:
             await clock.run_for(2 * SECOND_NS)
             assert sockets.opened[0][1].sent == ["0", "1", "2", "3", "4"]
             assert await first == Connected()
+
+    asyncio.run(run())
+
+
+def test_every_socket_is_opened_where_the_venue_wants_it_now() -> None:
+    async def run() -> None:
+        clock, sockets, keys = FakeClock(), FakeWebSockets(), iter("abc")
+
+        async def address() -> str:
+            key = next(keys)
+            if key == "b":
+                raise BadResponse("not JSON: <html>")
+            return f"wss://venue.test/{key}"
+
+        context = FakeContext(clock=clock, websocket=sockets)
+        stream = Stream(context, "wss://venue.test", StreamRules(silence_ns=SECOND_NS), address=address)
+        async with aclosing(stream.messages()) as messages:
+            for _ in range(2):
+                following = asyncio.create_task(anext(messages))
+                await clock.run_for(5 * SECOND_NS)
+                assert isinstance(await following, Connected)
+        assert [url for url, _ in sockets.opened] == ["wss://venue.test/a", "wss://venue.test/c"]
 
     asyncio.run(run())
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from arb.api import Context, NotSent, OutcomeUnknown, WebSocket
+from arb.api import BadResponse, Context, NotSent, OutcomeUnknown, WebSocket
 from arb.model import HOUR_NS, SECOND_NS
 
 from ._backoff import Backoff
@@ -88,11 +88,21 @@ class Stream:
     Read :meth:`messages` in one task, inside `contextlib.aclosing`; everything else may be called from any.
     """
 
-    def __init__(self, context: Context, url: str, rules: StreamRules) -> None:
-        """Open nothing yet."""
+    def __init__(
+        self, context: Context, url: str, rules: StreamRules, *, address: Callable[[], Awaitable[str]] | None = None
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            context: The exchange plugin's.
+            url: Where every socket is opened, and what the log names.
+            rules: The venue's.
+            address: Asked before every socket for where it is opened instead, with a listen key that is valid now.
+        """
         self._context = context
         self._clock = context.clock
         self._url = url
+        self._address = address
         self._rules = rules
         self._subscriptions: dict[str, Callable[[], Message]] = {}
         self._backoff = Backoff(context.random)
@@ -123,7 +133,7 @@ class Stream:
         """Yield what comes, for ever; :class:`Connected` stands before the first message of every socket.
 
         Raises:
-            ExchangeError: what `greet` raises and no new socket would mend, such as AuthenticationFailed.
+            Rejected: by `greet` or `address`, such as AuthenticationFailed: no new socket would mend it.
         """
         why = ""
         while True:
@@ -134,7 +144,7 @@ class Stream:
                     while (message := await opened.unread.get()) is not None:
                         yield message
                     why = opened.why
-            except (NotSent, OutcomeUnknown) as error:
+            except (NotSent, OutcomeUnknown, BadResponse) as error:
                 why = str(error)
             if self._clock.now_ns() - began_ns >= _STEADY_NS:
                 self._backoff.reset()
@@ -147,7 +157,8 @@ class Stream:
         rules = self._rules
         if rules.connects is not None:
             await rules.connects.spend(patience_ns=HOUR_NS)
-        async with self._context.websocket.connect(self._url, headers=rules.headers()) as socket:
+        url = self._url if self._address is None else await self._address()
+        async with self._context.websocket.connect(url, headers=rules.headers()) as socket:
             await rules.greet(socket)
             opened = _Open(socket, self._clock.now_ns())
             tasks = [asyncio.create_task(work(opened)) for work in (self._read, self._watch, self._ping)]
