@@ -43,7 +43,6 @@ class OrderResolver:
         self._positions = positions
         self._clock = clock
         self._steady = steady
-        self._started_ns = clock.now_ns()
 
     async def resolve(self, record: OrderRecord) -> OrderRecord:
         """Read an order once and record what the venue says; one that is still not known stays in doubt.
@@ -82,8 +81,9 @@ class OrderResolver:
     def provable_ns(self, record: OrderRecord) -> int:
         """Return from when on a venue that does not know an order may prove it absent."""
         traits = self._gateway.exchange(record).traits
-        # A record from before this process bears another clock: whatever it was, it left before we began.
-        sent_ns = max(self._started_ns, min(record.created_ns, self._clock.now_ns()) + SEND_WITHIN_NS)
+        # A record from before this process bears another clock: whatever it was, it left before we began, which
+        # is where steady time begins.
+        sent_ns = min(record.created_ns, self._clock.now_ns()) + SEND_WITHIN_NS
         counted_ns = max(sent_ns, self._steady.since_ns)
         return counted_ns + traits.order_validity_ns + traits.read_after_write_ns
 
