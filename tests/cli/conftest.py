@@ -191,6 +191,23 @@ def trading(arb: Arb, install: Callable[..., str], code_of: Callable[..., str], 
     return database
 
 
+@pytest.fixture
+def empty(trading: Path, arb: Arb) -> Callable[[str], Path]:
+    """Return a function that writes a configuration with these exchanges, whose storage is empty.
+
+    The plugins of `trading` are installed.
+    """
+
+    def write(exchanges: str) -> Path:
+        assert arb("--version").exit_code == 0
+        path, database = trading.with_name("funding.toml"), trading.with_name("funding.db")
+        storage = f'[storages.main]\nplugin = "t-file"\nsettings = {{ path = "{database}" }}\n'
+        path.write_text(storage + exchanges, encoding="utf-8")
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="module")
 def kept() -> dict[str, bytes]:
     """Keep the stored run for all tests of this module."""

@@ -24,22 +24,16 @@ from arb.testing import START_NS, sample_instrument
 Arb = Callable[..., Result]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FILE = """
-[storages.main]
-plugin = "t-file"
-settings = {{ path = "{database}" }}
+EXCHANGES = """
 [exchanges.own]
 plugin = "t-memory"
 """
 
 
 @pytest.fixture
-def file(trading: Path, arb: Arb) -> Path:
-    """Return a configuration whose storage is empty; the plugins of `trading` are installed."""
-    assert arb("--version").exit_code == 0
-    path = trading.with_name("funding.toml")
-    path.write_text(FILE.format(database=trading.with_name("funding.db")), encoding="utf-8")
-    return path
+def file(empty: Callable[[str], Path]) -> Path:
+    """Return a configuration whose storage is empty."""
+    return empty(EXCHANGES)
 
 
 def scan(quarter: int, venue: str, symbol: str, base: str, price: float) -> dict[str, Any]:

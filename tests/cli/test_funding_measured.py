@@ -36,10 +36,7 @@ from arb.testing import START_NS, sample_instrument
 
 Arb = Callable[..., Result]
 
-FILE = """
-[storages.main]
-plugin = "t-file"
-settings = {{ path = "{database}" }}
+EXCHANGES = """
 [exchanges.hyperliquid]
 plugin = "t-memory"
 [exchanges.own]
@@ -86,12 +83,9 @@ NOWHERE = sample_instrument("nowhere")
 
 
 @pytest.fixture
-def file(trading: Path, arb: Arb) -> Path:
-    """Return a configuration whose storage is empty; the plugins of `trading` are installed."""
-    assert arb("--version").exit_code == 0
-    path = trading.with_name("funding.toml")
-    path.write_text(FILE.format(database=trading.with_name("funding.db")), encoding="utf-8")
-    return path
+def file(empty: Callable[[str], Path]) -> Path:
+    """Return a configuration whose storage is empty."""
+    return empty(EXCHANGES)
 
 
 def plain(arb: Arb, *arguments: str) -> dict[str, Any]:

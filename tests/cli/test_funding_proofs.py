@@ -31,10 +31,7 @@ from arb.testing import START_NS, sample_instrument
 
 Arb = Callable[..., Result]
 
-FILE = """
-[storages.main]
-plugin = "t-file"
-settings = {{ path = "{database}" }}
+EXCHANGES = """
 [exchanges.right]
 plugin = "t-memory"
 """
@@ -43,12 +40,9 @@ HOURS = range(30)
 
 
 @pytest.fixture
-def file(trading: Path, arb: Arb) -> Path:
-    """Return a configuration whose storage is empty; the plugins of `trading` are installed."""
-    assert arb("--version").exit_code == 0
-    path = trading.with_name("funding.toml")
-    path.write_text(FILE.format(database=trading.with_name("funding.db")), encoding="utf-8")
-    return path
+def file(empty: Callable[[str], Path]) -> Path:
+    """Return a configuration whose storage is empty."""
+    return empty(EXCHANGES)
 
 
 def raw(hour: int) -> Decimal:

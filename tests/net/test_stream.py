@@ -13,10 +13,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from arb.api import AuthenticationFailed, BadResponse, WebSocket
-from arb.model import MINUTE_NS, SECOND_NS
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 from arb.net import Connected, RateBudget, RateLimit, Stream, StreamRules, WebsocketsTransport
 from arb.runtime import WallClock
-from arb.testing import FakeClock, FakeContext, FakeWebSocket, FakeWebSockets, settle
+from arb.testing import START_NS, FakeClock, FakeContext, FakeWebSocket, FakeWebSockets, settle
 
 URL = "wss://venue.test/ws?listenKey=secret-secret-1234567890"
 RULES = StreamRules(silence_ns=30 * SECOND_NS, is_data=lambda message: message != "pong")
@@ -198,6 +198,26 @@ def test_every_socket_is_opened_where_the_venue_wants_it_now() -> None:
                 await clock.run_for(5 * SECOND_NS)
                 assert isinstance(await following, Connected)
         assert [url for url, _ in sockets.opened] == ["wss://venue.test/a", "wss://venue.test/c"]
+
+    asyncio.run(run())
+
+
+def test_a_subscription_that_could_not_be_sent_ends_its_socket_and_is_sent_on_the_next() -> None:
+    async def run() -> None:
+        clock, sockets = FakeClock(), FakeWebSockets()
+        budget = RateBudget(clock, [RateLimit(weight=10, per_ns=SECOND_NS)])
+        rules = StreamRules(silence_ns=9 * HOUR_NS, sends=budget)
+        stream = Stream(FakeContext(clock=clock, websocket=sockets), URL, rules)
+        async with aclosing(stream.messages()) as messages:
+            assert await anext(messages) == Connected()
+            budget.pause(START_NS + 2 * HOUR_NS)
+            await stream.subscribe("book", lambda: "book")
+            following = asyncio.create_task(anext(messages))
+            await clock.run_for(3 * HOUR_NS)
+            again = await following
+            assert isinstance(again, Connected)
+            assert sockets.opened[0][1].sent == []
+            assert sockets.opened[-1][1].sent == ["book"]
 
     asyncio.run(run())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -198,15 +198,20 @@ class Stream:
         if self._rules.ping is None:
             return
         message, every_ns = self._rules.ping
-        with suppress(NotSent, OutcomeUnknown):  # the reader sees the end of the socket
-            while True:
-                await self._clock.sleep_until(self._clock.now_ns() + every_ns)
-                await self._send(opened.socket, message)
+        while not opened.why:
+            await self._clock.sleep_until(self._clock.now_ns() + every_ns)
+            await self._send_or_end(opened, message)
 
     async def _send_if_open(self, message: Message) -> None:
         if self._open is not None:
-            with suppress(NotSent, OutcomeUnknown):  # the next socket is sent it
-                await self._send(self._open.socket, message)
+            await self._send_or_end(self._open, message)
+
+    async def _send_or_end(self, opened: _Open, message: Message) -> None:
+        try:
+            await self._send(opened.socket, message)
+        except (NotSent, OutcomeUnknown) as error:
+            # A socket that was not asked must not pass for one that was; the next one is asked everything.
+            opened.end(f"a message could not be sent: {error}")
 
     async def _send(self, socket: WebSocket, message: Message) -> None:
         if self._rules.sends is not None:
