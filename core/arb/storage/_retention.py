@@ -76,10 +76,10 @@ def _thin_sql(table: str) -> str:
     span = "ts_event_ns >= ? AND ts_event_ns < ?"
     newest = f"SELECT instrument AS name, MAX(ts_event_ns) AS last_ns FROM {table} WHERE {span} GROUP BY instrument"  # noqa: S608
     older = (
-        f"SELECT ts_event_ns, instrument FROM {table} JOIN ({newest}) AS newest"  # noqa: S608
+        f"SELECT ts_event_ns, instrument FROM {table} JOIN ({newest}) AS newest"  # noqa: S608 - names are ours
         f" ON newest.name = instrument AND ts_event_ns < newest.last_ns WHERE {span} LIMIT ?"
     )
-    return f"DELETE FROM {table} WHERE {span} AND (ts_event_ns, instrument) IN ({older})"  # noqa: S608
+    return f"DELETE FROM {table} WHERE {span} AND (ts_event_ns, instrument) IN ({older})"  # noqa: S608 - names are ours
 
 
 async def _begin(transaction: Transaction, table: str, last_ns: int) -> int:
