@@ -18,6 +18,11 @@ from ._exchange import (
 from ._extension import (
     Extension,
 )
+from ._fake import (
+    FakeGround,
+    FakeSpec,
+    FakeVenue,
+)
 from ._markers import (
     HOOK_PROJECT,
     PLUGIN_API,
@@ -127,6 +132,9 @@ __all__ = [
     "ExchangeTraits",
     "Extension",
     "ExtensionSpec",
+    "FakeGround",
+    "FakeSpec",
+    "FakeVenue",
     "FundingService",
     "HOOK_PROJECT",
     "Halted",

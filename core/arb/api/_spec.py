@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from ._exchange import Capability, Exchange
 from ._extension import Extension
+from ._fake import FakeSpec
 from ._ports import Context
 from ._price import CacheTier, PriceSource
 from ._storage import Storage
@@ -37,9 +38,14 @@ class Spec(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSpec(Spec[Exchange]):
-    """Declares an exchange and all it can do with every key set."""
+    """Declares an exchange and all it can do with every key set.
+
+    Attributes:
+        fake: Its venue imitated; None where the plugin needs none or brings none.
+    """
 
     capabilities: frozenset[Capability] = frozenset()
+    fake: FakeSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

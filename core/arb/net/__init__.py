@@ -3,6 +3,10 @@
 from ._backoff import (
     Backoff,
 )
+from ._book_chain import (
+    BookMessage,
+    chained,
+)
 from ._budget import (
     RateBudget,
     RateLimit,
@@ -12,6 +16,9 @@ from ._http import (
 )
 from ._open import (
     open_transports,
+)
+from ._order_numbers import (
+    OrderNumbers,
 )
 from ._rest import (
     Rest,
@@ -33,7 +40,9 @@ from ._websocket import (
 __all__ = [
     "AiohttpTransport",
     "Backoff",
+    "BookMessage",
     "Connected",
+    "OrderNumbers",
     "RateBudget",
     "RateLimit",
     "Rest",
@@ -42,6 +51,7 @@ __all__ = [
     "Stream",
     "StreamRules",
     "WebsocketsTransport",
+    "chained",
     "decoded",
     "open_transports",
 ]

@@ -96,6 +96,11 @@ class Rest:
             OutcomeUnknown: it may have happened: no whole answer, or a server's failure answering a write.
             BadResponse: the answer cannot be understood.
         """
+        response = await self.answer(call)
+        return decoded(response.body, self._context.name)
+
+    async def answer(self, call: RestCall) -> HttpResponse:
+        """Send, and return an answer of success as it came, for one that is not JSON; raises as :meth:`call`."""
         await self._budget.spend(call.weight, urgent=call.urgent)
         request = HttpRequest(
             method=call.method,
@@ -113,7 +118,7 @@ class Rest:
             raise refused
         if not 200 <= response.status < 300:
             self._failed(call, response)
-        return decoded(response.body, self._context.name)
+        return response
 
     def _limited(self, response: HttpResponse) -> NoReturn:
         wait_ns = retry_after_ns(response.headers) or self._backoff.next_ns()

@@ -12,7 +12,10 @@ from ._exchange import SIMULATED_CAPABILITIES, SimulatedExchange, open_simulated
 from ._exchange_market import SimulatedMarketData
 from ._exchange_streams import SimulatedStreams
 from ._exchange_trading import SimulatedTrading
+from ._fake_socket import VenueSocket, served_socket
+from ._fake_wire import changed_levels, transport_failure
 from ._faults import Faults, NoFaults
+from ._fitted import FittedMarket
 from ._forced import VENUE_PREFIXES
 from ._latency import Latency
 from ._loop import VirtualTimeLoop, run_virtual
@@ -33,6 +36,7 @@ __all__ = [
     "BookRecordingMarket",
     "Desk",
     "Faults",
+    "FittedMarket",
     "FundingReplayMarket",
     "Latency",
     "Listing",
@@ -56,11 +60,15 @@ __all__ = [
     "VenueAccess",
     "VenueProfile",
     "VenueRules",
+    "VenueSocket",
     "VirtualClock",
     "VirtualTimeLoop",
+    "changed_levels",
     "open_paper_exchange",
     "open_recording_market",
     "open_replay_market",
     "open_simulated_exchange",
     "run_virtual",
+    "served_socket",
+    "transport_failure",
 ]

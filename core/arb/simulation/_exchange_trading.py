@@ -79,6 +79,11 @@ class SimulatedTrading:
         async with self._access.call("fetch_open_orders"):
             return self._venue.open_orders()
 
+    async def fetch_orders(self, since_ns: int) -> Sequence[Order]:
+        """Return every order, open or closed, that changed at or after `since_ns`, oldest first: for fake venues."""
+        async with self._access.call("fetch_orders"):
+            return self._venue.orders(since_ns)
+
     async def fetch_fills(self, since_ns: int) -> Sequence[Fill]:
         """Return fills at or after `since_ns`, oldest first."""
         async with self._access.call("fetch_fills"):

@@ -60,6 +60,11 @@ class Journal:
         reports = self._reports.get(client_order_id)
         return reports[-1] if reports else None
 
+    def orders(self, since_ns: int) -> list[Order]:
+        """Return the latest report of every order that changed at or after `since_ns`, as they came."""
+        latest = (reports[-1] for reports in self._reports.values())
+        return [order for order in latest if order.ts_event_ns >= since_ns]
+
     def order_at(self, client_order_id: ClientOrderId, ts_ns: int) -> Order | None:
         """Return the latest report of an order at or before `ts_ns`, None before the first."""
         reports = self._reports.get(client_order_id, [])

@@ -171,6 +171,10 @@ class SimulatedVenue:
         reports = (journal.order(client_order_id) for client_order_id in self._floor.state.working)
         return [report for report in reports if report is not None]
 
+    def orders(self, since_ns: int) -> list[Order]:
+        """Return the latest report of every order that changed at or after `since_ns`, oldest first."""
+        return self._floor.state.journal.orders(since_ns)
+
     def order_at(self, instrument: InstrumentId, client_order_id: ClientOrderId, ts_ns: int) -> Order:
         """Return an order as it was after everything up to `ts_ns`; raises UnknownOrder before it came."""
         self.order(instrument, client_order_id)
@@ -179,6 +183,10 @@ class SimulatedVenue:
             text = f"there was no order {client_order_id} of {instrument} at {format_utc(ts_ns)}"
             raise UnknownOrder(text, exchange=self.name, code="unknown_order")
         return order
+
+    def report_at(self, client_order_id: ClientOrderId, ts_ns: int) -> Order | None:
+        """Return an order as it was at a time; None before it came."""
+        return self._floor.state.journal.order_at(client_order_id, ts_ns)
 
     def open_orders_at(self, ts_ns: int) -> list[Order]:
         """Return the orders that worked after everything up to `ts_ns`, oldest first."""

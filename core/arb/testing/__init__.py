@@ -45,6 +45,10 @@ from ._fakes_storage import (
 from ._fakes_view import (
     FakeView,
 )
+from ._over_fake import (
+    FakeWorld,
+    over_fake,
+)
 
 if TYPE_CHECKING:
     from ._kit_cache_tier import CacheTierConformance
@@ -66,6 +70,7 @@ __all__ = [
     "FakeView",
     "FakeWebSocket",
     "FakeWebSockets",
+    "FakeWorld",
     "Fault",
     "Faults",
     "MemoryExchange",
@@ -75,6 +80,7 @@ __all__ = [
     "START_NS",
     "StorageConformance",
     "StrategyConformance",
+    "over_fake",
     "sample_instrument",
     "settle",
 ]

@@ -169,6 +169,15 @@ class Counter:
             return self.venue.order(instrument, client_order_id)
         return self.venue.order_at(instrument, client_order_id, self._then(lag_ns))
 
+    def orders(self, since_ns: int, fate: Fate) -> Sequence[Order]:
+        """Return every order as a replica shows it."""
+        self.advance()
+        orders = self.venue.orders(since_ns)
+        if not fate.lag_ns:
+            return orders
+        then_ns = self._then(fate.lag_ns)
+        return [each for order in orders if (each := self.venue.report_at(_id(order), then_ns)) is not None]
+
     def open_orders(self, lag_ns: int) -> Sequence[Order]:
         """Return working orders."""
         self.advance()

@@ -186,6 +186,11 @@ class WireTrading:
         found = await self._wire.call("fetch_open_orders", "", lambda fate: self._counter.open_orders(fate.lag_ns))
         return cast("Sequence[Order]", found)
 
+    async def fetch_orders(self, since_ns: int) -> Sequence[Order]:
+        """Return every order, open or closed: for fake venues."""
+        found = await self._wire.call("fetch_orders", "", lambda fate: self._counter.orders(since_ns, fate))
+        return cast("Sequence[Order]", found)
+
     async def fetch_fills(self, since_ns: int) -> Sequence[Fill]:
         """Return fills."""
         found = await self._wire.call("fetch_fills", "", lambda fate: self._counter.fills(since_ns, fate))

@@ -1,0 +1,3 @@
+"""Backpack as a plugin of arb."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Hyperliquid as a plugin of arb."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Lighter as a plugin of arb."""
+
+__all__: list[str] = []
