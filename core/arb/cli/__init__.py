@@ -22,6 +22,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "run": ("arb.cli.run:command", "Run the strategies that a configuration names."),
         "demo": ("arb.cli.demo:command", "Trade thirty simulated days and report, without any account."),
         "plugins": ("arb.cli.plugins:command", "List, inspect, check and create plugins."),
+        "venues": ("arb.cli.venues:command", "Look at exchanges, and imitate their venues."),
         "config": ("arb.cli.config:command", "Check, show, describe and create configuration files."),
         "positions": ("arb.cli.positions:command", "Show the hedges and positions of a stored run."),
         "events": ("arb.cli.events:command", "Show the events of a stored run."),

@@ -25,6 +25,10 @@ from ._rest import (
     RestCall,
     decoded,
 )
+from ._serve import (
+    VenueServer,
+    served,
+)
 from ._server_time import (
     ServerTime,
 )
@@ -50,8 +54,10 @@ __all__ = [
     "ServerTime",
     "Stream",
     "StreamRules",
+    "VenueServer",
     "WebsocketsTransport",
     "chained",
     "decoded",
     "open_transports",
+    "served",
 ]

@@ -28,6 +28,7 @@ from ._rules import ReduceOnlyExcess, VenueRules
 from ._scripted import ScriptedMarket
 from ._seeded import SeededMarket
 from ._seeded_profiles import ASSETS, PROFILES, Asset, Listing, VenueProfile
+from ._troubled import TroubledLine, Troubles
 from ._venue import SimulatedVenue
 
 __all__ = [
@@ -56,6 +57,8 @@ __all__ = [
     "SimulatedStreams",
     "SimulatedTrading",
     "SimulatedVenue",
+    "TroubledLine",
+    "Troubles",
     "VENUE_PREFIXES",
     "VenueAccess",
     "VenueProfile",

@@ -37,11 +37,13 @@ class FakeWorld:
         state: The account's, durable.
         client_state: The plugin's.
         memory: The fake's, beyond the account.
+        assets: What a seeded market lists.
         deposit: Cash of a new account, quote currency.
     """
 
     name: str = "check"
     seed: int = 7
+    assets: tuple[str, ...] = _ASSETS
     deposit: Decimal = Decimal(50_000)
     leverage: Decimal = Decimal(5)
     state: MemoryState = field(default_factory=MemoryState)
@@ -54,7 +56,7 @@ class FakeWorld:
         fake = _fake_of(spec)
         profile = PROFILES[fake.profile]
         if market is None:
-            market = SeededMarket(seed=self.seed, exchange=self.name, profile=profile, assets=_ASSETS)
+            market = SeededMarket(seed=self.seed, exchange=self.name, profile=profile, assets=self.assets)
         return SimulatedVenue(
             FittedMarket(market, fake.fit, now_ns),
             VenueRules(leverage=self.leverage),
