@@ -20,6 +20,7 @@ from arb.verification import (
     Percentiles,
     Violation,
     Work,
+    adapter_spec,
     cover_crashes,
     play,
     profile_of,
@@ -35,17 +36,33 @@ _SHOWN: Final = 20
 """Violations that are printed; the JSON document has all."""
 
 
-def seed_work(seed: int, profile: str) -> Work:
+def plugin_names(text: str | None) -> tuple[str, ...]:
+    """Return the exchange plugins of `--plugins`, each checked.
+
+    Raises:
+        PluginError: one cannot be used, or brings no fake venue.
+    """
+    names = tuple(name for each in (text or "").split(",") if (name := each.strip()))
+    for name in names:
+        adapter_spec(name)
+    return names
+
+
+def seed_work(seed: int, profile: str, plugins: tuple[str, ...] = ()) -> Work:
     """Return the episode of one seed."""
     _check_profile(profile)
-    return Work(seed=seed, profile=profile_of(profile, seed))
+    return Work(seed=seed, profile=profile_of(profile, seed), plugins=plugins)
 
 
-def chosen_work(episodes: int, seed: int, profile: str, scenario: str | None) -> list[Work]:
+def chosen_work(
+    episodes: int, seed: int, profile: str, scenario: str | None, plugins: tuple[str, ...] = ()
+) -> list[Work]:
     """Return the episodes that the command line asks for."""
     if scenario is None:
         _check_profile(profile)
-        return seeds_work(seed, episodes, profile)
+        return seeds_work(seed, episodes, profile, plugins)
+    if plugins:
+        raise click.UsageError("--plugins goes with seeds: scenarios are written for simulated venues")
     names = sorted(SCENARIOS) if scenario == EVERY_PROFILE else [scenario]
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:

@@ -12,6 +12,7 @@ _EPILOG = """\b
 Examples: arb simulate --episodes 1000
           arb simulate --replay 4711 --profile mixed
           arb simulate --scenario all
+          arb simulate --plugins hyperliquid,lighter,backpack --episodes 2000
 """
 
 
@@ -20,6 +21,11 @@ Examples: arb simulate --episodes 1000
 @click.option("--seed", type=click.IntRange(0, 1 << 48), default=1, show_default=True, help="The first seed.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes; as many as there are processors when left out.")
 @click.option("--profile", default="all", show_default=True, metavar="NAME", help="How hard: see --list; all in turn.")
+@click.option(
+    "--plugins",
+    metavar="NAME,...",
+    help="Reach the venues through these installed exchange plugins, each over its own fake venue.",
+)
 @click.option("--stop-on-violation", is_flag=True, help="End at the first episode that breaks an invariant.")
 @click.option("--scenario", metavar="NAME|all", help="Play named cases instead of seeds.")
 @click.option("--replay", type=click.IntRange(0, 1 << 62), metavar="SEED", help="Show one episode as a timeline.")
@@ -35,6 +41,7 @@ def command(
     seed: int,
     jobs: int | None,
     profile: str,
+    plugins: str | None,
     stop_on_violation: bool,
     scenario: str | None,
     replay: int | None,
@@ -62,9 +69,10 @@ def command(
         return
     if crash_coverage:
         ctx.exit(simulating.show_coverage(seeds, as_json=as_json))
+    names = simulating.plugin_names(plugins)
     if replay is not None:
-        ctx.exit(simulating.show_replay(simulating.seed_work(replay, profile), whole=whole, as_json=as_json))
-    work = simulating.chosen_work(episodes, seed, profile, scenario)
+        ctx.exit(simulating.show_replay(simulating.seed_work(replay, profile, names), whole=whole, as_json=as_json))
+    work = simulating.chosen_work(episodes, seed, profile, scenario, names)
     if whole and len(work) > 1:
         raise click.UsageError("--whole goes with --replay or with one --scenario")
     if scenario is not None and len(work) == 1:

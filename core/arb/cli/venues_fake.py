@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from arb.api import ExchangeSpec, PluginError
-from arb.kernel import Family, PluginFailure, Registry, installed_plugins, load_into
+from arb.kernel import Family, load_spec
 
 from ._given import length
 from ._options import disabled_plugins
 from ._output import print_json
-from .plugins import find_plugin
 
 if TYPE_CHECKING:
     from arb.net import VenueServer
@@ -97,14 +96,9 @@ def loaded_spec(name: str) -> ExchangeSpec:
     Raises:
         PluginError: it cannot be used, or brings none.
     """
-    ref = find_plugin(installed_plugins(disabled=disabled_plugins()), f"{Family.EXCHANGES}:{name}")
-    registry = Registry()
-    failure = load_into(registry, ref)
-    if isinstance(failure, PluginFailure):
-        raise failure.error
-    spec = registry.exchanges()[name]
-    if spec.fake is None:
-        raise PluginError(f"{ref.label} brings no fake venue")
+    spec = load_spec(Family.EXCHANGES, name, disabled=disabled_plugins())
+    if not isinstance(spec, ExchangeSpec) or spec.fake is None:
+        raise PluginError(f"the exchange plugin {name} brings no fake venue")
     return spec
 
 

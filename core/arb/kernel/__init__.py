@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ._catalog import Family, PluginRef, Status, disabled_names, installed_plugins
-    from ._composition import Composition, Part, compose, load_into
+    from ._composition import Composition, Part, compose, load_into, load_spec
     from ._config import Config, ExecutionConfig
     from ._describe import effective, format_duration, settings_rows, settings_schema
     from ._isolation import ProbeResult, probe_plugins
@@ -43,6 +43,7 @@ __all__ = [
     "installed_plugins",
     "load_into",
     "load_plugin",
+    "load_spec",
     "open_family",
     "opened",
     "parse_config",
@@ -77,6 +78,7 @@ _HOMES: Final = MappingProxyType(
         "installed_plugins": "_catalog",
         "load_into": "_composition",
         "load_plugin": "_loader",
+        "load_spec": "_composition",
         "open_family": "_lifecycle",
         "opened": "_lifecycle",
         "parse_config": "_reading",

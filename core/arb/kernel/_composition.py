@@ -98,6 +98,25 @@ def compose(
     return Composition(config, draft.registry, MappingProxyType(parts))
 
 
+def load_spec(family: Family, name: str, *, disabled: frozenset[str] = frozenset()) -> Spec[Any]:
+    """Load one installed plugin by name and return what it declares.
+
+    Raises:
+        PluginError: there is none of that name, or it cannot be used.
+    """
+    refs = installed_plugins(disabled=disabled)
+    ref = _find(refs, family, name)
+    if ref is None:
+        names = [each.name for each in refs if each.family is family]
+        hint = did_you_mean(name, names) or "; none is installed"
+        raise PluginLoadError(f"no {family.noun} plugin named {name!r}{hint}")
+    registry = Registry()
+    failure = load_into(registry, ref)
+    if failure is not None:
+        raise failure.error
+    return registry.specs(family)[name]
+
+
 class _Draft:
     """A composition in the making: it collects problems instead of stopping at the first."""
 

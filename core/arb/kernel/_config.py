@@ -80,6 +80,10 @@ class RunConfig(Settings):
         description="Age from which predicted rates and market statistics are reduced to the last of each hour.",
     )
     max_price_age: PositiveDuration = Field(default=5 * SECOND_NS, description="Oldest price that may open risk.")
+    stream_books: bool = Field(
+        default=True,
+        description="Keep the books in use by the exchanges' streams rather than asking again; not in simulated time.",
+    )
     watch_every: PositiveDuration = Field(
         default=10 * SECOND_NS, description="Time between two looks at the positions while a hedge is open."
     )

@@ -1,5 +1,8 @@
 """Prices: books and best quotes of a stated maximum age, each fetched once however many ask."""
 
+from ._live_book import (
+    LiveBook,
+)
 from ._provider import (
     PriceProvider,
 )
@@ -8,6 +11,7 @@ from ._statistics import (
 )
 
 __all__ = [
+    "LiveBook",
     "PriceProvider",
     "PriceStatistics",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -40,17 +40,20 @@ class PriceProvider:
         *,
         depth: int = DEFAULT_DEPTH,
         timeout_ns: int = SOURCE_TIMEOUT_NS,
+        on_fetch: Callable[[InstrumentId], None] = lambda _instrument: None,
     ) -> None:
         """Take tiers and sources by their names, in the order they are asked.
 
         Args:
             depth: Levels a side to fetch when a read does not say.
             timeout_ns: How long one source may take.
+            on_fetch: Told of every instrument whose book no tier had.
         """
         self._now = clock.now_ns
         self._depth = depth
         self._tiers = TierChain(clock, tiers)
         self._peek = self._tiers.peek
+        self._on_fetch = on_fetch
         self._quotes = Quotes()
         self._table = self._quotes.table
         self._sources = Sources(clock, exchanges, sources, self._quotes, timeout_ns)
@@ -244,6 +247,7 @@ class PriceProvider:
             self._tier_hits += 1
             self._land(flight, Landed(quote, fetched_ns=None))
             return
+        self._on_fetch(flight.instrument)
         outcome = await self._sources.fetch(flight.instrument, flight.depth)
         if isinstance(outcome, Missed) and outcome.error is not None and found.last is not None:
             last = self._quotes.believe(flight.instrument, found.last, self._now())

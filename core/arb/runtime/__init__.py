@@ -2,7 +2,7 @@
 
 from ._assembly import App, Observe, assembled
 from ._clock import WallClock
-from ._context import Ports
+from ._context import Ports, RuntimeContext
 from ._flatten_accounts import AccountKind, FlattenTarget
 from ._flattening import flatten, flatten_targets
 from ._halting import halt_path, run_halts
@@ -26,6 +26,7 @@ __all__ = [
     "Ports",
     "RunOptions",
     "RunOutcome",
+    "RuntimeContext",
     "StopSignal",
     "WallClock",
     "assembled",

@@ -41,6 +41,7 @@ from arb.risk import Halts
 from arb.storage import Journal, JournalStateStore
 
 from ._attended import check_attended
+from ._book_feed import BookFeed
 from ._claim import claim
 from ._context import Ports, make_context
 from ._engine import Engine, EngineParts
@@ -102,10 +103,13 @@ async def assembled(
         await leases.take(journal, [name for name, one in exchanges.items() if one.trading is not None])
         stack.push_async_callback(leases.release, journal)
         strategies = cast("dict[str, Strategy]", await opening.family(Family.STRATEGIES, journal))
-        prices = PriceProvider(ports.clock, exchanges, tiers, sources)
+        # Virtual time has no reads to spare, and every message of a stream would be a step of it.
+        streamed = {} if ports.inline or not composition.config.run.stream_books else exchanges
+        books = BookFeed(streamed, ports.clock)
+        prices = PriceProvider(ports.clock, exchanges, tiers, sources, on_fetch=books.want)
         stack.push_async_callback(prices.close)
         halts = Halts(ports.halt_store, ports.clock)
-        parts = await wired(composition, ports, recorder, exchanges, strategies, prices, halts)
+        parts = await wired(composition, ports, recorder, exchanges, strategies, prices, books, halts)
         extensions = cast("dict[str, Extension]", await opening.family(Family.EXTENSIONS, journal))
         engine = Engine(parts, stop, lambda: observe(app))
         app = App(engine=engine, parts=parts, journal=journal, halts=halts, extensions=extensions, stop=stop)

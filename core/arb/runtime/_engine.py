@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from arb.api import Clock, Exchange, PluginError, StorageError
@@ -16,6 +16,7 @@ from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, 
 from arb.risk import Breakers
 
 from ._accounts import Accounts
+from ._book_feed import BookFeed
 from ._collecting import Collecting
 from ._halt_watch import HaltWatch
 from ._hedge_money import HedgeMoney
@@ -55,6 +56,7 @@ class EngineParts:
     finder: OpportunityFinder
     visitors_finder: OpportunityFinder
     prices: PriceProvider
+    book_feed: BookFeed
     accounts: Accounts
     keeper: Keeper
     trader: Trader
@@ -108,7 +110,7 @@ class Engine:
                 tasks.create_task(self._every(p.collect_every_ns, self._collect))
                 tasks.create_task(self._every(p.recorder.leases.renew_every_ns, self._renew))
                 tasks.create_task(self._watched())
-                works = (p.hints.listen(), p.markouts.run(), p.pruning.run())
+                works = (p.hints.listen(), p.markouts.run(), p.pruning.run(), p.book_feed.run(p.prices))
                 background = [watching, *(tasks.create_task(one) for one in works)]
                 for running in p.strategies:
                     tasks.create_task(self._every(running.strategy.cycle_ns, partial(self._cycle, running)))
@@ -177,7 +179,17 @@ class Engine:
         await self._sample()
         # What was booked between the last pull and the sample belongs to the books as well.
         await self._p.keeper.update()
-        await self._p.recorder.event(EventKind.RUN_STOPPED, "run", self._stop.reason or "stopped")
+        await self._p.recorder.events([self._stopped()])
+
+    def _stopped(self) -> Event:
+        told = {name: str(count) for name, count in asdict(self._p.book_feed.counts).items() if count}
+        return Event(
+            ts_ns=self._p.clock.now_ns(),
+            kind=EventKind.RUN_STOPPED,
+            subject="run",
+            message=self._stop.reason or "stopped",
+            data={f"streamed_{name}": count for name, count in told.items()},
+        )
 
     async def _renew(self) -> None:
         """Keep the leases of the accounts, however long nothing else is recorded."""

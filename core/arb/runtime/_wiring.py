@@ -22,6 +22,7 @@ from arb.model import HOUR_NS, SECOND_NS, ExchangeName, Instrument, InstrumentId
 from arb.risk import Breakers, Halts, RiskManager
 
 from ._accounts import Accounts
+from ._book_feed import BookFeed
 from ._books import finder_of, stored_books
 from ._collecting import Collecting
 from ._context import Ports
@@ -51,6 +52,7 @@ async def wired(
     exchanges: Mapping[ExchangeName, Exchange],
     strategies: Mapping[str, Strategy],
     prices: PriceProvider,
+    book_feed: BookFeed,
     halts: Halts,
 ) -> EngineParts:
     """Build everything between the plugins and the engine."""
@@ -142,6 +144,7 @@ async def wired(
         finder=finder_of(config, ports, exchanges, instruments, books, prices, fees),
         visitors_finder=finder_of(config, ports, exchanges, instruments, books, prices, fees),
         prices=prices,
+        book_feed=book_feed,
         accounts=accounts,
         keeper=keeper,
         trader=Trader(

@@ -1,5 +1,6 @@
 """Whole-system episodes under simulation: the real runtime, a world that fails, an auditor that sees everything."""
 
+from ._adapters import adapter_spec
 from ._audit_end import Books, check_books, check_dust, check_money, check_rest
 from ._audit_exposure import NakedTime
 from ._auditor import Auditor, AuditRules, Sight, Violation
@@ -115,6 +116,7 @@ __all__ = [
     "clock_jump",
     "close_venue",
     "commit_fails",
+    "adapter_spec",
     "cover_crashes",
     "crash",
     "delist",

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arb.model import ZERO, Dust, Fill, FundingPayment, Hedge, HedgeStatus, InstrumentId, exchange_of
+from arb.model import (
+    SECOND_NS,
+    ZERO,
+    Dust,
+    ExchangeOrderId,
+    Fill,
+    FundingPayment,
+    Hedge,
+    HedgeStatus,
+    InstrumentId,
+    PaymentId,
+    exchange_of,
+)
 from arb.storage import Journal, RunAccount, account_run
 
 from ._kinds import Code
@@ -23,6 +35,31 @@ class Books:
     fills: Mapping[tuple[str, str], Fill]
     payments: Mapping[tuple[str, str], FundingPayment]
     positions: Mapping[InstrumentId, Decimal] = field(default_factory=dict)
+
+    def as_told_by(self, plugins: Mapping[str, str]) -> Books:
+        """Return the books with what every real venue tells, for exchanges that are reached through plugins.
+
+        Venues cut times to milliseconds, few tell the PnL of a fill or the rate of a payment, and plugins give
+        payments names of their own.
+        """
+        fills = {key: _plain_fill(row) if key[0] in plugins else row for key, row in self.fills.items()}
+        payments = dict(
+            _plain_payment(key, row) if key[0] in plugins else (key, row) for key, row in self.payments.items()
+        )
+        return Books(fills=fills, payments=payments, positions=self.positions)
+
+
+def _plain_fill(row: Fill) -> Fill:
+    return replace(row, ts_event_ns=0, realized_pnl=None, exchange_order_id=ExchangeOrderId(""))
+
+
+def _plain_payment(key: tuple[str, str], row: FundingPayment) -> tuple[tuple[str, str], FundingPayment]:
+    settled_ns = (row.settled_ns + SECOND_NS // 2) // SECOND_NS * SECOND_NS
+    name = PaymentId(f"{row.instrument}:{settled_ns}")
+    plain = FundingPayment(
+        payment_id=name, instrument=row.instrument, amount=row.amount, currency=row.currency, settled_ns=settled_ns
+    )
+    return (key[0], name), plain
 
 
 def check_rest(auditor: Auditor, moving_since: Mapping[str, int], quiet_ns: int) -> None:
@@ -115,8 +152,15 @@ def check_money(auditor: Auditor, account: RunAccount) -> None:
         auditor.found(Code.MONEY, "parts", text)
 
 
-async def check_journal(auditor: Auditor, journal: Journal, venues: Books) -> None:
-    """Read the journal once everything is over and compare it with the venues and with itself."""
+async def check_journal(auditor: Auditor, journal: Journal, venues: Books, plugins: Mapping[str, str]) -> None:
+    """Read the journal once everything is over and compare it with the venues and with itself.
+
+    Args:
+        auditor: Told of what differs.
+        journal: Of the run.
+        venues: The truth.
+        plugins: The exchanges that were reached through plugins, which tell what their venues tell.
+    """
     hedges = await journal.hedges()
     dust = await journal.dust()
     positions: dict[InstrumentId, Decimal] = {}
@@ -130,6 +174,6 @@ async def check_journal(auditor: Auditor, journal: Journal, venues: Books) -> No
         (str(exchange_of(row.instrument)), str(row.payment_id)): row for row in await journal.funding_payments()
     }
     ours = Books(fills=fills, payments=payments, positions={key: held for key, held in positions.items() if held})
-    check_books(auditor, ours, venues)
+    check_books(auditor, ours.as_told_by(plugins), venues.as_told_by(plugins))
     check_dust(auditor, dust)
     check_money(auditor, await account_run(journal))

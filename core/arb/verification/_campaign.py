@@ -34,11 +34,16 @@ _COLLECT_EVERY: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One episode to be run: a seed and a profile, or a scenario."""
+    """One episode to be run: a seed and a profile, or a scenario.
+
+    Attributes:
+        plugins: Exchange plugins through which the venues of a seed are reached; none reaches them directly.
+    """
 
     seed: int
     profile: str = ""
     scenario: str = ""
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +117,10 @@ def profile_of(name: str, seed: int) -> str:
     return name
 
 
-def seeds_work(first: int, count: int, profile: str) -> list[Work]:
+def seeds_work(first: int, count: int, profile: str, plugins: tuple[str, ...] = ()) -> list[Work]:
     """Return the episodes of `count` seeds."""
-    return [Work(seed=seed, profile=profile_of(profile, seed)) for seed in range(first, first + count)]
+    seeds = range(first, first + count)
+    return [Work(seed=seed, profile=profile_of(profile, seed), plugins=plugins) for seed in seeds]
 
 
 def play(work: Work, *, keep_log: bool = False) -> EpisodeResult:
@@ -123,7 +129,7 @@ def play(work: Work, *, keep_log: bool = False) -> EpisodeResult:
     def run() -> EpisodeResult:
         if work.scenario:
             return run_scenario(SCENARIOS[work.scenario], keep_log=keep_log)
-        return run_episode(work.seed, work.profile, keep_log=keep_log)
+        return run_episode(work.seed, work.profile, keep_log=keep_log, plugins=work.plugins)
 
     return guarded(work.seed, work.scenario or work.profile, run)
 

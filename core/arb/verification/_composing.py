@@ -9,13 +9,14 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from arb.api import Context, ExchangeSpec, Settings, Spec, StorageSpec
+from arb.api import Capability, Context, ExchangeSpec, Settings, Spec, StorageSpec
 from arb.kernel import Composition, Family, Part, PluginRef, compose, parse_config
 from arb.model import MINUTE_NS
 from arb.runtime import Ports
 from arb.simulation import SIMULATED_CAPABILITIES
 from arb.testing import FakeHttp, FakeWebSockets
 
+from ._adapters import adapter_opener, adapter_spec
 from ._chance import ChanceIds
 from ._database import ProcessStorage
 from ._exchange import WireExchange
@@ -23,6 +24,7 @@ from ._halt_store import ProcessHaltStore
 from ._wire import Wire
 
 if TYPE_CHECKING:
+    from ._counter import Counter
     from ._process import Process
 
 STRATEGY: Final = "carry"
@@ -83,14 +85,27 @@ def compose_episode(exchanges: tuple[str, ...], tables: Mapping[str, Mapping[str
 
 def compose_process(process: Process) -> Composition:
     """Return the episode's composition with the venues and the database as this process reaches them."""
-    exchanges = {
-        str(counter.name): _part(Family.EXCHANGES, counter.name, WireExchange(Wire(process, counter)))
-        for counter in process.world.counters.values()
-    }
+    exchanges = {str(counter.name): _exchange(process, counter) for counter in process.world.counters.values()}
     storage = {"main": _part(Family.STORAGES, "main", ProcessStorage(process))}
     composition = process.world.composition
     own: dict[Family, Mapping[str, Part]] = {Family.EXCHANGES: exchanges, Family.STORAGES: storage}
     return replace(composition, parts=MappingProxyType({**composition.parts, **own}))
+
+
+def _exchange(process: Process, counter: Counter) -> Part:
+    """Return a venue as a process reaches it: directly, or through a real plugin over its fake."""
+    plugin = process.world.plan.adapters.get(counter.name)
+    if plugin is None:
+        return _part(Family.EXCHANGES, counter.name, WireExchange(Wire(process, counter)))
+    spec = adapter_spec(plugin)
+    made = ExchangeSpec(
+        name=_SOURCE,
+        settings=_NoSettings,
+        open=adapter_opener(process, counter, spec),
+        capabilities=spec.capabilities | {Capability.SIMULATED},
+    )
+    ref = PluginRef(Family.EXCHANGES, _SOURCE, __name__, "arb-core", "0")
+    return Part(Family.EXCHANGES, counter.name, ref, made, _NoSettings(), {})
 
 
 def make_ports(process: Process) -> Ports:

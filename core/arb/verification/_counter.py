@@ -59,6 +59,7 @@ class Counter:
         under_way: Requests on the wire that will change something.
         waiting: Futures of streams, set at the next change of the account.
         tells_liquidation_price: Whether its positions have one.
+        memory: What a fake venue in front of it remembers.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Counter:
         self.under_way = 0
         self.waiting: list[asyncio.Future[None]] = []
         self.tells_liquidation_price = True
+        self.memory: dict[str, Any] = {}
         self._clock = clock
         self._seen = 0
         self._on_records = on_records

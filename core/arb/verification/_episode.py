@@ -14,6 +14,7 @@ from arb.risk import Halts
 from arb.simulation import SimulatedVenue, VenueRules, VirtualTimeLoop
 from arb.storage import Journal
 
+from ._adapters import fake_of
 from ._audit_end import Books, check_journal, check_rest
 from ._auditor import Auditor, AuditRules, Sight
 from ._chance import Chance
@@ -22,7 +23,7 @@ from ._counter import Counter
 from ._ends import wrong_end
 from ._fate import CalmFates, Fates
 from ._kinds import Code, FaultKind
-from ._listings import drawn_listings
+from ._listings import drawn_listings, fitted_listings
 from ._market import EpisodeMarket, Tide
 from ._plan import Plan
 from ._process import Process
@@ -76,7 +77,7 @@ class Episode:
         quiet_ns = await self._quiet()
         check_rest(world.auditor, world.moving_since, quiet_ns)
         await self._finish()
-        await check_journal(world.auditor, Journal(world.database), self._venue_books())
+        await check_journal(world.auditor, Journal(world.database), self._venue_books(), plan.adapters)
         if judge is not None:
             judge(self)
         if world.error is not None:
@@ -106,7 +107,9 @@ class Episode:
 
     def _counter(self, name: str, index: int, tide: Tide) -> Counter:
         plan, world = self.plan, self.world
-        drawn = drawn_listings(plan.seed, name, index, plan.bases, plan.profile.thin_ppm)
+        frame = (plan.seed, name, index, plan.bases, plan.profile.thin_ppm)
+        plugin = plan.adapters.get(name)
+        drawn = drawn_listings(*frame) if plugin is None else fitted_listings(*frame, fake_of(plugin))
         rules = plan.rules.get(name, {})
         listings = [replace(one, instrument=replace(one.instrument, **rules)) for one in drawn]
         market = EpisodeMarket(plan.seed, name, listings, tide, plan.start_ns)

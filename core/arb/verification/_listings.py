@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from arb.api import FakeSpec
 from arb.model import HOUR_NS, FeeSchedule, Instrument, MarginTier, instrument_id
+from arb.simulation import PROFILES
 
 from ._chance import Chance
 from ._market import Listing
 
 NAMES: Final = ("left", "right", "third")
 _TIERS: Final = (MarginTier(max_notional=None, maintenance_rate=Decimal("0.01"), max_leverage=Decimal(20)),)
+_CARRIES: Final = (-1, 1, 0)
 _TYPICAL_USD: Final = 2_500
 """Dollars on one level of a book."""
 
@@ -39,12 +42,29 @@ _ASSETS: Final = (
 
 def drawn_listings(seed: int, name: str, index: int, bases: Sequence[str], thin_ppm: int) -> list[Listing]:
     """Return what one venue lists; `index` tells its place among the venues."""
-    carry = (-1, 1, 0)[index]
     return [
-        _listing(Chance(seed, "listing", name, asset.name), name, asset, carry, thin_ppm)
+        _listing(Chance(seed, "listing", name, asset.name), name, asset, _CARRIES[index], thin_ppm)
         for asset in _ASSETS
         if asset.name in bases
     ]
+
+
+def fitted_listings(
+    seed: int, name: str, index: int, bases: Sequence[str], thin_ppm: int, fake: FakeSpec
+) -> list[Listing]:
+    """Return what one venue lists under the rules of a real one: what costs next to nothing comes by the thousand."""
+    quote = PROFILES[fake.profile].quote
+    assets = [replace(asset, multipliers=asset.multipliers[-1:]) for asset in _ASSETS if asset.name in bases]
+    drawn = [
+        _listing(Chance(seed, "listing", name, asset.name), name, asset, _CARRIES[index], thin_ppm) for asset in assets
+    ]
+    return [_fitted(each, fake, quote) for each in drawn]
+
+
+def _fitted(listing: Listing, fake: FakeSpec, quote: str) -> Listing:
+    instrument = fake.fit(replace(listing.instrument, quote=quote), listing.price)
+    lots = max(40, int(_TYPICAL_USD / (listing.price * instrument.lot_size)))
+    return replace(listing, instrument=instrument, level_lots=lots)
 
 
 def drawn_bases(seed: int, most: int) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,6 +13,7 @@ from arb.execution import ExecutionPolicy
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 
 from ._chance import MILLION, Chance
+from ._kinds import FaultKind
 from ._listings import NAMES, drawn_bases
 from ._process import CrashPlan
 from ._profile import PROFILES, Profile
@@ -21,6 +22,9 @@ EPOCH_NS: Final = 1_767_225_600 * SECOND_NS
 """2026-01-01T00:00:00Z."""
 
 _BREAKERS_OFF: Final = {"halt_after_rejects": 1000, "halt_after_doubts": 1000, "halt_after_slow_orders": 1000}
+
+
+_NOT_OF_REAL_VENUES: Final = frozenset({FaultKind.INTERVAL_CHANGE, FaultKind.FEE_CHANGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Plan:
         no_liquidation_price: Venues that never tell a liquidation price.
         shuffles: What is due at one instant happens in an order that the seed says.
         slow_storage: Every statement lets others run, as a database in another thread does.
+        adapters: Which venue is reached through which exchange plugin, over its fake; the others directly.
         crashes: When which process dies, by its number; None draws it.
         resume_ns: How long after a halt a person lifts it; None is never.
     """
@@ -57,6 +62,7 @@ class Plan:
     deposit: Decimal = Decimal(100_000)
     silent: tuple[str, ...] = ()
     no_liquidation_price: tuple[str, ...] = ()
+    adapters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     shuffles: bool = False
     slow_storage: bool = False
     crashes: Mapping[int, CrashPlan] | None = None
@@ -95,9 +101,18 @@ class Plan:
         return _drawn_crash(Chance(self.seed, "crash", number), number) if number <= drawn else None
 
 
-def drawn_plan(seed: int, title: str) -> Plan:
-    """Draw the frame of an episode; raises KeyError when there is no such profile."""
-    profile = PROFILES[title]
+def drawn_plan(seed: int, title: str, plugins: Sequence[str] = ()) -> Plan:
+    """Draw the frame of an episode.
+
+    Args:
+        seed: Everything is drawn from it.
+        title: Of the profile.
+        plugins: Exchange plugins of which each venue draws one, over its fake; none lets venues be reached directly.
+
+    Raises:
+        KeyError: there is no such profile.
+    """
+    profile = PROFILES[title] if not plugins else _expressible(PROFILES[title])
     chance = Chance(seed, "plan")
     names = NAMES if chance.happens(MILLION // 4) else NAMES[:2]
     # No settlement within a quarter of an hour after the start, since nothing opens then, unless the
@@ -144,10 +159,27 @@ def drawn_plan(seed: int, title: str) -> Plan:
                 max_slippage_bps=chance.choice((20, 40)),
             ),
         },
+        adapters=_drawn_adapters(Chance(seed, "adapters"), names, plugins),
         shuffles=True,
         slow_storage=chance.happens(MILLION // 8),
         resume_ns=chance.choice((None, chance.between(20, 90) * SECOND_NS)),
     )
+
+
+def _drawn_adapters(chance: Chance, names: Sequence[str], plugins: Sequence[str]) -> dict[str, str]:
+    """Give each venue a plugin, as different ones as there are."""
+    left: list[str] = []
+    drawn = {}
+    for name in names if plugins else ():
+        left = left or list(plugins)
+        drawn[name] = left.pop(chance.below(len(left)))
+    return drawn
+
+
+def _expressible(profile: Profile) -> Profile:
+    """Leave out what real venues do not do: settle one instrument every 4 h, then every 8, or charge it alone more."""
+    world = {kind: weight for kind, weight in profile.world.items() if kind not in _NOT_OF_REAL_VENUES}
+    return replace(profile, world=world)
 
 
 def run_table(seed: int, *, order_timeout_s: int = 3, collect_s: int = 40, watch_s: int = 10) -> dict[str, Any]:

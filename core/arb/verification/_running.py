@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -42,6 +42,7 @@ def run_episode(
     *,
     keep_log: bool = False,
     crashes: Mapping[int, CrashPlan] | None = None,
+    plugins: Sequence[str] = (),
 ) -> EpisodeResult:
     """Run one episode; the same seed and profile give the same result and the same log.
 
@@ -50,11 +51,12 @@ def run_episode(
         profile: How hard it is.
         keep_log: Whether the result holds the event log.
         crashes: When which process dies, instead of what the seed says.
+        plugins: Exchange plugins through which the venues are reached.
 
     Raises:
         KeyError: there is no such profile.
     """
-    plan = drawn_plan(seed, profile)
+    plan = drawn_plan(seed, profile, plugins)
     if crashes is not None:
         plan = replace(plan, crashes=crashes)
     return run_plan(plan, seeded_fates(plan), direct_seeded, keep_log=keep_log)

@@ -1,0 +1,66 @@
+"""One order book as a stream tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from heapq import nlargest, nsmallest
+
+from arb.model import BookDelta, BookLevel, InstrumentId, OrderBook
+
+
+class LiveBook:
+    """Applies a snapshot and the deltas that continue it; anything else leaves no book behind."""
+
+    def __init__(self, instrument: InstrumentId) -> None:
+        self._instrument = instrument
+        self._bids: dict[Decimal, Decimal] = {}
+        self._asks: dict[Decimal, Decimal] = {}
+        self._sequence: int | None = None
+        self._ts_event_ns = self._ts_init_ns = 0
+
+    def apply(self, update: OrderBook | BookDelta) -> str:
+        """Take an update; return what is wrong with it, or nothing.
+
+        After something wrong there is no book until the next snapshot.
+        """
+        problem = self._problem(update)
+        if problem:
+            self._sequence = None
+            return problem
+        if isinstance(update, OrderBook):
+            self._bids, self._asks = dict(update.bids), dict(update.asks)
+        else:
+            _change(self._bids, update.bids)
+            _change(self._asks, update.asks)
+        self._sequence = update.sequence
+        self._ts_event_ns, self._ts_init_ns = update.ts_event_ns, update.ts_init_ns
+        return ""
+
+    def book(self, depth: int) -> OrderBook | None:
+        """Return the best `depth` levels a side; None while there is no whole book."""
+        if self._sequence is None:
+            return None
+        return OrderBook(
+            instrument=self._instrument,
+            bids=tuple(BookLevel(*row) for row in nlargest(depth, self._bids.items())),
+            asks=tuple(BookLevel(*row) for row in nsmallest(depth, self._asks.items())),
+            sequence=self._sequence,
+            ts_event_ns=self._ts_event_ns,
+            ts_init_ns=self._ts_init_ns,
+        )
+
+    def _problem(self, update: OrderBook | BookDelta) -> str:
+        if update.instrument != self._instrument:
+            return f"an update of {update.instrument}"
+        if isinstance(update, BookDelta) and update.previous != self._sequence:
+            return f"a change that continues {update.previous}, and the book stands at {self._sequence}"
+        return ""
+
+
+def _change(side: dict[Decimal, Decimal], levels: Iterable[BookLevel]) -> None:
+    for price, size in levels:
+        if size:
+            side[price] = size
+        else:
+            side.pop(price, None)
