@@ -8,6 +8,7 @@ import struct
 import sys
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -207,12 +208,19 @@ def test_details_list_settlements_and_show_no_control_characters(capsys: pytest.
 
 
 def test_books_that_do_not_balance_are_loud(capsys: pytest.CaptureFixture[str]) -> None:
-    broken = report(unexplained=Decimal("-0.00000001"), alarms=("north USDC: a withdrawal?",))
+    broken = report(unexplained=Decimal("-0.01"), alarms=("north USDC: a withdrawal?",))
     assert publish(broken, as_json=False) == 6
     text = capsys.readouterr().out
-    assert "THE BOOKS DO NOT BALANCE: -0.00000001 USD" in text
+    assert "THE BOOKS DO NOT BALANCE: -0.01 USD" in text
     assert "ALARM north USDC: a withdrawal?" in text
     assert publish(broken, as_json=True) == 6
+
+
+def test_what_venues_round_is_shown_and_is_no_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    assert publish(report(unexplained=Decimal("0.00999")), as_json=False) == 0
+    text = capsys.readouterr().out
+    assert "0.00999" in text
+    assert "DO NOT BALANCE" not in text
 
 
 def test_a_halted_hedge_has_the_exit_code_of_a_halt(capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,8 +246,12 @@ def test_eighty_columns_of_a_terminal_are_enough(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sys, "stdout", terminal)
         publish(report(hedges=(hedge(HedgeStatus.CLOSED), hedge(HedgeStatus.HALTED))), as_json=False)
         monkeypatch.undo()
-        text = re.sub(r"\x1b\[\d*m", "", os.read(reader, 65_536).decode())
+    read: list[bytes] = []
+    with suppress(OSError):  # how a terminal that nobody writes to any more ends
+        while chunk := os.read(reader, 65_536):
+            read.append(chunk)
     os.close(reader)
+    text = re.sub(r"\x1b\[\d*m", "", b"".join(read).decode())
     assert max(map(len, text.splitlines())) <= 80
     assert "PRICE+FX" in text
     assert "halted" in text

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from arb.storage import Part, Pnl, PnlBy, PnlRow, decimal_text, pnl
+from arb.storage import Part, Pnl, PnlBy, PnlRow, decimal_text, is_explained, pnl
 
 from ._errors import ExitCode
 from ._export import exporting, print_csv, texts
@@ -55,7 +55,7 @@ def show_pnl(file: Path, wanted: Wanted) -> ExitCode:
         _print(found)
     else:
         click.echo("Nothing to account for yet.", err=True)
-    return ExitCode.HALTED if found.unexplained else ExitCode.OK
+    return ExitCode.OK if is_explained(found.unexplained) else ExitCode.HALTED
 
 
 async def _read(file: Path, wanted: Wanted) -> Pnl:

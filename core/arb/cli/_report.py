@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arb.model import EquitySample, HedgeStatus, format_utc
-from arb.storage import RunAccount
+from arb.storage import RunAccount, is_explained
 
 from ._errors import ExitCode
 
@@ -39,7 +39,7 @@ class Report:
     def exit_code(self) -> ExitCode:
         """Return HALTED when the books do not balance, trading is halted, or a hedge waits for a person."""
         halted = bool(self.halts) or any(hedge.status is HedgeStatus.HALTED for hedge in self.account.hedges)
-        return ExitCode.HALTED if self.account.unexplained or halted else ExitCode.OK
+        return ExitCode.OK if is_explained(self.account.unexplained) and not halted else ExitCode.HALTED
 
     def counters(self) -> dict[str, int]:
         """Return how often things happened."""

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from arb.model import HedgeStatus, PositionSide
-from arb.storage import HedgeAccount, Parts, RunAccount
+from arb.storage import HedgeAccount, Parts, RunAccount, is_explained
 
 from ._errors import ExitCode
 from ._money import NOTHING, duration, exact, minute, second, signed, usd
@@ -176,7 +176,7 @@ def _print_alarms(report: Report) -> None:
     if report.halts:
         how = "`arb explain` tells why, `arb resume --by NAME --reason TEXT` lifts it."
         click.echo(f"{how} The exit code is {ExitCode.HALTED}.")
-    if report.account.unexplained:
+    if not is_explained(report.account.unexplained):
         click.echo()
         amount = exact(report.account.unexplained)
         loud = f"THE BOOKS DO NOT BALANCE: {amount} USD of the change of equity is unexplained."

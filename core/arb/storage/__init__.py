@@ -13,6 +13,7 @@ from ._account_types import (
     WalletAccount,
     decimal_text,
     exact_sums,
+    is_explained,
 )
 from ._bookkeeping import EntryFilter
 from ._bookkeeping_types import EntryKind, LedgerEntry, LedgerLine
@@ -57,6 +58,7 @@ __all__ = [
     "decimal_text",
     "differs",
     "exact_sums",
+    "is_explained",
     "match_tolerance_ns",
     "pnl",
     "settled_funding",

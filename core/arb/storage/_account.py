@@ -24,6 +24,7 @@ from ._account_types import (
     Unattributed,
     decimal_text,
     exact_sums,
+    is_explained,
 )
 from ._journal import Journal
 
@@ -149,7 +150,7 @@ def _unattributed(lines: _Lines, legs: Mapping[str, int]) -> Unattributed:
 
 def _alarms(inputs: Inputs, held: Holdings, book: Book, beside: Unattributed, *, asked_start: bool) -> Iterator[str]:
     for (exchange, currency), result in sorted(book.wallets.items()):
-        if result.unexplained:
+        if not is_explained(result.unexplained):
             yield (
                 f"{exchange} {currency}: {decimal_text(result.unexplained)} USD of the change of equity is not "
                 "explained: a deposit, a withdrawal, or an entry the journal has not seen"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from arb.model import (
     ZERO,
@@ -198,6 +198,18 @@ class WalletAccount:
     unexplained: Decimal
 
 
+ROUNDING_USD: Final = Decimal("0.01")
+"""What of a change of equity may be left over: real venues round each amount they tell, most to a millionth.
+
+A simulated venue rounds nothing, so that there nothing at all is left.
+"""
+
+
+def is_explained(unexplained: Decimal) -> bool:
+    """Return whether what the parts leave of a change of equity is no more than the rounding of venues."""
+    return abs(unexplained) < ROUNDING_USD
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAccount:
     """The account of a run.
@@ -205,8 +217,8 @@ class RunAccount:
     Attributes:
         start_ns: The first equity sample; None when there is none.
         parts: Sum of all hedges and of `unattributed`, exactly.
-        unexplained: `equity_change - parts.total`; anything but zero is an entry the journal has not
-            seen: a deposit of a venue that does not list its transfers, or worse.
+        unexplained: `equity_change - parts.total`; more than rounding (:func:`is_explained`) is an entry the
+            journal has not seen: a deposit of a venue that does not list its transfers, or worse.
         hedges_opened: Hedges fully opened in this time.
         max_abs_delta_usd: Largest sum over all assets of the unhedged exposure, after any instant
             with a fill.

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
 from arb.model import (
     SECOND_NS,
     ZERO,
+    ClientOrderId,
     Dust,
     ExchangeOrderId,
     Fill,
+    FillId,
     FundingPayment,
     Hedge,
     HedgeStatus,
@@ -20,12 +23,18 @@ from arb.model import (
     PaymentId,
     exchange_of,
 )
-from arb.storage import Journal, RunAccount, account_run
+from arb.simulation import VENUE_PREFIXES
+from arb.storage import Journal, RunAccount, account_run, decimal_text
 
 from ._kinds import Code
 
 if TYPE_CHECKING:
     from ._auditor import Auditor
+
+
+_CENT: Final = Decimal("0.01")
+_ROUNDING_USD: Final = Decimal("0.000001")
+"""What may be left where a plugin works the cash out from what its venue tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +48,35 @@ class Books:
     def as_told_by(self, plugins: Mapping[str, str]) -> Books:
         """Return the books with what every real venue tells, for exchanges that are reached through plugins.
 
-        Venues cut times to milliseconds, few tell the PnL of a fill or the rate of a payment, and plugins give
-        payments names of their own.
+        Venues cut times to milliseconds, few tell the PnL of a fill or the rate of a payment, each rounds fees in its
+        own way (their sum is in the cash, which is compared apart), and plugins give rows names of their own.
         """
-        fills = {key: _plain_fill(row) if key[0] in plugins else row for key, row in self.fills.items()}
+        fills = {key: row for key, row in self.fills.items() if key[0] not in plugins}
+        for key, row in self.fills.items():
+            if key[0] in plugins:
+                named = _plain_fill(key[0], row, fills)
+                fills[key[0], named.fill_id] = named
         payments = dict(
             _plain_payment(key, row) if key[0] in plugins else (key, row) for key, row in self.payments.items()
         )
         return Books(fills=fills, payments=payments, positions=self.positions)
 
 
-def _plain_fill(row: Fill) -> Fill:
-    return replace(row, ts_event_ns=0, realized_pnl=None, exchange_order_id=ExchangeOrderId(""))
+def _plain_fill(exchange: str, row: Fill, taken: Mapping[tuple[str, str], Fill]) -> Fill:
+    """Return a fill under a name made of what it is: a plugin may join the venue's numbers to its own liking."""
+    is_ours = not row.client_order_id.startswith((*VENUE_PREFIXES, "foreign"))
+    order = row.client_order_id if is_ours else ClientOrderId("the venue's own")
+    what = f"{order}: {row.side} {decimal_text(row.quantity)} {row.instrument} at {decimal_text(row.price)}"
+    number = next(number for number in count(1) if (exchange, f"{what} ({number})") not in taken)
+    return replace(
+        row,
+        fill_id=FillId(f"{what} ({number})"),
+        client_order_id=order,
+        exchange_order_id=ExchangeOrderId(""),
+        fee=row.fee.quantize(_CENT),
+        ts_event_ns=0,
+        realized_pnl=None,
+    )
 
 
 def _plain_payment(key: tuple[str, str], row: FundingPayment) -> tuple[tuple[str, str], FundingPayment]:
@@ -124,7 +150,8 @@ def _compare(auditor: Auditor, what: str, ours: Rows, wanted: Rows, theirs: Rows
 
 def _short(row: object) -> str:
     if isinstance(row, Fill):
-        return f"{row.side} {row.quantity} {row.instrument} at {row.price} of order {row.client_order_id}"
+        paid = f"{row.liquidity}, fee {row.fee} {row.fee_currency}"
+        return f"{row.side} {row.quantity} {row.instrument} at {row.price} of order {row.client_order_id}, {paid}"
     if isinstance(row, FundingPayment):
         return f"{row.amount} {row.currency} on {row.instrument}"
     return str(row)
@@ -143,11 +170,11 @@ def check_dust(auditor: Auditor, dust: tuple[Dust, ...]) -> None:
                 auditor.found(Code.DUST, f"{hedge.id}/{index}", text + f"{declared.get((hedge.id, index), 'none')}")
 
 
-def check_money(auditor: Auditor, account: RunAccount) -> None:
-    """Every cent of the change of equity has a part."""
-    if account.unexplained:
+def check_money(auditor: Auditor, account: RunAccount, *, rounding: Decimal = ZERO) -> None:
+    """Every cent of the change of equity has a part; `rounding` is what may be left, US dollars."""
+    if abs(account.unexplained) > rounding:
         auditor.found(Code.MONEY, "unexplained", f"{account.unexplained} USD of the change of equity is not explained")
-    if account.parts.total != account.equity_change:
+    if abs(account.parts.total - account.equity_change) > rounding:
         text = f"the parts sum to {account.parts.total}, equity changed by {account.equity_change}"
         auditor.found(Code.MONEY, "parts", text)
 
@@ -176,4 +203,4 @@ async def check_journal(auditor: Auditor, journal: Journal, venues: Books, plugi
     ours = Books(fills=fills, payments=payments, positions={key: held for key, held in positions.items() if held})
     check_books(auditor, ours.as_told_by(plugins), venues.as_told_by(plugins))
     check_dust(auditor, dust)
-    check_money(auditor, await account_run(journal))
+    check_money(auditor, await account_run(journal), rounding=_ROUNDING_USD if plugins else ZERO)
