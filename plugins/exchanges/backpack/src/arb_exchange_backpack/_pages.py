@@ -1,0 +1,42 @@
+"""Lists of Backpack's history, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from arb.api import BadResponse, Context
+
+from ._fields import Row, reading, rows_of
+from ._rest import Pace, VenueRest
+from ._signing import Params
+
+PAGE: Final = 1_000
+MOST_PAGES: Final = 50
+
+
+async def pages(
+    context: Context,
+    rest: VenueRest,
+    path: str,
+    instruction: str,
+    params: Params,
+    *,
+    most: int = MOST_PAGES,
+    pace: Pace = Pace.RANGE,
+) -> AsyncIterator[list[Row]]:
+    """Yield pages of up to 1000 rows until the venue has no more.
+
+    Rows that are added while we read move the others to later pages: one may come twice, none is left out.
+
+    Raises:
+        BadResponse: it is no list, or it has more than `most` pages: what was read is not the whole.
+    """
+    for page in range(most):
+        answer = await rest.read(path, instruction, {**params, "limit": PAGE, "offset": page * PAGE}, pace=pace)
+        with reading(context.name, path):
+            rows = rows_of(answer)
+        yield rows
+        if len(rows) < PAGE:
+            return
+    raise BadResponse(f"{path} has more than {most * PAGE} rows", exchange=context.name, code="too_long")
