@@ -3,6 +3,8 @@
 * docs/reference/cli.md: every command with its help and options
 * docs/reference/configuration.md: the table of keys after each `<!-- keys: ... -->` mark
 * docs/reference/scenarios.md: every named scenario of the simulation
+* docs/reference/conformance.md: every case of the conformance kits
+* docs/reference/quality-scale.md: the table of tiers after the mark `<!-- tiers -->`
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ from typing import Any, Final, get_args
 import click
 from pydantic import BaseModel
 
+from arb import testing
 from arb.cli import main as arb
+from arb.cli._quality import KIT_VERSION, TIERS, VENUE_FACTS
 from arb.kernel import Config, settings_rows
 from arb.verification import LATER, SCENARIOS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CLI: Final = ROOT / "docs" / "reference" / "cli.md"
 CONFIGURATION: Final = ROOT / "docs" / "reference" / "configuration.md"
+KIT_PAGE: Final = ROOT / "docs" / "reference" / "conformance.md"
+SCALE: Final = ROOT / "docs" / "reference" / "quality-scale.md"
 SCENARIO_PAGE: Final = ROOT / "docs" / "reference" / "scenarios.md"
 
 _KEYS: Final = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -35,6 +41,30 @@ Every command explains itself with `--help`. What prints data has `--json`. How 
 tells its [exit code](exit-codes.md).
 """
 
+_TIERS: Final = re.compile(r"(<!-- tiers -->\n).*?(<!-- end -->)", re.DOTALL)
+_CASE: Final = re.compile(r"test_([a-z]?)(\d{3})_(\w+)")
+_USE: Final = re.compile(r"use\(body(.*?)\)", re.DOTALL)
+_NEED: Final = re.compile(r"(?<=Capability\.)\w+|\bFAKE\b")
+_KITS: Final = {
+    "ExchangeConformance": "Exchanges",
+    "StrategyConformance": "Strategies",
+    "PriceSourceConformance": "Price sources",
+    "CacheTierConformance": "Cache tiers",
+    "StorageConformance": "Storages",
+    "ExtensionConformance": "Extensions",
+}
+_KIT_HEAD: Final = """# Cases of the conformance kits
+
+<!-- Written by tools/write_reference.py; change the cases, not this file. -->
+
+What a plugin is held to. A number keeps its meaning for ever. `arb plugins check NAME` runs the kit of a family,
+and `arb.testing` has it as a class to inherit from. This is version {version} of the kit, with {exchange} cases
+for an exchange.
+
+*Needs* names the capabilities without which a case is skipped. `fake` stands for a fake of the venue
+(`ExchangeSpec.fake`): such a case compares with what is true behind the wire, or lets the wire fail. `simulated`
+is met by a fake as well: time can be waited for.
+"""
 _SCENARIOS_HEAD: Final = """# Named scenarios
 
 <!-- Written by tools/write_reference.py; change the scenarios, not this file. -->
@@ -115,6 +145,64 @@ def scenarios_text() -> str:
     return "\n".join([_SCENARIOS_HEAD, *rows, "", _LATER_HEAD, *others]) + "\n"
 
 
+def kit_text() -> str:
+    """Return docs/reference/conformance.md."""
+    kits = [getattr(testing, name) for name in _KITS]
+    parts = [_KIT_HEAD.format(version=KIT_VERSION, exchange=len(_cases(kits[0])))]
+    for kit, noun in zip(kits, _KITS.values(), strict=True):
+        parts.append(f"## {noun}\n")
+        groups: dict[str, list[str]] = {}
+        letters = {letter for letter, *_ in _cases(kit).values()} - {""}
+        for case, (letter, group, title, about, needs) in _cases(kit).items():
+            # The first four cases are the same for every family.
+            number = f"{letter or min(letters)}-{case}"
+            row = f"| {number} | {title} | {_cell(about)} | {_cell(needs)} |"
+            groups.setdefault(group, []).append(row)
+        for group, rows in groups.items():
+            parts += [f"### {group}\n", "| Case | Title | What has to hold | Needs |", "| --- | --- | --- | --- |"]
+            parts += [*rows, ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _cases(kit: type) -> dict[str, tuple[str, str, str, str, str]]:
+    """Return letter, group, title, meaning and needs of each case, by its number."""
+    found = {}
+    for name in sorted(each for each in dir(kit) if each.startswith("test_")):
+        match = _CASE.fullmatch(name)
+        home = next(each for each in kit.__mro__ if name in vars(each))
+        if match is None:
+            continue
+        function = vars(home)[name]
+        calls = _USE.findall(inspect.getsource(function))
+        needs = sorted(set(_NEED.findall(calls[-1]))) if calls else []
+        about = " ".join(inspect.cleandoc(function.__doc__ or "").split())
+        found[match[2]] = (
+            match[1].upper(),
+            home.__dict__.get("group", "contract"),
+            match[3].replace("_", " "),
+            about,
+            ", ".join(needs).lower(),
+        )
+    return dict(sorted(found.items()))
+
+
+def scale_text(text: str) -> str:
+    """Return docs/reference/quality-scale.md with the table of tiers as the code has it."""
+    rows = ["| Tier | A user may rely on | Groups without a failure | And |", "| --- | --- | --- | --- |"]
+    for tier in TIERS:
+        extra = []
+        if tier.behind_the_wire:
+            extra.append("nothing skipped for the want of a fake venue")
+        if tier.whole:
+            extra.append("no case failed, none skipped but for what the venue lacks")
+        if tier.typed:
+            extra.append("`py.typed`")
+        groups = ", ".join(f"`{name}`" for name in tier.groups)
+        rows.append(f"| **{tier.name}** | {tier.about} | {groups} | {'; '.join(extra)} |")
+    facts = "\nA venue may lack " + ", ".join(f"`{name}`" for name in sorted(VENUE_FACTS)) + ".\n"
+    return _TIERS.sub(lambda match: match[1] + "\n".join(rows) + "\n" + facts + match[2], text)
+
+
 def _references(references: Iterable[str]) -> str:
     return ", ".join(f"`{each}`" for each in references)
 
@@ -146,6 +234,8 @@ def main() -> None:
         CLI: cli_text(),
         CONFIGURATION: configuration_text(CONFIGURATION.read_text(encoding="utf-8")),
         SCENARIO_PAGE: scenarios_text(),
+        KIT_PAGE: kit_text(),
+        SCALE: scale_text(SCALE.read_text(encoding="utf-8")),
     }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:

@@ -40,6 +40,7 @@ def test_list_as_json_is_one_document(install: Install, arb: Arb) -> None:
         "name": "flat",
         "distribution": "arb-exchange-flat",
         "version": "1.0",
+        "tier": "",
         "status": "ok",
         "reason": "",
     }

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from types import ModuleType
 
 from arb.api import Capability, Context, ExchangeSpec, Settings, StateStore
+from arb.model import HOUR_NS, FundingKind, FundingRate, InstrumentId, RateUnit
 from arb.testing import ExchangeConformance, MemoryExchange
 
 CAPABILITIES = frozenset(Capability) - {
@@ -15,6 +17,18 @@ CAPABILITIES = frozenset(Capability) - {
 
 class NoSettings(Settings):
     pass
+
+
+def settled(instrument: InstrumentId, paid_ns: int, read_ns: int) -> FundingRate:
+    return FundingRate(
+        instrument=instrument,
+        raw=Decimal("0.0001"),
+        unit=RateUnit(factor=Decimal(1), period_ns=8 * HOUR_NS),
+        interval_ns=8 * HOUR_NS,
+        kind=FundingKind.SETTLED,
+        ts_event_ns=paid_ns,
+        ts_init_ns=read_ns,
+    )
 
 
 class Venues:
@@ -28,7 +42,10 @@ class Venues:
         key = id(context.state)
         if key not in self._open:
             exchange = MemoryExchange(context.name, clock=context.clock, capabilities=CAPABILITIES)
-            exchange.set_price(exchange.id_of("BTC"), 50_000, levels=30)
+            name = exchange.id_of("BTC")
+            exchange.set_price(name, 50_000, levels=30)
+            for hours in (24, 16, 8):
+                exchange.add_history(settled(name, context.clock.now_ns() - hours * HOUR_NS, context.clock.now_ns()))
             self._open[key] = (context.state, exchange)
         yield self._open[key][1]
 

@@ -11,6 +11,7 @@ import click
 from arb.kernel import PluginRef, Status, installed_plugins
 
 from ._errors import ExitCode
+from ._kit_report import stored_tier
 from ._lazy import LazyGroup
 from ._options import disabled_plugins
 from ._output import print_fields, print_json, print_table
@@ -33,7 +34,11 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def list_(ctx: click.Context, check: bool, as_json: bool) -> None:
-    """List the installed plugins. Without --check nothing of them is imported."""
+    """List the installed plugins. Without --check nothing of them is imported.
+
+    TIER is what `arb plugins check --write-report` last measured of an exchange, where that was of the
+    installed version and with the present kit.
+    """
     refs = installed_plugins(disabled=disabled_plugins())
     rows = [_row(ref) for ref in refs]
     if check:
@@ -107,6 +112,7 @@ def _row(ref: PluginRef) -> dict[str, str]:
         "name": ref.name,
         "distribution": ref.dist_name,
         "version": ref.dist_version,
+        "tier": stored_tier(ref),
         "status": ref.status.value,
         "reason": ref.reason,
     }

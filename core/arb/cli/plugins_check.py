@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -20,8 +20,10 @@ from arb.api import PluginError
 from arb.kernel import Family, PluginRef, Status, installed_plugins
 
 from ._errors import ExitCode
+from ._kit_report import package_folder, store
 from ._options import disabled_plugins
 from ._output import clean, print_json
+from ._quality import KIT_VERSION, next_tier, tier_of
 from .plugins import find_plugin
 
 _KITS: Final = MappingProxyType(
@@ -35,6 +37,7 @@ _KITS: Final = MappingProxyType(
     }
 )
 _MODULE: Final = """import importlib
+import json
 
 from arb.testing import {kit}
 
@@ -42,6 +45,9 @@ from arb.testing import {kit}
 class TestConformance({kit}):
     plugin = importlib.import_module({target!r})
     name = {name!r}
+"""
+_ON_VENUE: Final = """    venue_settings = json.loads({settings!r})
+    sends_orders = {orders!r}
 """
 
 
@@ -56,19 +62,61 @@ class TestConformance({kit}):
     help="Seconds of real time for the whole kit.",
     metavar="S",
 )
+@click.option(
+    "--write-report",
+    is_flag=True,
+    help="Keep the result in the plugin's package (conformance.json), for `arb plugins list`.",
+)
+@click.option(
+    "--testnet",
+    is_flag=True,
+    help="Of an exchange: a part of the kit on the venue itself, in real time; it reads, and sends nothing.",
+)
+@click.option(
+    "--config",
+    "-c",
+    "config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --testnet: the configuration whose only exchange of this plugin is used.",
+)
+@click.option(
+    "--orders",
+    is_flag=True,
+    help="With --testnet: the smallest orders too, on a flat account, where the exchange is `armed`.",
+)
 @click.pass_context
-def command(ctx: click.Context, name: str, as_json: bool, timeout: int) -> None:
+def command(
+    ctx: click.Context,
+    name: str,
+    as_json: bool,
+    timeout: int,
+    write_report: bool,
+    testnet: bool,
+    config: Path | None,
+    orders: bool,
+) -> None:
     """Run the conformance kit of its family for the installed plugin NAME; exit 7 when a case fails.
 
-    The plugin runs in a process of its own with the settings of its CONFORMANCE mapping. A case is
-    skipped only when the plugin does not declare the capability it needs.
+    The plugin runs in a process of its own: an exchange that brings a fake of its venue over that fake,
+    any other with the settings of its CONFORMANCE mapping. A case is skipped only when the plugin does
+    not declare the capability it needs. Of an exchange the result is measured by the quality scale.
     """
     if find_spec("pytest") is None:
         raise click.ClickException("the conformance kit needs pytest: pip install 'arb-core[testing]'")
     ref = find_plugin(installed_plugins(disabled=disabled_plugins()), name)
     if ref.status is not Status.OK:
         raise PluginError(f"{ref.label} cannot be checked: {ref.reason}")
-    report = run_kit(ref, timeout)
+    if testnet and write_report:
+        raise click.UsageError("--write-report is for the whole kit: leave out --testnet.")
+    if not testnet and (config or orders):
+        raise click.UsageError("--config and --orders are for --testnet.")
+    report = run_kit(ref, timeout, _on_venue(ref, config, orders) if testnet else None)
+    if write_report:
+        try:
+            store(ref, report)
+        except OSError as error:
+            raise click.ClickException(f"the report cannot be kept: {error}") from None
     if as_json:
         print_json(report)
     else:
@@ -77,14 +125,36 @@ def command(ctx: click.Context, name: str, as_json: bool, timeout: int) -> None:
         ctx.exit(ExitCode.CHECK)
 
 
-def run_kit(ref: PluginRef, timeout_s: int) -> dict[str, Any]:
-    """Run the kit in a subprocess and return what each case did."""
+def _on_venue(ref: PluginRef, config: Path | None, orders: bool) -> str:
+    """Return what a run on the venue itself needs to know; raises click.UsageError."""
+    from arb.kernel import read_config
+
+    if ref.family is not Family.EXCHANGES or config is None:
+        raise click.UsageError("--testnet is for exchanges and needs --config FILE.")
+    uses = {name: use for name, use in read_config(config).exchanges.items() if use.plugin == ref.name}
+    if len(uses) != 1:
+        raise click.UsageError(f"{config} uses the exchange {ref.name!r} {len(uses)} times; it has to be once.")
+    ((name, use),) = uses.items()
+    if orders and not use.armed:
+        raise click.UsageError(f"--orders sends real orders: set `armed = true` in [exchanges.{name}] first.")
+    return _ON_VENUE.format(settings=json.dumps(use.settings, default=str), orders=orders)
+
+
+def run_kit(ref: PluginRef, timeout_s: int, on_venue: str | None = None) -> dict[str, Any]:
+    """Run the kit in a subprocess and return what each case did.
+
+    Args:
+        ref: The plugin.
+        timeout_s: Of the whole run.
+        on_venue: What the test module says more for a run on the venue itself.
+    """
+    kit = _KITS[ref.family] if on_venue is None else "VenueConformance"
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="arb-check-") as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         (folder / "test_conformance.py").write_text(
-            _MODULE.format(kit=_KITS[ref.family], target=ref.target, name=ref.name), encoding="utf-8"
+            _MODULE.format(kit=kit, target=ref.target, name=ref.name) + (on_venue or ""), encoding="utf-8"
         )
         ended = _run(folder, timeout_s)
         lines = list(_lines(folder / "report.jsonl"))
@@ -96,7 +166,9 @@ def run_kit(ref: PluginRef, timeout_s: int) -> dict[str, Any]:
         failures = [{"case": "start", "title": "the kit starts", "detail": ended or "the process ended at once"}]
     skipped = [line for line in lines if line["event"] == "skipped"]
     passed = sum(line["event"] == "passed" for line in lines)
-    return {
+    folder_of_package = package_folder(ref)
+    report: dict[str, Any] = {
+        "kit": KIT_VERSION,
         "family": ref.family.value,
         "name": ref.name,
         "distribution": ref.dist_name,
@@ -104,10 +176,32 @@ def run_kit(ref: PluginRef, timeout_s: int) -> dict[str, Any]:
         "cases": passed + len(failures) + len(skipped),
         "passed": passed,
         "failed": len(failures),
+        "tier": "",
+        "next_tier": {"tier": "", "lacks": []},
+        "typed": folder_of_package is not None and (folder_of_package / "py.typed").exists(),
+        "groups": _groups(lines, failures),
         "failures": [{"case": line["case"], "title": line["title"], "reason": line["detail"]} for line in failures],
         "skipped": [{"case": line["case"], "capability": line["detail"]} for line in skipped],
         "seconds": round(time.perf_counter() - started, 3),
     }
+    if ref.family is Family.EXCHANGES and on_venue is None:
+        name, lacks = next_tier(report)
+        report.update(tier=tier_of(report), next_tier={"tier": name, "lacks": lacks})
+    return report
+
+
+def _groups(lines: Iterable[Mapping[str, str]], failures: Iterable[Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Count the cases of each group: passed, failed, and skipped by capability."""
+    groups: dict[str, dict[str, Any]] = {}
+    for line in (*(line for line in lines if line["event"] in ("passed", "skipped")), *failures):
+        group = groups.setdefault(line.get("group") or "kit", {"passed": 0, "failed": 0, "skipped": {}})
+        if line.get("event") == "passed":
+            group["passed"] += 1
+        elif line.get("event") == "skipped":
+            group["skipped"][line["detail"]] = group["skipped"].get(line["detail"], 0) + 1
+        else:
+            group["failed"] += 1
+    return dict(sorted(groups.items()))
 
 
 def _run(folder: Path, timeout_s: int) -> str:
@@ -151,6 +245,11 @@ def _print_report(ref: PluginRef, report: dict[str, Any]) -> None:
         missing.setdefault(line["capability"], []).append(line["case"])
     for capability, cases in sorted(missing.items()):
         click.echo(f"skipped {', '.join(cases)}: {clean(capability)} is not declared")
+    if report["next_tier"]["tier"]:
+        for lack in report["next_tier"]["lacks"]:
+            click.echo(f"not {report['next_tier']['tier']}: {clean(lack)}")
+    if report["tier"]:
+        click.echo(f"quality scale: {report['tier']}")
     click.echo(
         f"{ref.label}: {report['passed']} passed, {report['failed']} failed, "
         f"{len(report['skipped'])} skipped of {report['cases']} cases in {report['seconds']} s"

@@ -123,6 +123,8 @@ def placeholders(family: Family, name: str) -> dict[str, str]:
         "group": family.group,
         "dist": dist,
         "module": dist.replace("-", "_"),
+        # An exchange talks to its venue: the network toolkit runs on what this extra brings.
+        "core": "arb-core[net]" if family is Family.EXCHANGES else "arb-core",
         "kernel_range": f">={major}.{minor},<{major}.{int(minor) + 1}",
         "config": _CONFIG[family].format(name=name),
     }

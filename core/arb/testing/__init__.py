@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from ._kit_price_source import PriceSourceConformance
     from ._kit_storage import StorageConformance
     from ._kit_strategy import StrategyConformance
+    from ._kit_venue import VenueConformance
 
 __all__ = [
     "CacheTierConformance",
@@ -80,6 +82,7 @@ __all__ = [
     "START_NS",
     "StorageConformance",
     "StrategyConformance",
+    "VenueConformance",
     "over_fake",
     "sample_instrument",
     "settle",
@@ -93,9 +96,9 @@ _KITS: Final = MappingProxyType(
         "PriceSourceConformance": "_kit_price_source",
         "StorageConformance": "_kit_storage",
         "StrategyConformance": "_kit_strategy",
+        "VenueConformance": "_kit_venue",
     }
 )
-_PARTS: Final = ("_kit", "_kit_desk", "_kit_exchange_market", "_kit_exchange_orders")
 
 
 def __getattr__(name: str) -> Any:
@@ -105,6 +108,6 @@ def __getattr__(name: str) -> Any:
     import pytest
 
     # A failed case then shows the values it compared, as in a test module.
-    modules = {f"{__name__}.{module}" for module in (*_PARTS, *_KITS.values())}
+    modules = {f"{__name__}.{path.stem}" for path in Path(__file__).parent.glob("_kit*.py")}
     pytest.register_assert_rewrite(*(modules - set(sys.modules)))
     return getattr(import_module(f"{__name__}.{_KITS[name]}"), name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from arb.api import PLUGIN_API, Capability, Context, Spec
+from arb.api import PLUGIN_API, Context, Spec
 from arb.model import parse_utc
 from arb.simulation import VirtualClock, run_virtual
 
@@ -27,7 +27,7 @@ _CASE_TIMEOUT_S: Final = 30 * 86_400
 SKIP_PREFIX: Final = "capability not declared: "
 
 
-def require(declared: frozenset[Capability], *needed: Capability) -> None:
+def require(declared: Collection[str], *needed: str) -> None:
     """Skip the case unless every capability is declared; the kit skips for no other reason."""
     for capability in needed:
         if capability not in declared:
@@ -52,10 +52,12 @@ class Conformance:
         name: Which of its specs is meant, if it provides several.
         hook: The provider hook of the family.
         spec_type: What the hook has to return.
+        group: What the cases written in one class are about, for the report.
     """
 
     plugin: ModuleType
     name: str = ""
+    group: ClassVar[str] = "contract"
     hook: ClassVar[str]
     spec_type: ClassVar[type[Spec[Any]]]
 
@@ -75,11 +77,16 @@ class Conformance:
     @pytest.fixture
     def settings(self, spec: Spec[Any], options: Mapping[str, Any], tmp_path: Path) -> BaseModel:
         """Return validated settings."""
-        return spec.settings.model_validate(_filled(options.get("settings", {}), tmp_path))
+        return spec.settings.model_validate(filled(options.get("settings", {}), tmp_path))
 
     @pytest.fixture
     def context(self, options: Mapping[str, Any]) -> Callable[[], Context]:
         """Return a function that makes the plugin's context inside the loop; state outlives the contexts."""
+        return self.plain_contexts()
+
+    @staticmethod
+    def plain_contexts() -> Callable[[], Context]:
+        """Return a function that makes contexts without a network."""
         state, ids = MemoryState(), FakeIds()
         return lambda: FakeContext("check", seed=7, clock=VirtualClock.of_running_loop(), state=state, ids=ids)
 
@@ -137,12 +144,12 @@ class Conformance:
         play(case)
 
 
-def _filled(value: Any, tmp_path: Path) -> Any:
+def filled(value: Any, tmp_path: Path) -> Any:
     """Put the empty folder in place of `{tmp}`."""
     if isinstance(value, str):
         return value.replace("{tmp}", str(tmp_path))
     if isinstance(value, Mapping):
-        return {key: _filled(each, tmp_path) for key, each in value.items()}
+        return {key: filled(each, tmp_path) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_filled(each, tmp_path) for each in value]
+        return [filled(each, tmp_path) for each in value]
     return value

@@ -38,6 +38,7 @@ def cached(context: Context, instrument: InstrumentId = _BTC, *, age_ns: int = 0
 class CacheTierConformance(Conformance):
     """Cases C-001 to C-012."""
 
+    group = "behaviour"
     hook = "arb_cache_tiers"
     spec_type = CacheTierSpec
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import Context, DeadMansSwitch, Exchange, Trading
+from arb.api import Context, DeadMansSwitch, Exchange, Streams, Trading, parse_duration
 from arb.model import (
+    MINUTE_NS,
     ZERO,
     ClientOrderId,
     Instrument,
@@ -20,29 +22,69 @@ from arb.model import (
     TimeInForce,
     ceil_to,
 )
+from arb.simulation import SimulatedExchange
+
+from ._kit_ground import Ground
 
 _REACH: Final = Decimal("0.03")
 """How far through the market an order that should fill is priced; inside any venue's price band."""
 
 
 class Desk:
-    """An open exchange, and orders on one of its instruments."""
+    """An open exchange, and orders on one of its instruments.
 
-    def __init__(self, exchange: Exchange, context: Context, instrument: Instrument) -> None:
+    Attributes:
+        exchange: The plugin under test.
+        context: What it was opened with.
+        instrument: What is traded.
+        ground: The fake venue behind the plugin; only cases that require it may use it.
+        switch_ns: A time that the venue's dead man's switch can be set to.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        context: Context,
+        instrument: Instrument,
+        ground: Ground | None = None,
+        *,
+        switch_ns: int = MINUTE_NS,
+    ) -> None:
         self.exchange = exchange
         self.context = context
         self.instrument = instrument
+        self.switch_ns = switch_ns
+        self._ground = ground
         self._count = itertools.count(1)
         self._prefix = context.ids.new()
 
     @classmethod
-    async def open(cls, exchange: Exchange, context: Context, options: Mapping[str, Any]) -> Desk:
-        """Choose the instrument: the first that trades, of the asset that `CONFORMANCE["base"]` names."""
-        base = options.get("base")
+    async def open(
+        cls, exchange: Exchange, context: Context, options: Mapping[str, Any], ground: Ground | None = None
+    ) -> Desk:
+        """Choose the instrument: the first that trades, of the asset that `CONFORMANCE["base"]` names.
+
+        `CONFORMANCE["switch"]`, such as `10m`, is for a venue whose switch takes no minute.
+        """
+        base, switch_ns = options.get("base"), parse_duration(options.get("switch", "1m"))
         for instrument in await exchange.market.fetch_instruments():
             if instrument.status is InstrumentStatus.TRADING and base in (None, instrument.base):
-                return cls(exchange, context, instrument)
+                return cls(exchange, context, instrument, ground, switch_ns=switch_ns)
         raise AssertionError(f"no instrument of {base or 'any asset'} is open for trading")
+
+    @asynccontextmanager
+    async def again(self) -> AsyncIterator[Desk]:
+        """Open the plugin once more, as after a restart: same account, same memory, other connections."""
+        context = self.ground.context()
+        async with self.ground.client(context) as exchange:
+            yield Desk(exchange, context, self.instrument, self.ground, switch_ns=self.switch_ns)
+
+    async def another(self) -> Desk | None:
+        """Return a desk on another instrument that trades; None on a venue that has one."""
+        for instrument in await self.exchange.market.fetch_instruments():
+            if instrument.status is InstrumentStatus.TRADING and instrument.id != self.instrument.id:
+                return Desk(self.exchange, self.context, instrument, self._ground)
+        return None
 
     @property
     def trading(self) -> Trading:
@@ -51,8 +93,35 @@ class Desk:
         return self.exchange.trading
 
     @property
+    def has_ground(self) -> bool:
+        """Return whether the plugin runs over its fake venue."""
+        return self._ground is not None
+
+    @property
+    def ground(self) -> Ground:
+        """Return the fake venue and the line to it."""
+        assert self._ground is not None, "the case has to require FAKE"
+        return self._ground
+
+    @property
+    def truth(self) -> SimulatedExchange:
+        """Return what is true at the fake venue."""
+        return self.ground.truth
+
+    @property
+    def streams(self) -> Streams:
+        """Return the live side."""
+        assert self.exchange.streams is not None, "a stream is declared, but `streams` is None"
+        return self.exchange.streams
+
+    @property
+    def streams_or_none(self) -> Streams | None:
+        """Return the live side of a plugin that may have none."""
+        return self.exchange.streams
+
+    @property
     def now_ns(self) -> int:
-        """Return the time."""
+        """Return the time, by the plugin's clock."""
         return self.context.clock.now_ns()
 
     async def price(self, side: Side, through: Decimal = _REACH) -> Decimal:

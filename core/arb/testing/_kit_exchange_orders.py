@@ -1,63 +1,25 @@
-"""Exchange kit: the life of an order (X-040 to X-058)."""
+"""Exchange kit: the life of an order."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
-from arb.api import BelowMinimum, Capability, ExchangeError, Rejected, TransferHistory, UnknownOrder
-from arb.model import MINUTE_NS, ZERO, ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus, Side, TimeInForce
+from arb.api import Capability, ExchangeError
+from arb.model import SECOND_NS, ZERO, InstrumentId, OrderRequest, OrderStatus, Side, TimeInForce
 
 from ._kit_desk import Desk
-from ._kit_exchange_market import ExchangeMarketCases, Use
+from ._kit_exchange_base import ExchangeCases, Use
+from ._kit_exchange_checks import AWAY, LAST_UNIT, filled_by, listed, near, resting, same_time, true_name, true_orders
+from ._kit_ground import FAKE
 
-_AWAY = Decimal("-0.03")
-_SWITCH_NS = MINUTE_NS
 
+class OrderCases(ExchangeCases):
+    """The life of an order."""
 
-class ExchangeOrderCases(ExchangeMarketCases):
-    """Cases X-040 to X-059; they need TRADING."""
-
-    def test_x040_preparing_rounds_and_sends_nothing(self, use: Use) -> None:
-        """To the lot and the tick, never to a larger quantity or a worse price."""
-
-        async def body(desk: Desk) -> None:
-            uneven = Decimal("1.0000000000123")
-            for side in Side:
-                asked = await desk.request(
-                    side, quantity=await desk.quantity(2) * uneven, price=await desk.price(side) * uneven
-                )
-                ready = (await desk.trading.prepare_order(asked)).request
-                assert ready.client_order_id == asked.client_order_id
-                assert ready.quantity <= asked.quantity
-                assert ready.quantity % desk.instrument.lot_size == 0
-                assert (asked.price - ready.price) * side.sign >= 0
-                assert ready.price % desk.instrument.tick_size == 0
-            assert list(await desk.trading.fetch_open_orders()) == []
-            assert await desk.held() == 0
-
-        use(body, Capability.TRADING)
-
-    def test_x041_too_small_is_refused_before_it_is_sent(self, use: Use) -> None:
-        """Less than a lot, or less than the minimum notional of an order that opens or of one that closes."""
-
-        async def body(desk: Desk) -> None:
-            instrument = desk.instrument
-            with pytest.raises(BelowMinimum):
-                await desk.trading.prepare_order(await desk.request(quantity=instrument.lot_size / 2))
-            least = max(instrument.min_quantity, instrument.lot_size)
-            if least * await desk.price(Side.BUY) < instrument.min_notional:
-                with pytest.raises(BelowMinimum):
-                    await desk.trading.prepare_order(await desk.request(quantity=least))
-            if least * await desk.price(Side.BUY) < instrument.closing_min_notional:
-                with pytest.raises(BelowMinimum):
-                    await desk.trading.prepare_order(await desk.request(quantity=least, reduce_only=True))
-
-        use(body, Capability.TRADING)
+    group = "orders"
 
     def test_x042_an_order_through_the_market_fills(self, use: Use) -> None:
         """Its fills sum to the filled quantity and average price, and they make the position."""
@@ -91,25 +53,13 @@ class ExchangeOrderCases(ExchangeMarketCases):
         """After it is final too, with the same facts as the answer to sending it."""
 
         async def body(desk: Desk) -> None:
-            sent = await desk.send(await desk.request())
-            found = await desk.trading.fetch_order(desk.instrument.id, sent.request.client_order_id)
+            request = await desk.request()
+            sent = await desk.send(request)
+            found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+            assert found.request.client_order_id == request.client_order_id
             assert found.status is sent.status
             assert found.filled_quantity == sent.filled_quantity
             assert found.exchange_order_id == sent.exchange_order_id
-
-        use(body, Capability.TRADING)
-
-    def test_x044_a_client_order_id_works_once(self, use: Use) -> None:
-        """Sending the same id again is refused and trades nothing: this makes a retry safe."""
-
-        async def body(desk: Desk) -> None:
-            request = await desk.request()
-            await desk.send(request)
-            held = await desk.held()
-            with pytest.raises(Rejected):
-                await desk.send(request)
-            await desk.caught_up()
-            assert await desk.held() == held
 
         use(body, Capability.TRADING)
 
@@ -117,26 +67,15 @@ class ExchangeOrderCases(ExchangeMarketCases):
         """Then it is final, unfilled and no longer listed."""
 
         async def body(desk: Desk) -> None:
-            request = await _resting(desk)
+            request = await resting(desk)
             order = await desk.send(request)
             assert order.status is OrderStatus.OPEN, f"{order.status}: {order.reason}"
-            assert await _listed(desk) == [request.client_order_id]
+            assert await listed(desk) == [request.client_order_id]
             await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
             await desk.caught_up()
             order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
             assert (order.status, order.filled_quantity) == (OrderStatus.CANCELLED, ZERO)
-            assert await _listed(desk) == []
-
-        use(body, Capability.TRADING)
-
-    def test_x046_an_order_that_never_was_is_unknown(self, use: Use) -> None:
-        """UnknownOrder, and nothing else, proves absence."""
-
-        async def body(desk: Desk) -> None:
-            with pytest.raises(UnknownOrder):
-                await desk.trading.fetch_order(desk.instrument.id, desk.name())
-            with pytest.raises(UnknownOrder):
-                await desk.trading.cancel_order(desk.instrument.id, desk.name())
+            assert await listed(desk) == []
 
         use(body, Capability.TRADING)
 
@@ -145,7 +84,7 @@ class ExchangeOrderCases(ExchangeMarketCases):
 
         async def body(desk: Desk) -> None:
             request = await desk.request(time_in_force=TimeInForce.GTC, post_only=True)
-            assert await _filled(desk, request.client_order_id, desk.send(request)) == 0
+            assert await filled_by(desk, request.client_order_id, desk.send(request)) == 0
 
         use(body, Capability.TRADING, Capability.POST_ONLY)
 
@@ -153,60 +92,21 @@ class ExchangeOrderCases(ExchangeMarketCases):
         """Away from the market it does not fill, through it it fills whole; it never rests."""
 
         async def body(desk: Desk) -> None:
-            away = await desk.request(price=await desk.price(Side.BUY, _AWAY), time_in_force=TimeInForce.FOK)
-            assert await _filled(desk, away.client_order_id, desk.send(away)) == 0
+            away = await desk.request(price=await desk.price(Side.BUY, AWAY), time_in_force=TimeInForce.FOK)
+            assert await filled_by(desk, away.client_order_id, desk.send(away)) == 0
             through = await desk.request(time_in_force=TimeInForce.FOK)
-            assert await _filled(desk, through.client_order_id, desk.send(through)) == through.quantity
-            assert await _listed(desk) == []
+            assert await filled_by(desk, through.client_order_id, desk.send(through)) == through.quantity
+            assert await listed(desk) == []
 
         use(body, Capability.TRADING, Capability.FILL_OR_KILL)
-
-    def test_x049_reduce_only_never_opens(self, use: Use) -> None:
-        """On a flat account it is refused or trades nothing."""
-
-        async def body(desk: Desk) -> None:
-            request = await desk.request(reduce_only=True)
-            assert await _filled(desk, request.client_order_id, desk.send(request)) == 0
-            assert await desk.held() == 0
-
-        use(body, Capability.TRADING)
-
-    def test_x050_reduce_only_never_turns_a_position_around(self, use: Use) -> None:
-        """More than is held closes what is held at most."""
-
-        async def body(desk: Desk) -> None:
-            await desk.send(await desk.request())
-            request = await desk.request(Side.SELL, quantity=await desk.quantity(6), reduce_only=True)
-            filled = await _filled(desk, request.client_order_id, desk.send(request))
-            assert await desk.held() == await desk.quantity(2) - filled >= 0
-
-        use(body, Capability.TRADING)
 
     def test_x051_immediate_or_cancel_never_rests(self, use: Use) -> None:
         """Away from the market it ends unfilled."""
 
         async def body(desk: Desk) -> None:
-            request = await desk.request(price=await desk.price(Side.BUY, _AWAY))
-            assert await _filled(desk, request.client_order_id, desk.send(request)) == 0
-            assert await _listed(desk) == []
-
-        use(body, Capability.TRADING)
-
-    def test_x052_cancel_all_cancels_all(self, use: Use) -> None:
-        """Every resting order of the instrument; on an empty account it is quiet."""
-
-        async def body(desk: Desk) -> None:
-            await desk.trading.cancel_all(desk.instrument.id)
-            for _ in range(3):
-                await desk.send(await _resting(desk))
-            assert len(await _listed(desk)) == 3
-            await desk.trading.cancel_all(desk.instrument.id)
-            await desk.caught_up()
-            assert await _listed(desk) == []
-            await desk.send(await _resting(desk))
-            await desk.trading.cancel_all()
-            await desk.caught_up()
-            assert await _listed(desk) == []
+            request = await desk.request(price=await desk.price(Side.BUY, AWAY))
+            assert await filled_by(desk, request.client_order_id, desk.send(request)) == 0
+            assert await listed(desk) == []
 
         use(body, Capability.TRADING)
 
@@ -224,22 +124,6 @@ class ExchangeOrderCases(ExchangeMarketCases):
 
         use(body, Capability.TRADING)
 
-    def test_x054_an_order_the_account_cannot_carry_is_refused(self, use: Use) -> None:
-        """Certainly refused, with nothing done."""
-
-        async def body(desk: Desk) -> None:
-            available = max(balance.available for balance in await desk.trading.fetch_balances())
-            most = max(tier.max_leverage for tier in desk.instrument.margin_tiers)
-            bbo = await desk.exchange.market.fetch_bbo(desk.instrument.id)
-            quantity = desk.instrument.floor_quantity(available * most * 3 / bbo.bid)
-            request = await desk.request(Side.SELL, quantity=quantity)
-            with pytest.raises(Rejected):
-                await desk.send(request)
-            await desk.caught_up()
-            assert await desk.held() == 0
-
-        use(body, Capability.TRADING)
-
     def test_x055_an_order_of_an_unknown_instrument_is_an_error_of_our_tree(self, use: Use) -> None:
         """ExchangeError, before anything is sent."""
 
@@ -250,89 +134,153 @@ class ExchangeOrderCases(ExchangeMarketCases):
 
         use(body, Capability.TRADING)
 
-    def test_x056_the_longest_client_order_id_is_taken(self, use: Use) -> None:
-        """The length the traits state works; it comes back unchanged."""
+    def test_x160_a_resting_order_rests_as_it_was_asked(self, use: Use) -> None:
+        """Side, price, quantity and kind, on both sides: what the venue has is what was sent."""
 
         async def body(desk: Desk) -> None:
-            length = desk.exchange.traits.client_order_id_length
-            name = desk.name().ljust(length, "z")[:length]
-            order = await desk.send(await desk.request(name=name))
-            assert order.request.client_order_id == name
+            for side in Side:
+                request = await resting(desk, side)
+                order = await desk.send(request)
+                true = (await true_orders(desk))[-1]
+                assert true.status is OrderStatus.OPEN
+                assert (true.request.side, true.request.price, true.request.quantity) == (
+                    side,
+                    order.request.price,
+                    order.request.quantity,
+                )
+                assert true.request.time_in_force is TimeInForce.GTC
+                assert not true.request.reduce_only
+
+        use(body, Capability.TRADING, FAKE)
+
+    def test_x161_an_order_is_reported_as_the_venue_has_it(self, use: Use) -> None:
+        """Status, filled quantity, average price and time: by the answer and by a later read."""
+
+        async def body(desk: Desk) -> None:
+            for request in (await desk.request(), await resting(desk), await desk.request(Side.SELL)):
+                sent = await desk.send(request)
+                true = (await true_orders(desk))[-1]
+                for order in (sent, await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)):
+                    assert (order.status, order.filled_quantity) == (true.status, true.filled_quantity)
+                    assert same_time(order.ts_event_ns, true.ts_event_ns, SECOND_NS), "the time is not the venue's"
+                    if true.average_price is not None:
+                        assert order.average_price is not None
+                        assert near(order.average_price, true.average_price, most=str(desk.instrument.tick_size))
+
+        use(body, Capability.TRADING, FAKE)
+
+    def test_x162_a_listed_order_has_what_was_asked(self, use: Use) -> None:
+        """Whoever adopts it after a restart knows nothing else of it."""
+
+        async def body(desk: Desk) -> None:
+            for side in Side:
+                request = await resting(desk, side)
+                await desk.send(request)
+                (order,) = await desk.trading.fetch_open_orders()
+                for field in ("client_order_id", "instrument", "side", "quantity", "price"):
+                    assert getattr(order.request, field) == getattr(request, field), field
+                assert order.status is OrderStatus.OPEN
+                assert order.filled_quantity == 0
+                await desk.trading.cancel_all()
+                await desk.caught_up()
 
         use(body, Capability.TRADING)
 
-    def test_x057_a_dead_mans_switch_cancels_unless_it_is_armed_again(self, use: Use) -> None:
-        """Armed again in time nothing happens; when the time is over every resting order is cancelled."""
+    def test_x163_an_order_that_fills_in_part_says_so(self, use: Use) -> None:
+        """At the price of the touch it takes what is there and rests with the remainder."""
 
         async def body(desk: Desk) -> None:
-            orders = [await desk.send(await _resting(desk)) for _ in range(2)]
-            names = [order.request.client_order_id for order in orders]
-            for _ in range(3):
-                await desk.arm(_SWITCH_NS)
-                await desk.sleep(_SWITCH_NS * 2 // 3)
-                assert await _listed(desk) == names, "cancelled before the time was over"
-            await desk.sleep(_SWITCH_NS)
-            assert await _listed(desk) == []
-            for name in names:
-                order = await desk.trading.fetch_order(desk.instrument.id, name)
-                assert order.status is OrderStatus.CANCELLED
-            late = await desk.send(await _resting(desk))
-            await desk.sleep(_SWITCH_NS * 2)
-            assert await _listed(desk) == [late.request.client_order_id], "it acts once"
+            request = await beyond_the_touch(desk, TimeInForce.GTC)
+            order = await desk.send(request)
+            true = (await true_orders(desk))[-1]
+            assert true.status is OrderStatus.PARTIALLY_FILLED, "the case needs a touch smaller than the order"
+            for each in (order, *await desk.trading.fetch_open_orders()):
+                assert each.status is OrderStatus.PARTIALLY_FILLED
+                assert each.filled_quantity == true.filled_quantity
+                assert each.request.quantity == request.quantity, "the whole order, not its remainder"
 
-        use(body, Capability.TRADING, Capability.DEAD_MANS_SWITCH)
+        use(body, Capability.TRADING, FAKE)
 
-    def test_x058_a_dead_mans_switch_can_be_disarmed(self, use: Use) -> None:
-        """With a time of 0."""
+    def test_x164_what_is_cancelled_keeps_what_it_filled(self, use: Use) -> None:
+        """A cancelled order may have a fill: it is in the position."""
 
         async def body(desk: Desk) -> None:
-            order = await desk.send(await _resting(desk))
-            await desk.arm(_SWITCH_NS)
-            await desk.arm(0)
-            await desk.sleep(_SWITCH_NS * 2)
-            assert await _listed(desk) == [order.request.client_order_id]
+            request = await beyond_the_touch(desk, TimeInForce.GTC)
+            await desk.send(request)
+            await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
+            await desk.caught_up()
+            true = (await true_orders(desk))[-1]
+            order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+            assert order.status is OrderStatus.CANCELLED
+            assert order.filled_quantity == true.filled_quantity > 0
+            assert await desk.held() == true.filled_quantity
 
-        use(body, Capability.TRADING, Capability.DEAD_MANS_SWITCH)
+        use(body, Capability.TRADING, FAKE)
 
-    def test_x059_transfers_are_of_this_account_and_in_order(self, use: Use) -> None:
-        """Deposits, withdrawals and interest, each with an id of its own; a later start lists fewer."""
+    def test_x165_immediate_or_cancel_in_part_is_final_with_its_fill(self, use: Use) -> None:
+        """Neither filled nor nothing: the rest is cancelled."""
 
         async def body(desk: Desk) -> None:
-            history: object = desk.trading
-            assert isinstance(history, TransferHistory), "TRANSFERS is declared, but `trading` cannot list them"
-            found = await history.fetch_transfers(0)
-            assert [one.ts_event_ns for one in found] == sorted(one.ts_event_ns for one in found)
-            assert len({one.transfer_id for one in found}) == len(found), "two transfers have one id"
-            for one in found:
-                assert one.exchange == desk.exchange.name
-                assert one.amount.is_finite()
-                later = await history.fetch_transfers(one.ts_event_ns)
-                assert one in later
-                assert all(row.ts_event_ns >= one.ts_event_ns for row in later)
+            request = await beyond_the_touch(desk, TimeInForce.IOC)
+            sent = await desk.send(request)
+            true = (await true_orders(desk))[-1]
+            assert 0 < true.filled_quantity < request.quantity, "the case needs a touch smaller than the order"
+            for order in (sent, await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)):
+                assert order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+                assert order.filled_quantity == true.filled_quantity
+            assert await listed(desk) == []
 
-        use(body, Capability.TRADING, Capability.TRANSFERS)
+        use(body, Capability.TRADING, FAKE)
+
+    def test_x166_fills_are_the_venues(self, use: Use) -> None:
+        """Each once: side, price, quantity, fee, liquidity, time, and the PnL where it is told."""
+
+        async def body(desk: Desk) -> None:
+            start_ns = desk.now_ns
+            for side in (Side.BUY, Side.SELL, Side.SELL):
+                await desk.send(await desk.request(side))
+                await desk.sleep(SECOND_NS)
+            true = await desk.truth.trading.fetch_fills(start_ns)
+            found = await desk.trading.fetch_fills(start_ns)
+            assert len(found) == len(true)
+            for mine, theirs in zip(found, true, strict=True):
+                assert (mine.side, mine.price, mine.quantity) == (theirs.side, theirs.price, theirs.quantity)
+                assert (mine.liquidity, mine.fee_currency) == (theirs.liquidity, theirs.fee_currency)
+                assert near(mine.fee, theirs.fee, most=str(LAST_UNIT)), f"fee {mine.fee} instead of {theirs.fee}"
+                assert same_time(mine.ts_event_ns, theirs.ts_event_ns), "the time is not the venue's"
+                if mine.realized_pnl is not None and theirs.realized_pnl is not None:
+                    assert near(mine.realized_pnl, theirs.realized_pnl, most=str(LAST_UNIT))
+
+        use(body, Capability.TRADING, FAKE)
+
+    def test_x167_an_order_on_the_way_is_open_or_final_never_more(self, use: Use) -> None:
+        """What the plugin reports is a status of a venue: never `pending`, `submitted` or `in_doubt`."""
+
+        async def body(desk: Desk) -> None:
+            for request in (await desk.request(), await resting(desk)):
+                sent = await desk.send(request)
+                read = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+                for order in (sent, read):
+                    assert order.status not in (OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT)
+                    assert order.exchange_order_id
+
+        use(body, Capability.TRADING)
+
+    def test_x168_preparing_twice_changes_nothing(self, use: Use) -> None:
+        """What is prepared and not sent leaves no trace, and the id still works."""
+
+        async def body(desk: Desk) -> None:
+            request = await desk.request()
+            await desk.trading.prepare_order(request)
+            order = await desk.send(request)
+            assert order.status is OrderStatus.FILLED
+            assert await desk.held() == request.quantity
+
+        use(body, Capability.TRADING)
 
 
-async def _resting(desk: Desk) -> OrderRequest:
-    price = await desk.price(Side.BUY, _AWAY)
-    return await desk.request(price=price, quantity=await desk.quantity(2), time_in_force=TimeInForce.GTC)
-
-
-async def _listed(desk: Desk) -> list[str]:
-    return [
-        order.request.client_order_id
-        for order in await desk.trading.fetch_open_orders()
-        if order.request.instrument == desk.instrument.id
-    ]
-
-
-async def _filled(desk: Desk, name: ClientOrderId, sending: Awaitable[Order]) -> Decimal:
-    """Return what an order filled that may be refused, and check that it does not rest."""
-    try:
-        await sending
-    except Rejected:
-        await desk.caught_up()
-        return ZERO
-    order = await desk.trading.fetch_order(desk.instrument.id, name)
-    assert order.status.is_final, f"{name} is {order.status}"
-    return order.filled_quantity
+async def beyond_the_touch(desk: Desk, time_in_force: TimeInForce) -> OrderRequest:
+    """Return an order that the best level cannot fill whole, at the price of that level."""
+    bbo = await desk.truth.market.fetch_bbo(true_name(desk))
+    quantity = bbo.ask_size + await desk.quantity(2)
+    return await desk.request(quantity=quantity, price=bbo.ask, time_in_force=time_in_force)

@@ -19,6 +19,7 @@ _STOP_NS: Final = 10 * SECOND_NS
 class ExtensionConformance(Conformance):
     """Cases E-001 to E-006."""
 
+    group = "behaviour"
     hook = "arb_extensions"
     spec_type = ExtensionSpec
 

@@ -22,6 +22,7 @@ Use = Callable[[Body], None]
 class PriceSourceConformance(Conformance):
     """Cases P-001 to P-011, against a MemoryExchange."""
 
+    group = "behaviour"
     hook = "arb_price_sources"
     spec_type = PriceSourceSpec
 

@@ -62,6 +62,7 @@ def snapshots(storage: Storage) -> Snapshots:
 class StorageConformance(Conformance):
     """Cases S-001 to S-016. `CONFORMANCE["settings"]` must name a place that survives closing."""
 
+    group = "behaviour"
     hook = "arb_storages"
     spec_type = StorageSpec
 

@@ -107,6 +107,7 @@ def informed_view(now_ns: int) -> FakeView:
 class StrategyConformance(Conformance):
     """Cases T-001 to T-010, on views made by hand."""
 
+    group = "behaviour"
     hook = "arb_strategies"
     spec_type = StrategySpec
 
