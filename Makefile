@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 METADATA := setup.cfg pyproject.toml $(wildcard plugins/*/*/setup.cfg plugins/*/*/pyproject.toml)
+# One process a core; TEST_PROCESSES=0 runs everything in one, where a debugger can stop it.
+TEST_PROCESSES ?= auto
 CODE := core plugins tests tools benchmarks cli.py
 
 .DEFAULT_GOAL := help
@@ -50,7 +52,7 @@ imports: setup
 	$(BIN)/lint-imports --no-logo
 
 tests: setup servers
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 format: setup ## rewrite the code in our layout
 	$(BIN)/ruff check --fix $(CODE)

@@ -3,19 +3,23 @@
     python benchmarks/net.py
 
 A server in a process of its own answers 490 bytes of JSON over a kept connection, and sends messages of the same
-length in bursts over a WebSocket. Each round asks both ways, one after the other, so that both see the same machine.
+length in bursts over a WebSocket. Each round asks every way, one after the other, so that all see the same machine:
+bare, over the toolkit, and over the toolkit while the traffic is recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import multiprocessing
 import statistics
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -23,8 +27,20 @@ from aiohttp import web
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
+from arb.api import HttpTransport, WebSocketTransport
 from arb.model import SECOND_NS
-from arb.net import Connected, RateBudget, RateLimit, Rest, RestCall, Stream, StreamRules, open_transports
+from arb.net import (
+    Connected,
+    RateBudget,
+    RateLimit,
+    Rest,
+    RestCall,
+    Stream,
+    StreamRules,
+    TrafficRecorder,
+    open_transports,
+    recorded,
+)
 from arb.runtime import WallClock
 from arb.testing import FakeContext
 
@@ -71,10 +87,35 @@ async def timed(work: Callable[[], Awaitable[None]], count: int) -> float:
     return (time.perf_counter() - began) / count * 1e6
 
 
-def show(name: str, ours: list[float], bare: list[float]) -> None:
-    """Print the medians, and ours over the bare one of the same round."""
-    ratio = statistics.median(one / other for one, other in zip(ours, bare, strict=True))
-    print(f"  {name:<12} {statistics.median(ours):8.1f} us, bare {statistics.median(bare):8.1f} us   {ratio:.2f} x")
+def show(name: str, found: Mapping[str, list[float]]) -> None:
+    """Print the medians, ours over the bare one and the recorded over ours, each within a round."""
+
+    def ratio(one: str, other: str) -> float:
+        return statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
+
+    bare, ours, kept = (statistics.median(found[way]) for way in ("bare", "ours", "recorded"))
+    print(f"  {name:<12} {ours:8.1f} us, bare {bare:8.1f} us   {ratio('ours', 'bare'):.2f} x")
+    print(f"  {'recorded':<12} {kept:8.1f} us, not {ours:9.1f} us   {ratio('recorded', 'ours'):.2f} x")
+
+
+async def rounds(ways: Mapping[str, Callable[[], Awaitable[None]]], count: int) -> dict[str, list[float]]:
+    """Time each way in every round; the first does not count."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS + 1):
+        for name, work in ways.items():
+            took = await timed(work, count)
+            if number:
+                found[name].append(took)
+    return found
+
+
+@contextmanager
+def recording() -> Iterator[TrafficRecorder]:
+    """Record into a folder that goes away, with two secrets to look for."""
+    with tempfile.TemporaryDirectory() as folder:
+        secrets = ["0x" + "4c0883a6" * 8, "an API key of twenty marks"]
+        with recorded(Path(folder), "bench", WallClock(), logging.getLogger("bench"), secrets=secrets) as recorder:
+            yield recorder
 
 
 async def bench_rest(port: int) -> None:
@@ -82,54 +123,58 @@ async def bench_rest(port: int) -> None:
     limits = [RateLimit(weight=1_200, per_ns=SECOND_NS // 1_000)]
     call = RestCall(method="GET", target="/")
     async with open_transports() as (http, _), aiohttp.ClientSession() as session:
-        context = FakeContext(clock=WallClock(), http=http)
-        rest = Rest(context, f"http://127.0.0.1:{port}", RateBudget(context.clock, limits))
+        with recording() as recorder:
 
-        async def ours() -> None:
-            for _ in range(REQUESTS):
-                await rest.call(call)
+            def asking(transport: HttpTransport) -> Callable[[], Awaitable[None]]:
+                context = FakeContext(clock=WallClock(), http=transport)
+                rest = Rest(context, f"http://127.0.0.1:{port}", RateBudget(context.clock, limits))
 
-        async def bare() -> None:
-            for _ in range(REQUESTS):
-                async with session.get(f"http://127.0.0.1:{port}/") as response:
-                    json.loads(await response.read())
+                async def ask() -> None:
+                    for _ in range(REQUESTS):
+                        await rest.call(call)
 
-        found: dict[str, list[float]] = {"ours": [], "bare": []}
-        for number in range(ROUNDS + 1):
-            for name, work in (("bare", bare), ("ours", ours)):
-                took = await timed(work, REQUESTS)
-                if number:
-                    found[name].append(took)
-    show("a request", found["ours"], found["bare"])
+                return ask
+
+            async def bare() -> None:
+                for _ in range(REQUESTS):
+                    async with session.get(f"http://127.0.0.1:{port}/") as response:
+                        json.loads(await response.read())
+
+            ways = {"bare": bare, "ours": asking(http), "recorded": asking(recorder.http(http))}
+            show("a request", await rounds(ways, REQUESTS))
 
 
 async def bench_stream(port: int) -> None:
     """Take bursts."""
     url = f"ws://127.0.0.1:{port}"
-    async with open_transports() as (_, websocket), connect(url, compression=None) as socket:
-        stream = Stream(
-            FakeContext(clock=WallClock(), websocket=websocket), url, StreamRules(silence_ns=60 * SECOND_NS)
-        )
-        async with aclosing(stream.messages()) as messages:
+    async with (
+        AsyncExitStack() as stack,
+        open_transports() as (_, websocket),
+        connect(url, compression=None) as socket,
+    ):
+        recorder = stack.enter_context(recording())
+
+        async def taking(transport: WebSocketTransport) -> Callable[[], Awaitable[None]]:
+            context = FakeContext(clock=WallClock(), websocket=transport)
+            stream = Stream(context, url, StreamRules(silence_ns=60 * SECOND_NS))
+            messages = await stack.enter_async_context(aclosing(stream.messages()))
             assert isinstance(await anext(messages), Connected)
 
-            async def ours() -> None:
+            async def take() -> None:
                 await stream.subscribe("burst", lambda: "go")
                 for _ in range(BURST):
                     await anext(messages)
 
-            async def bare() -> None:
-                await socket.send("go")
-                for _ in range(BURST):
-                    await socket.recv()
+            return take
 
-            found: dict[str, list[float]] = {"ours": [], "bare": []}
-            for number in range(ROUNDS + 1):
-                for name, work in (("bare", bare), ("ours", ours)):
-                    took = await timed(work, BURST)
-                    if number:
-                        found[name].append(took)
-    show("a message", found["ours"], found["bare"])
+        async def bare() -> None:
+            await socket.send("go")
+            for _ in range(BURST):
+                await socket.recv()
+
+        kept = recorder.websocket(websocket)
+        ways = {"bare": bare, "ours": await taking(websocket), "recorded": await taking(kept)}
+        show("a message", await rounds(ways, BURST))
 
 
 async def measure(http_port: int, socket_port: int) -> None:

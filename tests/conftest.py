@@ -8,6 +8,16 @@ from pathlib import Path
 import pytest
 
 Install = Callable[..., str]
+_RECURSION = sys.getrecursionlimit()
+
+
+def pytest_collection_finish() -> None:
+    """Put the recursion limit back to where Python has it.
+
+    `py_ecc`, which comes with eth-account, raises it to 100,000 when it is imported. Beyond some 20,000 deeply nested
+    JSON is no RecursionError any more: it ends the process.
+    """
+    sys.setrecursionlimit(_RECURSION)
 
 
 @dataclass

@@ -41,6 +41,14 @@ def test_collecting_once_says_what_each_exchange_brought(arb: Arb) -> None:
     ]
 
 
+@pytest.mark.usefixtures("trading")
+def test_where_every_exchange_is_simulated_nothing_can_be_recorded(arb: Arb) -> None:
+    result = arb("funding", "collect", "-c", "run.toml", "--record", "traffic")
+    assert result.exit_code == 2
+    assert "--record traffic: every exchange is simulated" in result.stderr
+    assert not Path("traffic").exists()
+
+
 def test_collecting_for_a_time_stores_every_collection_and_trades_nothing(arb: Arb, collected: Path) -> None:
     with closing(sqlite3.connect(collected)) as connection:
         (times,) = connection.execute("SELECT COUNT(DISTINCT ts_event_ns) FROM market_stats").fetchone()

@@ -106,6 +106,9 @@ def test_until_is_a_time_or_a_duration_from_the_start(arb: Arb, end: str, hours:
         (("--plot", "x.gif"), "must end with .png or .svg"),
         (("--plot", "no/x.svg"), "there is no folder"),
         (("--yes-live", "run"), "goes with --live only"),
+        (("--record", "run.toml"), "'run.toml' is not a folder"),
+        (("--record", ""), "is not a folder"),
+        (("--record", "traffic"), "--record traffic: every exchange is simulated"),
         (("--live",), "[exchanges.north] is simulated"),
         (("--live", "--yes-live", "run"), "[exchanges.south] is simulated"),
         (("-c", "other.toml"), "other.toml"),
@@ -148,6 +151,23 @@ def test_live_needs_a_terminal_or_the_name(arb: Arb, real_exchange: None) -> Non
     result = arb("run", "-c", "run.toml", "--live", answers="run\n")
     assert result.exit_code == 2
     assert "--live needs a terminal to confirm at, or --yes-live run" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_opened(arb: Arb, real_exchange: None) -> None:
+    Path("file").touch()
+    result = arb("run", "-c", "run.toml", "--record", "file/traffic")
+    assert result.exit_code == 2
+    assert "--record file/traffic: cannot be written: Not a directory" in result.stderr
+    assert "it is away" not in result.stderr
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_it_says_what_is_recorded_where(arb: Arb, real_exchange: None, quiet: bool) -> None:
+    result = arb("run", "-c", "run.toml", "--record", "traffic", *(["--quiet"] if quiet else []))
+    assert "it is away" in result.stderr
+    assert ("Recording the traffic of north, south in traffic; secrets are left out." in result.stderr) is not quiet
+    (file,) = Path("traffic").iterdir()
+    assert file.name.startswith("north-")
 
 
 def test_live_refuses_another_name(arb: Arb, real_exchange: None) -> None:

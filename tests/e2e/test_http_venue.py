@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import signal
@@ -175,6 +176,23 @@ def test_a_hedge_is_opened_and_closed_on_paper_and_the_account_is_never_touched(
     assert any(KEY in path for path in venues.asked)
     assert KEY not in told
     assert KEY.encode() not in b"".join(path.read_bytes() for path in configured.glob("run.db*"))
+
+
+def test_a_recording_of_a_run_holds_every_answer_and_no_key(venues: Venues, configured: Path, arb: Arb) -> None:
+    for command in (("run", "--until", "3s"), ("funding", "collect")):
+        done = arb(*command, "-c", "run.toml", "--record", "traffic")
+        assert done.returncode in (0, 5), done.stderr
+        assert "Recording the traffic of calm, odd in traffic; secrets are left out." in done.stderr
+    files = sorted((configured / "traffic").iterdir())
+    assert [file.name.partition("-")[0] for file in files] == ["calm", "calm", "odd", "odd"]
+    texts = [gzip.decompress(file.read_bytes()).decode() for file in files]
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
+
+    assert not [text for text in texts if KEY in text]
+    assert sum(line["kind"] == "request" for line in lines) == len(venues.asked)
+    bodies = {line["body"] for line in lines if line["kind"] == "answer"}
+    assert venues.answer("odd", "book").decode() in bodies
+    assert venues.answer("odd", "instruments").decode() in bodies
 
 
 def test_prices_and_rates_that_cannot_be_true_cost_nothing_and_open_nothing(

@@ -55,7 +55,7 @@ def test_a_plugin_says_which_kernels_it_works_with(plugin: Path) -> None:
     requires = config_of(plugin / "setup.cfg")["options"]["install_requires"].split()
     (kernel,) = [line for line in requires if line.startswith("arb-core")]
 
-    assert kernel.removeprefix("arb-core").removeprefix("[net]") == ">=0.1,<0.2"
+    assert kernel.removeprefix("arb-core").removeprefix("[net]").removeprefix("[evm,net]") == ">=0.1,<0.2"
     assert not [line for line in requires if line.startswith("arb-") and line != kernel], "plugins do not need plugins"
 
 

@@ -21,7 +21,8 @@ class FakeGround:
     Attributes:
         exchange: The simulated market and account, with its faults: what it raises is what becomes of the
             request. Its instruments are those of :attr:`FakeSpec.fit`. `exchange.trading.fetch_orders(since_ns)`
-            lists every order of the account, open and closed.
+            lists every order of the account, open and closed, and `fetch_account()` gives positions and balances of
+            one moment.
         clock: The venue's time.
         memory: What the venue remembers beyond the account, such as used nonces; it outlives connections and
             clients, so everything a fake must not forget is kept here.

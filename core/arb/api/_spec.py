@@ -28,7 +28,8 @@ class Spec(Generic[T_co]):
         name: Equal to the entry-point name.
         settings: Validates the plugin's part of the configuration; unknown keys are refused.
         open: Called with the validated settings and the context. The kernel enters the context
-            manager in the order of the families and leaves it in reverse.
+            manager in the order of the families and leaves it in reverse. An exchange opens also while its
+            venue cannot be reached: its calls say so then (:class:`arb.net.FirstContact`).
     """
 
     name: str

@@ -21,13 +21,14 @@ from ._given import Until
 from ._money import second
 from ._options import disabled_plugins
 from ._output import print_json, print_table
+from ._recording import say_recording
 from ._stored import stored_run
 
 _INSTRUMENTS_EVERY_NS = DAY_NS // 24
 
 
-def collect(file: Path, end: Until | None, every_ns: int | None, *, as_json: bool) -> ExitCode:
-    """Collect once, or until `end`, and print what came.
+def collect(file: Path, end: Until | None, every_ns: int | None, record: Path | None, *, as_json: bool) -> ExitCode:
+    """Collect once, or until `end`, and print what came; record the traffic into a folder where one is given.
 
     Raises:
         ArbError: the file, a plugin or the storage cannot be used.
@@ -36,8 +37,11 @@ def collect(file: Path, end: Until | None, every_ns: int | None, *, as_json: boo
         read_config(file), str(file), disabled=disabled_plugins(), families=(Family.STORAGES, *LOOKOUT_FAMILIES)
     )
     period_ns = every_ns or composition.config.run.collect_every
+    if record is not None:
+        say_recording(composition, record)
     with suppress(KeyboardInterrupt):  # that is how a long collection ends
-        last = look(composition, _Collection(end, period_ns, as_json=as_json).run, start_ns=stored_clock(file))
+        work = _Collection(end, period_ns, as_json=as_json).run
+        last = look(composition, work, start_ns=stored_clock(file), record=record)
         return ExitCode.EXCHANGE if _silent(last) else ExitCode.OK
     return ExitCode.OK
 

@@ -159,6 +159,17 @@ def config_option(command: Command) -> Command:
     return option(command)
 
 
+def record_option(command: Command) -> Command:
+    """Add `--record FOLDER` to a command that talks to exchanges."""
+    option = click.option(
+        "--record",
+        metavar="FOLDER",
+        callback=folder,
+        help="Write what real exchanges are asked and say into this folder, secrets left out, to replay it later.",
+    )
+    return option(command)
+
+
 def window_options(command: Command) -> Command:
     """Add `--from` and `--to` to a command."""
     for name, target, text in (

@@ -16,6 +16,7 @@ from arb.model import parse_utc
 from arb.runtime import DEFAULT_START, MAX_SPEED, Mode, RunOptions, WallClock, check_live, is_virtual, run_halts
 
 from ._given import Until
+from ._recording import say_recording
 from ._report import Report
 from ._session import mode_name, run_and_watch
 from ._views import LineView, NoView
@@ -33,6 +34,7 @@ class Wanted:
     speed: float | None = None
     seed: int | None = None
     quiet: bool = False
+    record: Path | None = None
 
 
 def launch(wanted: Wanted, disabled: frozenset[str]) -> Report:
@@ -50,6 +52,8 @@ def launch(wanted: Wanted, disabled: frozenset[str]) -> Report:
     if options.mode is Mode.LIVE:
         check_live(composition, source)
         confirm_live(composition, wanted)
+    if wanted.record is not None and not wanted.quiet:
+        say_recording(composition, wanted.record)
     halts = run_halts(composition.config, wanted.file)
     return run_and_watch(composition, source, options, _view(composition, wanted, options), halts=halts)
 
@@ -64,6 +68,7 @@ def run_options(composition: Composition, wanted: Wanted, *, now_ns: int) -> Run
         until_ns=None if wanted.end is None else wanted.end.from_start(start_ns),
         speed=default_speed if wanted.speed is None else wanted.speed,
         seed=wanted.seed,
+        record=wanted.record,
     )
 
 

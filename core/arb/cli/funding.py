@@ -18,6 +18,7 @@ from ._given import (
     json_option,
     length,
     picture,
+    record_option,
     until,
     window_options,
 )
@@ -50,8 +51,9 @@ Examples: arb funding collect -c arb.toml
     help="Go on until this UTC time, or for this long (12h); simulated time on simulated exchanges. Once without it.",
 )
 @click.option("--every", metavar="LENGTH", callback=length, help="Between two collections; [run] collect_every else.")
+@record_option
 @json_option
-def collect(file: Path | None, end: Until | None, every: int | None, as_json: bool) -> None:
+def collect(file: Path | None, end: Until | None, every: int | None, record: Path | None, as_json: bool) -> None:
     """Read instruments, rates, statistics and history from every configured exchange, and store them.
 
     No strategy runs and nothing is traded. An exchange that fails is named and delays no other; exit code 5 when
@@ -59,7 +61,7 @@ def collect(file: Path | None, end: Until | None, every: int | None, as_json: bo
     """
     from ._funding_collect import collect as work
 
-    click.get_current_context().exit(work(chosen_config(file), end, every, as_json=as_json))
+    click.get_current_context().exit(work(chosen_config(file), end, every, record, as_json=as_json))
 
 
 @command.command(name="import", epilog="Example: arb funding import ../recordings/funding -c arb.toml")

@@ -6,13 +6,24 @@ from pathlib import Path
 
 import click
 
-from ._given import Until, chosen_config, config_option, details_option, json_option, plot_option, speed, until
+from ._given import (
+    Until,
+    chosen_config,
+    config_option,
+    details_option,
+    json_option,
+    plot_option,
+    record_option,
+    speed,
+    until,
+)
 from ._options import disabled_plugins
 
 _EPILOG = """\b
 Examples: arb run
           arb run -c carry.toml --until 30d --speed max
           arb run -c carry.toml --live
+          arb run -c carry.toml --record traffic
 """
 
 
@@ -42,6 +53,7 @@ Examples: arb run
     "configuration has [run] start, else 1.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Replaces [run] seed of the configuration.")
+@record_option
 @json_option
 @details_option
 @plot_option
@@ -56,6 +68,7 @@ def command(
     end: Until | None,
     pace: float | None,
     seed: int | None,
+    record: Path | None,
     as_json: bool,
     details: bool,
     plot: Path | None,
@@ -75,5 +88,7 @@ def command(
     from ._launch import Wanted, launch
     from ._session import publish
 
-    wanted = Wanted(file=chosen, live=live, yes_live=yes_live, end=end, speed=pace, seed=seed, quiet=quiet)
+    wanted = Wanted(
+        file=chosen, live=live, yes_live=yes_live, end=end, speed=pace, seed=seed, quiet=quiet, record=record
+    )
     ctx.exit(publish(launch(wanted, disabled_plugins()), as_json=as_json, details=details, plot=plot))

@@ -10,6 +10,7 @@ from arb.api import BadResponse, Capability, Clock, Exchange, InvariantBroken, T
 from arb.model import (
     DAY_NS,
     HOUR_NS,
+    MINUTE_NS,
     Event,
     EventKind,
     ExchangeName,
@@ -33,6 +34,10 @@ _PAYMENTS: Final = "funding_payments"
 _TRANSFERS: Final = "transfers"
 _OVERLAP_NS: Final[Mapping[str, int]] = MappingProxyType({_FILLS: HOUR_NS, _PAYMENTS: DAY_NS, _TRANSFERS: DAY_NS})
 """How far behind the newest entry a listing begins: venues add to the past, funding most of all."""
+
+
+_TRANSFERS_EVERY_NS: Final = 5 * MINUTE_NS
+"""Nobody trades by deposits, venues list them slowly, and some count each list against a narrow limit."""
 
 
 class _Pulled(NamedTuple):
@@ -69,6 +74,7 @@ class AccountSync:
         self._read_to: dict[tuple[ExchangeName, str], int] = {}
         self._seen: dict[tuple[ExchangeName, str], frozenset[object]] = {}
         self._new_fills: list[Fill] = []
+        self._asked_transfers_ns: dict[ExchangeName, int] = {}
 
     async def start(self, now_ns: int) -> None:
         """Begin with an account's history at its first run: what it did before is not ours."""
@@ -126,11 +132,15 @@ class AccountSync:
         return new
 
     async def pull_transfers(self, exchange: ExchangeName) -> Sequence[Transfer]:
-        """Store the transfers that are new and return them; raises ExchangeError likewise."""
+        """Store the transfers that are new and return them, asked every five minutes; raises ExchangeError likewise."""
         found = self._exchanges[exchange]
         history: object = found.trading
         if Capability.TRANSFERS not in found.capabilities or not isinstance(history, TransferHistory):
             return ()
+        now_ns = self._clock.now_ns()
+        if now_ns - self._asked_transfers_ns.get(exchange, -_TRANSFERS_EVERY_NS) < _TRANSFERS_EVERY_NS:
+            return ()
+        self._asked_transfers_ns[exchange] = now_ns
         since = self._since(exchange, _TRANSFERS)
 
         async def read() -> tuple[Transfer, ...]:
@@ -142,6 +152,10 @@ class AccountSync:
             return await self._store(pulled, lambda tx: tx.add_transfers(transfers))
         except InvariantBroken as error:
             raise _contradicted(exchange, error) from error
+
+    def expect_transfers(self) -> None:
+        """Ask for transfers at the next pull, however short ago that was: the books are about to be closed."""
+        self._asked_transfers_ns.clear()
 
     async def _store(self, pulled: _Pulled, add: Callable[[JournalTransaction], Awaitable[Sequence[T]]]) -> Sequence[T]:
         """Store what of a listing is new, with how far it was read."""

@@ -11,6 +11,16 @@ from ._budget import (
     RateBudget,
     RateLimit,
 )
+from ._evm import (
+    EvmKey,
+    EvmSignature,
+    TypedData,
+    keccak256,
+    recover_address,
+)
+from ._first_contact import (
+    FirstContact,
+)
 from ._http import (
     AiohttpTransport,
 )
@@ -18,7 +28,21 @@ from ._open import (
     open_transports,
 )
 from ._order_numbers import (
+    FOREIGN,
     OrderNumbers,
+)
+from ._recorder import (
+    TrafficRecorder,
+    recorded,
+)
+from ._redacted import (
+    Redactor,
+)
+from ._replayed import (
+    NotRecorded,
+    Replay,
+    recorded_from,
+    replayed,
 )
 from ._rest import (
     Rest,
@@ -46,18 +70,32 @@ __all__ = [
     "Backoff",
     "BookMessage",
     "Connected",
+    "EvmKey",
+    "EvmSignature",
+    "FOREIGN",
+    "FirstContact",
+    "NotRecorded",
     "OrderNumbers",
     "RateBudget",
     "RateLimit",
+    "Redactor",
+    "Replay",
     "Rest",
     "RestCall",
     "ServerTime",
     "Stream",
     "StreamRules",
+    "TrafficRecorder",
+    "TypedData",
     "VenueServer",
     "WebsocketsTransport",
     "chained",
     "decoded",
+    "keccak256",
     "open_transports",
+    "recorded",
+    "recorded_from",
+    "recover_address",
+    "replayed",
     "served",
 ]

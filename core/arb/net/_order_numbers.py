@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from typing import Final
 
 from arb.api import Rejected, StateStore
 from arb.model import ClientOrderId
+
+FOREIGN: Final = "foreign-"
+"""How the id begins that an order gets here which has none of ours."""
 
 _REMEMBERED: Final = 10_000
 _TRIES: Final = 64
@@ -32,6 +36,7 @@ class OrderNumbers:
         self._most = (1 << bits) - 1
         self._ids: OrderedDict[int, ClientOrderId] = OrderedDict()
         self._unsent: set[int] = set()
+        self._reserving = asyncio.Lock()
 
     async def reserve(self, client_order_id: ClientOrderId) -> int:
         """Return the id's number; it is durable, so call this while the order is prepared.
@@ -39,12 +44,14 @@ class OrderNumbers:
         Raises:
             Rejected: the id may have been sent already, perhaps by an earlier process.
         """
-        number, is_new = await self._find(client_order_id)
-        if is_new:
-            await self._state.put(_key(number), client_order_id)
-            self._remember(number, client_order_id)
-            self._unsent.add(number)
-        elif number not in self._unsent:
+        # One at a time: two that meet at one number would both find it free.
+        async with self._reserving:
+            number, is_new = await self._find(client_order_id)
+            if is_new:
+                await self._state.put(_key(number), client_order_id)
+                self._remember(number, client_order_id)
+                self._unsent.add(number)
+        if number not in self._unsent:
             raise _used(client_order_id)
         return number
 
@@ -65,7 +72,7 @@ class OrderNumbers:
 
     async def client_order_id_of(self, number: int) -> ClientOrderId:
         """Return whose number it is; `foreign-<number>` for an order that is not ours."""
-        return await self._holder(number) or ClientOrderId(f"foreign-{number}")
+        return await self._holder(number) or ClientOrderId(f"{FOREIGN}{number}")
 
     async def _find(self, client_order_id: ClientOrderId) -> tuple[int, bool]:
         digest = hashlib.blake2b(client_order_id.encode(), digest_size=16).digest()

@@ -29,6 +29,8 @@ _BANNED: Final = 418
 """What Binance and those who copied it answer to an address that went on after 429."""
 
 _TOO_MANY: Final = 429
+LONGEST_PAUSE_NS: Final = 8 * SECOND_NS
+"""After 429, where the venue does not say how long: its windows slide, and a leg may be waiting to be covered."""
 _SHOWN: Final = 200
 
 
@@ -86,6 +88,7 @@ class Rest:
         self._refusal = refusal
         self._timeout_ns = timeout_ns
         self._backoff = Backoff(context.random, first_ns=2 * SECOND_NS)
+        self._short_backoff = Backoff(context.random, first_ns=2 * SECOND_NS, most_ns=LONGEST_PAUSE_NS)
 
     async def call(self, call: RestCall) -> Any:
         """Send, and return the answer's JSON; its fractions are Decimals.
@@ -113,6 +116,7 @@ class Rest:
         if response.status in (_TOO_MANY, _BANNED):
             self._limited(response)
         self._backoff.reset()
+        self._short_backoff.reset()
         refused = self._refusal(response)
         if refused is not None:
             raise refused
@@ -121,7 +125,8 @@ class Rest:
         return response
 
     def _limited(self, response: HttpResponse) -> NoReturn:
-        wait_ns = retry_after_ns(response.headers) or self._backoff.next_ns()
+        backoff = self._backoff if response.status == _BANNED else self._short_backoff
+        wait_ns = retry_after_ns(response.headers) or backoff.next_ns()
         self._budget.pause(self._context.clock.now_ns() + wait_ns)
         raise RateLimited(
             f"the venue's rate limit is reached; nothing is sent for {wait_ns / SECOND_NS:.1f} s",

@@ -8,7 +8,7 @@ from ._flattening import flatten, flatten_targets
 from ._halting import halt_path, run_halts
 from ._looking import read_only
 from ._lookout import LOOKOUT_FAMILIES, Lookout, look
-from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
+from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual, simulated_exchanges
 from ._periodic import StopSignal
 from ._probe import probe_context
 from ._run import DEFAULT_START, RunOutcome, execute
@@ -40,4 +40,5 @@ __all__ = [
     "probe_context",
     "read_only",
     "run_halts",
+    "simulated_exchanges",
 ]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from arb.api import (
@@ -47,6 +48,7 @@ from ._context import Ports, make_context
 from ._engine import Engine, EngineParts
 from ._modes import Mode, RunOptions
 from ._periodic import StopSignal
+from ._traffic import lent_ports
 from ._wiring import LONG_ANSWER_NS, wired
 
 
@@ -89,7 +91,7 @@ async def assembled(
             configuration would leave alone.
     """
     async with AsyncExitStack() as stack:
-        opening = _Opening(stack, composition, ports)
+        opening = _Opening(stack, composition, ports, options.record)
         storages = await opening.family(Family.STORAGES, NoState())
         journal = await Journal.open(cast("Storage", storages["main"]))
         # Before any other plugin opens: it would continue from the state of a run that is not its own.
@@ -135,6 +137,7 @@ class _Opening:
     stack: AsyncExitStack
     composition: Composition
     ports: Ports
+    record: Path | None
 
     async def family(self, family: Family, memory: Journal | StateStore) -> dict[str, object]:
         """Open one family in the order of the configuration."""
@@ -143,7 +146,8 @@ class _Opening:
             state = (
                 JournalStateStore(memory, f"{of}:{alias}", self.ports.clock) if isinstance(memory, Journal) else memory
             )
-            return make_context(self.ports, of, alias, state)
+            ports = lent_ports(self.stack, self.ports, self.composition, of, alias, self.record)
+            return make_context(ports, of, alias, state)
 
         return await open_family(self.stack, self.composition, family, context)
 

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Final
 
 from arb.api import Clock, Exchange, PluginError, StorageError
 from arb.cache import within
 from arb.execution import AtomicMultiOrderExecutor, Recorder
 from arb.funding import FundingBook, OpportunityFinder, StatsBook
 from arb.marketdata import PriceProvider
-from arb.model import Event, EventKind, ExchangeName, Instrument, InstrumentId, Intent, Severity
+from arb.model import SECOND_NS, Event, EventKind, ExchangeName, Instrument, InstrumentId, Intent, Severity
 from arb.risk import Breakers
 
 from ._accounts import Accounts
@@ -30,6 +31,10 @@ from ._pruning import Pruning
 from ._receivables import Receivables
 from ._trader import RunningStrategy, Trader
 from ._view import View
+
+_SAMPLE_TRIES: Final = 6
+_SAMPLE_AGAIN_NS: Final = SECOND_NS
+"""A sample beside a fill would count it twice or never: it waits until the account has been still for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +181,7 @@ class Engine:
 
     async def _finish(self) -> None:
         await self._p.executor.rest(self._p.rest_ns)
+        self._p.keeper.expect_transfers()
         await self._sample()
         # What was booked between the last pull and the sample belongs to the books as well.
         await self._p.keeper.update()
@@ -203,15 +209,25 @@ class Engine:
         self._on_beat()
 
     async def _sample(self) -> None:
-        async with self._turn:
-            p = self._p
-            await self._look()
-            rows = p.accounts.samples({one.id: one.quote for one in p.instruments.values()})
-            if rows is None:
-                return  # an account could not be read: a hole in the curve, not a zero
-            async with p.recorder.transaction() as tx:
-                await tx.add_equity(rows[0])
-                await tx.add_positions(rows[1])
+        for _ in range(_SAMPLE_TRIES):
+            async with self._turn:
+                if await self._sampled():
+                    return
+            await self._p.clock.sleep_until(self._p.clock.now_ns() + _SAMPLE_AGAIN_NS)
+
+    async def _sampled(self) -> bool:
+        """Take a sample; return whether another try would be of no use."""
+        p = self._p
+        await self._look()
+        rows = p.accounts.samples({one.id: one.quote for one in p.instruments.values()})
+        if rows is None:
+            return True  # an account could not be read: a hole in the curve, not a zero
+        if p.keeper.may_miss_a_fill(rows[0]):
+            return False
+        async with p.recorder.transaction() as tx:
+            await tx.add_equity(rows[0])
+            await tx.add_positions(rows[1])
+        return True
 
     async def _look(self) -> None:
         """Bring the books up to date, and let the loss breaker see what the accounts are worth."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -13,6 +13,7 @@ from arb.model import (
     MINUTE_NS,
     SECOND_NS,
     ZERO,
+    EquitySample,
     Event,
     EventKind,
     ExchangeName,
@@ -71,6 +72,7 @@ class Keeper:
         self._failing: dict[ExchangeName, str] = {}
         self._unseen_since: dict[ExchangeName, int] = {}
         self._alarmed: set[ExchangeName] = set()
+        self._filled_ns: dict[ExchangeName, int] = {}
         self._differs_since: dict[InstrumentId, int] = {}
         self._changed_ns: dict[InstrumentId, int] = {}
         self.hedges: Sequence[Hedge] = ()
@@ -99,6 +101,9 @@ class Keeper:
                 self._share(result)
         await self._report(failures)
         fills = self._sync.take_fills()
+        for fill in fills:
+            name = exchange_of(fill.instrument)
+            self._filled_ns[name] = max(fill.ts_event_ns, self._filled_ns.get(name, 0))
         self._receivables.add_fills(fills)
         filled = frozenset(fill.instrument for fill in fills)
         await self.reload()
@@ -108,6 +113,21 @@ class Keeper:
         await self._compare()
         # What is new is not always news to us: a process that lost its lease may have stored the fill.
         self._executor.take_up(hedge for hedge in self.hedges if _is_on(hedge, self.differences))
+
+    def may_miss_a_fill(self, samples: Iterable[EquitySample]) -> bool:
+        """Return whether a balance was told so near to a fill that nobody can say whether it holds it.
+
+        Reads of a venue may be behind its writes, and its clock is known no better than that.
+        """
+        return any(
+            abs(row.ts_ns - self._filled_ns.get(row.exchange, -behind_ns)) < behind_ns
+            for row in samples
+            if (behind_ns := self._exchanges[row.exchange].traits.read_after_write_ns)
+        )
+
+    def expect_transfers(self) -> None:
+        """Let the next update ask for transfers: the books are about to be closed."""
+        self._sync.expect_transfers()
 
     async def reload(self) -> None:
         """Read the hedges again, after one was opened or closed."""

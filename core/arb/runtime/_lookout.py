@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar, cast
 
-from arb.api import CacheTier, Clock, Exchange, ExchangeError, PriceSource, Storage
+from arb.api import CacheTier, Clock, Context, Exchange, ExchangeError, PriceSource, Storage
 from arb.execution import ask, listed
 from arb.funding import CollectionFailure, CollectionReport, FeeCalculator, FundingCollector, OpportunityFinder
 from arb.kernel import Composition, Family, open_family
@@ -26,6 +27,7 @@ from ._listing import require_listing
 from ._modes import is_virtual
 from ._probe import ForgetfulState
 from ._run import DEFAULT_START
+from ._traffic import check_traffic, lent_ports
 from ._wiring import LONG_ANSWER_NS
 
 T = TypeVar("T")
@@ -97,6 +99,7 @@ def look(
     *,
     start_ns: int | None = None,
     settled: Sequence[FundingRate] = (),
+    record: Path | None = None,
 ) -> T:
     """Open the exchanges, do `work`, close them, and return what it returned.
 
@@ -105,17 +108,19 @@ def look(
         work: Runs on the exchanges' own time: virtual where all of them are simulated.
         start_ns: Where virtual time begins; None for the configuration's or the default start.
         settled: Settled rates known already, so that they need not be read again.
+        record: Folder into which the traffic of real exchanges is written.
 
     Raises:
         ArbError: a plugin or the storage cannot be opened or used.
     """
+    check_traffic(composition, record)
     if not is_virtual(composition):
-        return asyncio.run(_looked(composition, work, settled, WallClock, inline=False))
+        return asyncio.run(_looked(composition, work, settled, WallClock, record, inline=False))
     # Imported here: a look at real exchanges has no simulated time in it.
     from arb.simulation import VirtualClock, run_virtual
 
     begin_ns = start_ns or composition.config.run.start_ns or parse_utc(DEFAULT_START)
-    main = _looked(composition, work, settled, VirtualClock.of_running_loop, inline=True)
+    main = _looked(composition, work, settled, VirtualClock.of_running_loop, record, inline=True)
     return run_virtual(main, start_ns=begin_ns)
 
 
@@ -124,6 +129,7 @@ async def _looked(
     work: Callable[[Lookout], Awaitable[T]],
     settled: Sequence[FundingRate],
     make_clock: Callable[[], Clock],
+    record: Path | None,
     *,
     inline: bool,
 ) -> T:
@@ -140,20 +146,24 @@ async def _looked(
             holder_is_gone=is_gone,
             lease_ns=MINUTE_NS,
         )
-        async with _opened(composition, ports, settled) as lookout:
+        async with _opened(composition, ports, settled, record) as lookout:
             return await work(lookout)
 
 
 @asynccontextmanager
-async def _opened(composition: Composition, ports: Ports, settled: Sequence[FundingRate]) -> AsyncIterator[Lookout]:
+async def _opened(
+    composition: Composition, ports: Ports, settled: Sequence[FundingRate], record: Path | None
+) -> AsyncIterator[Lookout]:
     config = composition.config
     async with AsyncExitStack() as stack:
 
         async def family(which: Family) -> dict[str, object]:
             # Nothing of a look is remembered by the plugins: it may run beside a run on the same accounts.
-            return await open_family(
-                stack, composition, which, lambda of, alias: make_context(ports, of, alias, ForgetfulState())
-            )
+            def context(of: Family, alias: str) -> Context:
+                lent = lent_ports(stack, ports, composition, of, alias, record)
+                return make_context(lent, of, alias, ForgetfulState())
+
+            return await open_family(stack, composition, which, context)
 
         storages = await family(Family.STORAGES) if Family.STORAGES in composition.parts else {}
         journal = await Journal.open(cast("Storage", storages["main"])) if storages else None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from arb.api import Capability, ConfigError, ExchangeSpec
@@ -30,12 +31,14 @@ class RunOptions:
         speed: Simulated seconds a real second, MAX_SPEED for as fast as possible; anything but 1 needs
             every exchange to be simulated.
         seed: Replaces the configuration's.
+        record: Folder into which the traffic of real exchanges is written; None for nowhere.
     """
 
     mode: Mode = Mode.PAPER
     until_ns: int | None = None
     speed: float = 1.0
     seed: int | None = None
+    record: Path | None = None
 
 
 def simulated_exchanges(composition: Composition) -> Mapping[str, bool]:

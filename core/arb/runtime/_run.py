@@ -26,6 +26,7 @@ from ._holder import is_gone, own_holder
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual
 from ._periodic import StopSignal
 from ._service import RunService
+from ._traffic import check_traffic
 
 DEFAULT_START: Final = "2026-01-01T00:00:00Z"
 """Where simulated time begins when neither the configuration nor the journal says."""
@@ -79,6 +80,7 @@ def execute(
     """
     if options.mode is Mode.LIVE:
         check_live(composition, source)
+    check_traffic(composition, options.record)
     halts = MemoryHaltStore() if halt_store is None else halt_store
     if not is_virtual(composition):
         if options.speed != 1:

@@ -11,7 +11,7 @@ from ._desk import Desk
 from ._exchange import SIMULATED_CAPABILITIES, SimulatedExchange, open_simulated_exchange
 from ._exchange_market import SimulatedMarketData
 from ._exchange_streams import SimulatedStreams
-from ._exchange_trading import SimulatedTrading
+from ._exchange_trading import AccountNow, SimulatedTrading
 from ._fake_socket import VenueSocket, served_socket
 from ._fake_wire import changed_levels, transport_failure
 from ._faults import Faults, NoFaults
@@ -33,6 +33,7 @@ from ._venue import SimulatedVenue
 
 __all__ = [
     "ASSETS",
+    "AccountNow",
     "Asset",
     "BookRecordingMarket",
     "Desk",

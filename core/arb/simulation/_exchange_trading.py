@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from arb.api import BelowMinimum, OutcomeUnknown, PreparedOrder, Rejected, StorageError
@@ -22,6 +22,14 @@ from arb.model import (
 
 from ._access import VenueAccess
 from ._venue import SimulatedVenue
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNow:
+    """Positions and balances of one moment."""
+
+    positions: Sequence[Position]
+    balances: Sequence[Balance]
 
 
 class SimulatedTrading:
@@ -88,6 +96,11 @@ class SimulatedTrading:
         """Return fills at or after `since_ns`, oldest first."""
         async with self._access.call("fetch_fills"):
             return self._venue.fills(since_ns)
+
+    async def fetch_account(self) -> AccountNow:
+        """Return positions and balances of one moment: for fake venues that tell both in one answer."""
+        async with self._access.call("fetch_account"):
+            return AccountNow(self._venue.positions(), self._venue.balances())
 
     async def fetch_positions(self) -> Sequence[Position]:
         """Return open positions."""

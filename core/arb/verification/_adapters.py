@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
 from arb.api import (
     Capability,
     Context,
     DeadMansSwitch,
     Exchange,
+    ExchangeError,
     ExchangeSpec,
     ExchangeTraits,
     FakeGround,
     FakeSpec,
+    FakeVenue,
+    HttpRequest,
+    HttpResponse,
+    OutcomeUnknown,
     PluginError,
     PreparedOrder,
     Trading,
     TransferHistory,
+    WebSocket,
 )
 from arb.kernel import Family, load_spec
 from arb.model import (
@@ -41,6 +49,7 @@ from arb.model import (
     Transfer,
 )
 from arb.runtime import RuntimeContext
+from arb.simulation import AccountNow
 
 from ._exchange import WireExchange, WireStreams, WireTrading
 from ._wire import Wire
@@ -49,7 +58,6 @@ if TYPE_CHECKING:
     from ._counter import Counter
     from ._process import Process
 
-ADDRESS: Final = "http://episode.test"
 _sending: ContextVar[ClientOrderId | None] = ContextVar("sending", default=None)
 """Our id of the order that is being sent: the venue gets a number, and the auditor knows our ids."""
 
@@ -148,6 +156,10 @@ class GroundTrading:
         """Return fills."""
         return [self._numbers.fill(row) for row in await self._inner.fetch_fills(since_ns)]
 
+    async def fetch_account(self) -> AccountNow:
+        """Return positions and balances of one moment."""
+        return await self._inner.fetch_account()
+
     async def fetch_positions(self) -> Sequence[Position]:
         """Return positions."""
         return await self._inner.fetch_positions()
@@ -203,6 +215,40 @@ class Ground:
     market: Any
     trading: Any
     streams: Any
+
+
+class Line:
+    """Both transports of a plugin over its fake venue. A transport raises what the ports allow, whatever broke.
+
+    Where a venue is reached directly, some faults raise what no contract allows: a plugin that is wrong. A plugin
+    that is tried itself stands over transports that are right.
+    """
+
+    def __init__(self, venue: FakeVenue) -> None:
+        self._venue = venue
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request."""
+        try:
+            return await self._venue.send(request)
+        except ExchangeError:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_asked_to_stop(error):
+                raise
+            raise OutcomeUnknown("the connection was lost", code="connection_lost") from error
+
+    @asynccontextmanager
+    async def connect(self, url: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[WebSocket]:
+        """Open a socket."""
+        async with self._venue.connect(url, headers=headers) as socket:
+            yield socket
+
+
+def _is_asked_to_stop(error: BaseException) -> bool:
+    """Return whether a cancellation is the task's own, and not a plugin's."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or bool(task.cancelling()))
 
 
 class SendingTrading:
@@ -284,12 +330,13 @@ def adapter_opener(
             GroundStreams(wire.streams, numbers),
         )
         memory = counter.memory.setdefault("fake", {})
-        venue = fake.open(FakeGround(exchange=ground, clock=process.world.clock, memory=memory))
-        settings = spec.settings.model_validate(dict(fake.settings(ADDRESS)))
+        venue = Line(fake.open(FakeGround(exchange=ground, clock=process.world.clock, memory=memory)))
+        settings = spec.settings.model_validate(dict(fake.settings(f"http://{counter.name}.episode.test")))
         own = cast("RuntimeContext", context)
         lent = replace(own, ports=replace(own.ports, http=venue, websocket=venue))
         async with spec.open(settings, lent) as exchange:
             assert exchange.trading is not None
+            counter.told_traits = exchange.traits
             counter.traits = _within(counter.traits, exchange.traits)
             yield AdapterExchange(exchange, SendingTrading(exchange.trading))
 

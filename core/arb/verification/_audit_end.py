@@ -23,9 +23,9 @@ from arb.model import (
     PaymentId,
     exchange_of,
 )
-from arb.simulation import VENUE_PREFIXES
 from arb.storage import Journal, RunAccount, account_run, decimal_text
 
+from ._audit_orders import NOT_OURS
 from ._kinds import Code
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Books:
 
 def _plain_fill(exchange: str, row: Fill, taken: Mapping[tuple[str, str], Fill]) -> Fill:
     """Return a fill under a name made of what it is: a plugin may join the venue's numbers to its own liking."""
-    is_ours = not row.client_order_id.startswith((*VENUE_PREFIXES, "foreign"))
+    is_ours = not row.client_order_id.startswith(NOT_OURS)
     order = row.client_order_id if is_ours else ClientOrderId("the venue's own")
     what = f"{order}: {row.side} {decimal_text(row.quantity)} {row.instrument} at {decimal_text(row.price)}"
     number = next(number for number in count(1) if (exchange, f"{what} ({number})") not in taken)

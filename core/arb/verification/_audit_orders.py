@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from arb.model import BPS, ZERO, Fill, HedgeStatus, Order, OrderRecord, OrderRequest, OrderStatus, exchange_of
+from arb.net import FOREIGN
 from arb.risk import EVERYTHING
 from arb.simulation import VENUE_PREFIXES
 
@@ -13,6 +14,9 @@ from ._kinds import Code
 
 if TYPE_CHECKING:
     from ._auditor import Auditor
+
+NOT_OURS = (*VENUE_PREFIXES, FOREIGN)
+"""How ids of orders begin that the venue made: by itself, or as a plugin names what has none of our numbers."""
 
 _ABSENT = (OrderStatus.NOT_SENT, OrderStatus.REJECTED)
 
@@ -95,7 +99,7 @@ class OrderAudit:
     def _compare(self, record: OrderRecord) -> None:
         """Compare a final record with the venue's order."""
         order, order_id = record.order, record.order.request.client_order_id
-        if not order.status.is_final or order_id.startswith(VENUE_PREFIXES):
+        if not order.status.is_final or order_id.startswith(NOT_OURS):
             return
         report = self._a.truth.reports.get(order_id)
         if order.status in _ABSENT:

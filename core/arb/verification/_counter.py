@@ -21,7 +21,7 @@ from arb.model import (
     Order,
     Position,
 )
-from arb.simulation import SimulatedMarketData, SimulatedTrading, SimulatedVenue
+from arb.simulation import AccountNow, SimulatedMarketData, SimulatedTrading, SimulatedVenue
 
 from ._fate import Fate
 from ._market import EpisodeMarket
@@ -60,6 +60,7 @@ class Counter:
         waiting: Futures of streams, set at the next change of the account.
         tells_liquidation_price: Whether its positions have one.
         memory: What a fake venue in front of it remembers.
+        told_traits: What processes are told; they may have to wait for longer than the venue ever makes them.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Counter:
         self.waiting: list[asyncio.Future[None]] = []
         self.tells_liquidation_price = True
         self.memory: dict[str, Any] = {}
+        self.told_traits = traits
         self._clock = clock
         self._seen = 0
         self._on_records = on_records
@@ -207,6 +209,10 @@ class Counter:
         self.advance()
         rows = self.venue.positions_at(self._then(lag_ns)) if lag_ns else self.venue.positions()
         return rows if self.tells_liquidation_price else [replace(row, liquidation_price=None) for row in rows]
+
+    def account(self) -> AccountNow:
+        """Return positions and balances of one moment."""
+        return AccountNow(self.positions(0), self.balances())
 
     def balances(self) -> Sequence[Balance]:
         """Return balances."""

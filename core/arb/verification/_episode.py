@@ -153,11 +153,16 @@ class Episode:
         for _ in range(4):
             latest_ns = max((process.started_ns for process in world.alive), default=world.now_ns())
             quiet_ns = max(self.plan.faults_end_ns, latest_ns)
-            end_ns = quiet_ns + _QUIET_NS + self.plan.settle_ns
+            end_ns = quiet_ns + _QUIET_NS + self._settle_ns
             if world.now_ns() >= end_ns and world.alive:
                 break
             await world.wait_until(max(end_ns, world.now_ns() + SECOND_NS))
         return quiet_ns
+
+    @property
+    def _settle_ns(self) -> int:
+        told = (each.told_traits for each in self.world.counters.values())
+        return max(one.read_after_write_ns + one.order_validity_ns for one in told)
 
     async def _finish(self) -> None:
         """Stop the run in order, at a moment at which no hedge moves where there is one."""

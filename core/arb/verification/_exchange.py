@@ -29,7 +29,7 @@ from arb.model import (
     Position,
     Trade,
 )
-from arb.simulation import SIMULATED_CAPABILITIES
+from arb.simulation import SIMULATED_CAPABILITIES, AccountNow
 
 from ._chance import Chance
 from ._fate import Answer, Fate, told
@@ -195,6 +195,11 @@ class WireTrading:
         """Return fills."""
         found = await self._wire.call("fetch_fills", "", lambda fate: self._counter.fills(since_ns, fate))
         return cast("Sequence[Fill]", found)
+
+    async def fetch_account(self) -> AccountNow:
+        """Return positions and balances of one moment: for fake venues that tell both in one answer."""
+        found = await self._wire.call("fetch_account", "", lambda _fate: self._counter.account())
+        return cast("AccountNow", found)
 
     async def fetch_positions(self) -> Sequence[Position]:
         """Return positions."""
