@@ -222,7 +222,7 @@ class Engine:
         rows = p.accounts.samples({one.id: one.quote for one in p.instruments.values()})
         if rows is None:
             return True  # an account could not be read: a hole in the curve, not a zero
-        if p.keeper.may_miss_a_fill(rows[0]):
+        if p.keeper.stillness.may_miss_a_fill(rows[0]):
             return False
         async with p.recorder.transaction() as tx:
             await tx.add_equity(rows[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -13,7 +13,6 @@ from arb.model import (
     MINUTE_NS,
     SECOND_NS,
     ZERO,
-    EquitySample,
     Event,
     EventKind,
     ExchangeName,
@@ -32,6 +31,7 @@ from ._attended import LIVE
 from ._hedge_money import HedgeMoney
 from ._proving import UnitProver
 from ._receivables import Receivables
+from ._stillness import Stillness
 
 _LATE_FILLS_NS: Final = 20 * SECOND_NS
 _UNSEEN_NS: Final = 3 * MINUTE_NS
@@ -43,6 +43,7 @@ class Keeper:
     Attributes:
         hedges: Every hedge that is not final, as stored.
         differences: What the last comparison found, by instrument; while there is one nothing opens.
+        stillness: When accounts were still enough for a sample.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Keeper:
         self._failing: dict[ExchangeName, str] = {}
         self._unseen_since: dict[ExchangeName, int] = {}
         self._alarmed: set[ExchangeName] = set()
-        self._filled_ns: dict[ExchangeName, int] = {}
+        self.stillness = Stillness(exchanges)
         self._differs_since: dict[InstrumentId, int] = {}
         self._changed_ns: dict[InstrumentId, int] = {}
         self.hedges: Sequence[Hedge] = ()
@@ -101,9 +102,7 @@ class Keeper:
                 self._share(result)
         await self._report(failures)
         fills = self._sync.take_fills()
-        for fill in fills:
-            name = exchange_of(fill.instrument)
-            self._filled_ns[name] = max(fill.ts_event_ns, self._filled_ns.get(name, 0))
+        self.stillness.add_fills(fills)
         self._receivables.add_fills(fills)
         filled = frozenset(fill.instrument for fill in fills)
         await self.reload()
@@ -113,17 +112,6 @@ class Keeper:
         await self._compare()
         # What is new is not always news to us: a process that lost its lease may have stored the fill.
         self._executor.take_up(hedge for hedge in self.hedges if _is_on(hedge, self.differences))
-
-    def may_miss_a_fill(self, samples: Iterable[EquitySample]) -> bool:
-        """Return whether a balance was told so near to a fill that nobody can say whether it holds it.
-
-        Reads of a venue may be behind its writes, and its clock is known no better than that.
-        """
-        return any(
-            abs(row.ts_ns - self._filled_ns.get(row.exchange, -behind_ns)) < behind_ns
-            for row in samples
-            if (behind_ns := self._exchanges[row.exchange].traits.read_after_write_ns)
-        )
 
     def expect_transfers(self) -> None:
         """Let the next update ask for transfers: the books are about to be closed."""
