@@ -32,6 +32,7 @@ from ._trouble import Troubles
 from ._world import World
 
 _QUIET_NS: Final = 60 * SECOND_NS
+_LOOK_NS: Final = 5 * SECOND_NS
 _LONGEST_END_NS: Final = 5 * MINUTE_NS
 
 
@@ -153,16 +154,20 @@ class Episode:
         for _ in range(4):
             latest_ns = max((process.started_ns for process in world.alive), default=world.now_ns())
             quiet_ns = max(self.plan.faults_end_ns, latest_ns)
-            end_ns = quiet_ns + _QUIET_NS + self._settle_ns
+            end_ns = quiet_ns + _QUIET_NS + self.plan.settle_ns
             if world.now_ns() >= end_ns and world.alive:
                 break
             await world.wait_until(max(end_ns, world.now_ns() + SECOND_NS))
+        await self._settled(quiet_ns)
         return quiet_ns
 
-    @property
-    def _settle_ns(self) -> int:
-        told = (each.told_traits for each in self.world.counters.values())
-        return max(one.read_after_write_ns + one.order_validity_ns for one in told)
+    async def _settled(self, quiet_ns: int) -> None:
+        """Give what still moves the time that plugins say an order may take to come."""
+        world = self.world
+        told = (each.told_traits for each in world.counters.values())
+        end_ns = quiet_ns + _QUIET_NS + max(one.read_after_write_ns + one.order_validity_ns for one in told)
+        while world.auditor.truth.moving and world.now_ns() < end_ns:
+            await world.wait_until(min(end_ns, world.now_ns() + _LOOK_NS))
 
     async def _finish(self) -> None:
         """Stop the run in order, at a moment at which no hedge moves where there is one."""
