@@ -91,6 +91,6 @@ def test_a_plugin_is_in_the_shared_tooling(plugin: Path) -> None:
         ("importlinter:contract:independent", "modules"),
     ):
         assert package in setup[contract][key].split(), f"[{contract}] {key} does not name {package}"
-    assert f"pytest {{posargs:{folder}/tests}}" in tox
+    assert f"pytest {folder}/tests {{posargs}}\n" in tox
     assert f"{{toxinidir}}/{folder}\n" in tox
     assert plugin.name in tox.partition("plugin-{")[2].partition("}")[0].split(",")

@@ -74,7 +74,7 @@ def test_tests_mirror_the_source_and_are_no_packages() -> None:
     packages = {path.name for path in (ROOT / "core" / "arb").iterdir() if path.is_dir()}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
 
-    assert folders <= packages | {"repo", "e2e"}
+    assert folders <= packages | {"repo", "e2e", "independent"}
     assert list((ROOT / "tests").rglob("__init__.py")) == []
 
 
