@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import random
 
-from arb.model import SECOND_NS
+import pytest
+
+from arb.model import HOUR_NS, SECOND_NS
 from arb.net import Backoff, ServerTime
 from arb.testing import START_NS, FakeClock
 
@@ -45,3 +47,13 @@ def test_an_old_sample_gives_way_to_a_newer_one_however_slow() -> None:
     now_ns = clock.now_ns()
     time.add(now_ns + 10_000, sent_ns=now_ns, received_ns=now_ns + 2000)
     assert time.offset_ns == 9_000
+
+
+@pytest.mark.parametrize("server_ns", [START_NS * 1000, START_NS // 1000, START_NS + 16 * HOUR_NS, 0, -1])
+def test_a_time_that_cannot_be_true_is_no_sample(server_ns: int) -> None:
+    clock = FakeClock()
+    time = ServerTime(clock)
+    time.add(START_NS + 7, sent_ns=START_NS, received_ns=START_NS)
+    with pytest.raises(ValueError, match="apart"):
+        time.add(server_ns, sent_ns=START_NS, received_ns=START_NS)
+    assert time.offset_ns == 7

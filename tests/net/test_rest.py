@@ -136,3 +136,24 @@ def test_whatever_comes_back_is_json_or_one_of_our_errors(status: int, body: byt
         pass
     else:
         assert 200 <= status < 300
+
+
+@pytest.mark.parametrize("body", [b"1e99999999999999999999", b'{"a": [1e-99999999999999999999]}', b"[" * 100_000])
+def test_a_number_that_no_decimal_holds_is_not_understood(body: bytes) -> None:
+    with pytest.raises(BadResponse, match="not JSON"):
+        Venue(answer(200, body)).call(READ)
+
+
+@pytest.mark.parametrize("escaped", [rb"\ud800", rb"\uDFFF x", rb"\u0000", rb"\udc00\ud800"])
+def test_what_no_storage_keeps_does_not_get_in(escaped: bytes) -> None:
+    found = Venue(answer(200, b'{"k' + escaped + b'": ["' + escaped + b'", 1.5]}')).call(READ)
+    ((name, (text, number)),) = found.items()
+    assert "\N{REPLACEMENT CHARACTER}" in text
+    assert name == f"k{text}"
+    assert "\0" not in text.encode().decode()
+    assert number == Decimal("1.5")
+
+
+def test_what_is_escaped_and_can_be_kept_stays() -> None:
+    body = rb'["\ud83d\ude00", "\\ud800", "\u00e9", "\u0001"]'
+    assert Venue(answer(200, body)).call(READ) == ["\N{GRINNING FACE}", "\\ud800", "\u00e9", "\x01"]

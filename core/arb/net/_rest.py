@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -32,6 +33,7 @@ _TOO_MANY: Final = 429
 LONGEST_PAUSE_NS: Final = 8 * SECOND_NS
 """After 429, where the venue does not say how long: its windows slide, and a leg may be waiting to be covered."""
 _SHOWN: Final = 200
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +151,17 @@ class Rest:
 def decoded(body: bytes | str, exchange: str) -> Any:
     """Return JSON with its fractions as Decimals, exactly as written.
 
+    What JSON can escape and no storage keeps, half of a surrogate pair and the zero character, becomes U+FFFD: a
+    venue's text ends up in the journal, and may not keep it from telling what became of an order.
+
     Raises:
-        BadResponse: it is none; NaN and the infinities are none either.
+        BadResponse: it is none; NaN, the infinities and what no Decimal can hold are none either.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        found = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        is_escaped = (b"\\u" if isinstance(body, bytes) else "\\u") in body  # type: ignore[operator]
+        return _storable(found) if is_escaped else found
+    except (ValueError, RecursionError, ArithmeticError) as error:
         raw = body if isinstance(body, bytes) else body.encode()
         raise BadResponse(f"not JSON: {_shown(raw)}", exchange=exchange, code="not_json") from error
 
@@ -164,6 +171,16 @@ def retry_after_ns(headers: Mapping[str, str]) -> int | None:
     value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     seconds = int(value) * SECOND_NS if value.isascii() and value.isdigit() and len(value) < 10 else None
     return None if seconds is None else min(seconds, HOUR_NS)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(each) for name, each in value.items()}
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -6,10 +6,12 @@ from collections import deque
 from typing import Final
 
 from arb.api import Clock
-from arb.model import MINUTE_NS
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 
 _SAMPLES: Final = 8
 _FRESH_NS: Final = 10 * MINUTE_NS
+MAX_OFFSET_NS: Final = 15 * HOUR_NS
+"""A machine that takes local time for UTC is off by 14 hours at most; what is further away is no time of now."""
 
 
 class ServerTime:
@@ -25,9 +27,17 @@ class ServerTime:
         self._samples: deque[tuple[int, int, int]] = deque(maxlen=_SAMPLES)
 
     def add(self, server_ns: int, *, sent_ns: int, received_ns: int) -> None:
-        """Take one answer: the venue's time in it, and when we asked and had it."""
+        """Take one answer: the venue's time in it, and when we asked and had it.
+
+        Raises:
+            ValueError: it is another unit, or one of the two clocks is wrong by so much that nothing may be signed
+                by it: an expiry would last for ever, a nonce would shut out all that follow.
+        """
         trip_ns = received_ns - sent_ns
-        self._samples.append((received_ns, trip_ns, server_ns - sent_ns - trip_ns // 2))
+        offset_ns = server_ns - sent_ns - trip_ns // 2
+        if abs(offset_ns) > MAX_OFFSET_NS:
+            raise ValueError(f"the venue's clock and ours are {abs(offset_ns) // SECOND_NS} s apart: set ours first")
+        self._samples.append((received_ns, trip_ns, offset_ns))
 
     def now_ns(self) -> int:
         """Return the venue's time now, as far as it is known."""

@@ -183,6 +183,7 @@ def test_public_shapes(play: Play) -> None:
         market = (await client.get("/api/v1/markets"))[0]
         assert (market["marketType"], market["fundingInterval"], market["visible"]) == ("PERP", 3_600_000, True)
         assert market == await client.get("/api/v1/market", symbol=market["symbol"])
+        assert await client.get("/api/v1/securities") == []
         (mark,) = await client.get("/api/v1/markPrices", symbol=SYMBOL)
         assert mark["nextFundingTimestamp"] % 3_600_000 == 0
         rows = await client.get("/api/v1/fundingRates", symbol=SYMBOL, limit=3, offset=1)

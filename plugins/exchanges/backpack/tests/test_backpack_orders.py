@@ -124,7 +124,7 @@ def test_post_only_that_would_cross_comes_in_two_shapes(bench: Bench, executed: 
             await desk.send(request)
         row = {
             "id": "1",
-            "clientId": 1,
+            "clientId": None,
             "symbol": "BTC_USDC_PERP",
             "side": "Bid",
             "orderType": "Limit",

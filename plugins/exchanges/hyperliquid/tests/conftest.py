@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,13 @@ from arb_exchange_hyperliquid._signing import ActionSigner
 from arb_exchange_hyperliquid.fake import AGENT_SECRET, fake_settings
 
 FAKE_ADDRESS = "http://fake.test"
+RECURSION = sys.getrecursionlimit()
 DATA = Path(os.environ.get("ARB_REAL_DATA", Path(__file__).parents[4] / "../shared/data"))
+
+
+def pytest_collection_finish() -> None:
+    """Put the recursion limit back: with eth-account comes what raises it so far that deep JSON ends the process."""
+    sys.setrecursionlimit(RECURSION)
 
 
 def _existing(path: Path) -> Path:

@@ -98,6 +98,7 @@ def test_orders_that_break_a_rule_are_refused_one_by_one(play: Play) -> None:
             order(price, s="500")["orders"][0],
             order(await price_of(stage, "ETH", "1.02"), t={"limit": {"tif": "Alo"}})["orders"][0],
             order(price, t={"limit": {"tif": "Ioc"}})["orders"][0],
+            order(await price_of(stage, "ETH", "0.15"), s="1")["orders"][0],
         ]
         answer = await stage.act({"type": "order", "orders": wires, "grouping": "na"})
         told = [text.removesuffix(" asset=1") for text in errors(answer)]
@@ -111,6 +112,7 @@ def test_orders_that_break_a_rule_are_refused_one_by_one(play: Play) -> None:
         ]
         assert told[6].startswith("Post only order would have immediately matched, bbo was ")
         assert told[7] == "Order could not immediately match against any resting orders."
+        assert told[8] == "Order price cannot be more than 80% away from the reference price"
 
     play(scene)
 

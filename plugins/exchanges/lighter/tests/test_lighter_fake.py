@@ -284,6 +284,28 @@ def test_a_socket_answers_as_the_venue_does() -> None:
     play(body)
 
 
+def test_the_channel_of_the_whole_account_needs_no_token_and_tells_of_fills() -> None:
+    async def body(fake: LighterFake, clock: VirtualClock) -> None:
+        async with fake.connect("ws://fake.test/stream") as socket:
+            await socket.send(json.dumps({"type": "subscribe", "channel": f"account_all/{ACCOUNT_INDEX}"}))
+            await socket.send(json.dumps({"type": "subscribe", "channel": f"user_stats/{ACCOUNT_INDEX}"}))
+            await clock.sleep_until(clock.now_ns() + SECOND_NS)
+            await send(fake, SIGNER.order(await fields(fake, clock), 1))
+            heard: dict[str, Any] = {}
+            async for message in socket.messages():
+                told = json.loads(message)
+                heard[told["type"]] = told
+                if {"update/account_all", "update/user_stats"} <= set(heard):
+                    break
+        assert heard["subscribed/account_all"]["trades"] == {}
+        (trade,) = heard["update/account_all"]["trades"]["0"]
+        assert trade["bid_client_id"] == 11
+        assert heard["update/account_all"]["positions"]["0"]["position"] == "0.01000"
+        assert "collateral" in heard["update/user_stats"]["stats"]
+
+    play(body)
+
+
 def test_a_silent_client_is_cut_off() -> None:
     """The venue wants a frame within two minutes."""
 

@@ -18,7 +18,9 @@ DATA = Path(os.environ.get("ARB_REAL_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded data: set ARB_REAL_DATA")
+@pytest.mark.skipif(
+    not (DATA / "funding").is_dir(), reason=f"recorded funding is not there: {DATA / 'funding'} (set ARB_REAL_DATA)"
+)
 def test_a_replayed_venue_trades_and_pays_the_recorded_funding() -> None:
     pytest.importorskip("pyarrow", reason="Parquet files need arb-exchange-simulated[replay]")
     settings = SimulatedSettings.model_validate(

@@ -6,13 +6,13 @@ it: a server that fails (5xx) may have failed after its work.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from arb.api import (
     AuthenticationFailed,
+    BadResponse,
     BelowMinimum,
     ExchangeError,
     HttpResponse,
@@ -21,6 +21,7 @@ from arb.api import (
     Rejected,
     WouldCross,
 )
+from arb.net import decoded
 
 NOT_FOUND: Final = "RESOURCE_NOT_FOUND"
 """Of an order: it does not rest. It may have been filled, or it may never have come."""
@@ -96,7 +97,7 @@ def refusal_table(exchange: str) -> Callable[[HttpResponse], ExchangeError | Non
     def refusal(response: HttpResponse) -> ExchangeError | None:
         if not 400 <= response.status < 500:
             return None
-        code, text = error_of(_json(response.body))
+        code, text = error_of(_json(response.body, exchange))
         return refused(exchange, code, text)
 
     return refusal
@@ -121,8 +122,8 @@ def is_clock(error: ExchangeError) -> bool:
     return isinstance(error, AuthenticationFailed) and error.code == "INVALID_CLIENT_REQUEST"
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes, exchange: str) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return decoded(body, exchange)
+    except BadResponse:
         return None

@@ -19,7 +19,7 @@ def reading(exchange: str, what: str) -> Iterator[None]:
     """Turn whatever goes wrong with the shape of an answer into BadResponse."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise BadResponse(f"{what} cannot be read: {error!r}", exchange=exchange, code="bad_shape") from error
 
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
-from arb.api import BadResponse, Context, ExchangeError
+from arb.api import BadResponse, Context, ExchangeError, NotSent, OutcomeUnknown
 from arb.model import SECOND_NS
-from arb.net import Connected, RateBudget, RateLimit, Stream, StreamRules, decoded
+from arb.net import Backoff, Connected, RateBudget, RateLimit, Stream, StreamRules, decoded
 
 from ._fields import Row
 
@@ -108,13 +108,14 @@ class Hub:
         try:
             await self._read_all()
         except Exception as error:
-            # Nothing comes any more, and nobody may wait for it.
+            # Nothing comes any more, and nobody may wait for it; who listens next opens a new socket.
+            self._reading = None
             self._context.log.exception("reading the socket failed")
             failed = BadResponse(f"reading the socket failed: {error!r}", exchange=self._context.name, code="bug")
             self._tell_all(failed)
 
     async def _read_all(self) -> None:
-        pulse = await self._pulse()
+        pulse = await self._asked_pulse()
         await self._stream.subscribe(pulse, lambda: self._subscription(pulse))
         async with aclosing(self._stream.messages()) as messages:
             async for message in messages:
@@ -126,16 +127,29 @@ class Hub:
                 except ExchangeError as error:
                     self._context.log.warning("a message of the socket is not understood: %s", error)
 
+    async def _asked_pulse(self) -> str:
+        """Ask until the venue can be asked: whoever listens waits as for a socket that does not open."""
+        backoff = Backoff(self._context.random)
+        while True:
+            try:
+                return await self._pulse()
+            except (NotSent, OutcomeUnknown, BadResponse) as error:
+                self._context.log.warning("the venue cannot be asked what is listed: %s", error)
+            clock = self._context.clock
+            await clock.sleep_until(clock.now_ns() + backoff.next_ns())
+
     def _dispatch(self, message: Any) -> None:
         if not isinstance(message, dict):
             return
         if message.get("error"):
             self._refused(str(message["error"]))
             return
-        data = message.get("data")
+        topic, data = message.get("stream"), message.get("data")
+        if not isinstance(topic, str):
+            return
         for each in data if isinstance(data, list) else [data]:
             if isinstance(each, dict):
-                for unread in self._listeners.get(message.get("stream", ""), ()):
+                for unread in self._listeners.get(topic, ()):
                     _put(unread, each)
 
     def _tell_all(self, connected: Connected | ExchangeError) -> None:

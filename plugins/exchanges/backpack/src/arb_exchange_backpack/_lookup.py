@@ -68,6 +68,9 @@ class OrderLookup:
             if error.code == NOT_FOUND:
                 return None
             raise
+        with reading(self._context.name, f"order {name}"):
+            if client_number(row.get("clientId")) not in (None, number) or row["symbol"] != instrument.symbol:
+                raise ValueError("it is another order")
         return self._read(instrument, name, row)
 
     async def _by_venue_id(self, number: int) -> Row | None:

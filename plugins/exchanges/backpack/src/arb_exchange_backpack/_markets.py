@@ -66,15 +66,22 @@ class Market:
 
 
 class Listing:
-    """Every perpetual future of the venue, by our id and by its symbol."""
+    """Every perpetual future of the venue, by our id and by its symbol.
 
-    def __init__(self, exchange: str, markets: Iterable[Market], unread: Iterable[str] = ()) -> None:
+    A market that an earlier listing had is still found: what is held there has to be closed, also while the venue
+    leaves it out or writes it in a way that cannot be read.
+    """
+
+    def __init__(
+        self, exchange: str, markets: Iterable[Market], unread: Iterable[str] = (), *, before: Listing | None = None
+    ) -> None:
         self._exchange = exchange
         self.markets = tuple(markets)
         self.unread: Final = tuple(unread)
         """What of the venue's list could not be read, and why."""
-        self._by_id = {each.instrument.id: each for each in self.markets}
-        self._by_symbol = {each.instrument.symbol: each for each in self.markets}
+        self._by_id: dict[InstrumentId, Market] = {} if before is None else dict(before._by_id)
+        self._by_id.update((each.instrument.id, each) for each in self.markets)
+        self._by_symbol = {each.instrument.symbol: each for each in self._by_id.values()}
 
     def instrument(self, name: InstrumentId) -> Instrument:
         """Return an instrument; raises Rejected for one that is not listed."""
@@ -105,8 +112,8 @@ def required(exchange: str, symbol: Any) -> InstrumentId:
     return found
 
 
-def listing_of(exchange: str, answer: Any, fees: FeeSchedule) -> Listing:
-    """Read the answer of `GET /api/v1/markets`; a market that cannot be read is left out.
+def listing_of(exchange: str, answer: Any, fees: FeeSchedule, *, before: Listing | None = None) -> Listing:
+    """Read the answer of `GET /api/v1/markets`, which continues an earlier one; what cannot be read is left out.
 
     Raises:
         BadResponse: it is no list of markets, or none of them can be read.
@@ -118,11 +125,11 @@ def listing_of(exchange: str, answer: Any, fees: FeeSchedule) -> Listing:
                 continue
             try:
                 markets.append(market_of(exchange, row, fees))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
                 unread.append(f"{row.get('symbol')}: {error!r}")
         if unread and not markets:
             raise ValueError(f"none of {len(unread)} perpetual futures, such as {unread[0]}")
-    return Listing(exchange, markets, unread)
+    return Listing(exchange, markets, unread, before=before)
 
 
 def market_of(exchange: str, row: Row, fees: FeeSchedule) -> Market:

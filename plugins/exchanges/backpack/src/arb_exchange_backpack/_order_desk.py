@@ -24,7 +24,7 @@ from ._errors import CROSSED
 from ._fields import reading, rows_of, text
 from ._markets import required
 from ._names import OrderNames
-from ._orders import order_of, payload_of
+from ._orders import client_number, order_of, payload_of
 from ._rest import VenueRest
 from ._signing import Params
 
@@ -86,6 +86,8 @@ class OrderDesk:
         with reading(self._context.name, f"the answer to order {request.client_order_id}"):
             row = decoded(response.body, self._context.name)
             told = required(self._context.name, row["symbol"])
+            if client_number(row.get("clientId")) not in (None, signed.number):
+                raise ValueError("it is another order's")
             order = order_of(told, request.client_order_id, row)
         placed = self._placed(request, order)
         self._names.saw(signed.number, placed)

@@ -162,10 +162,10 @@ class VenueRest:
         received_ns = self._clock.now_ns()
         try:
             server_ns = from_ms(response.body.decode().strip())
+            self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns)
         except ValueError as error:
             text = f"the venue's time cannot be read: {error}"
             raise BadResponse(text, exchange=self._context.name, code="bad_shape") from error
-        self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns)
         self._asked_ns = received_ns
 
     async def _current_time(self) -> None:

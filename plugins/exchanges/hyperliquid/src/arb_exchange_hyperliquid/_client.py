@@ -92,7 +92,7 @@ class Client:
         answer = await self._info("exchangeStatus", {})
         with reading("the venue's time", self.name):
             server_ns = whole(answer["time"]) * MILLISECOND_NS
-        self.venue_time.add(server_ns, sent_ns=sent_ns, received_ns=self._clock.now_ns())
+            self.venue_time.add(server_ns, sent_ns=sent_ns, received_ns=self._clock.now_ns())
 
     async def act(self, body: bytes, *, count: int = 1, urgent: bool = True) -> Any:
         """Send a signed action and return the venue's `response`.

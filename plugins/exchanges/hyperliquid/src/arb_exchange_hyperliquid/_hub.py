@@ -149,6 +149,16 @@ class Hub:
                 await self.close()
 
     async def _read(self) -> None:
+        # Whatever happens: a reader that ends would leave every watcher waiting for ever.
+        while True:
+            try:
+                await self._read_sockets()
+            except Exception as error:
+                self._context.log.exception("reading the socket begins anew after an error: %r", error)
+            clock = self._context.clock
+            await clock.sleep_until(clock.now_ns() + SECOND_NS)
+
+    async def _read_sockets(self) -> None:
         async with aclosing(self._stream.messages()) as messages:
             async for message in messages:
                 if isinstance(message, Connected):

@@ -66,15 +66,31 @@ class Market:
 
 
 class Listing:
-    """Every market that is read, by our name and by the venue's."""
+    """Every market that is read, by our name and by the venue's.
 
-    def __init__(self, markets: Sequence[Market], exchange: str) -> None:
+    A market that an earlier listing had is still found, so that what is held there can be closed.
+    """
+
+    def __init__(self, markets: Sequence[Market], exchange: str, *, before: Listing | None = None) -> None:
+        """Continue an earlier listing.
+
+        Raises:
+            ValueError: a coin is listed twice, or its number is not the one it had: the number is its place in the
+                venue's list, so one row that is missing would let orders reach the market of another coin.
+        """
         self._exchange = exchange
-        self._by_id = {market.instrument.id: market for market in markets}
-        self._by_coin = {market.coin: market for market in markets}
+        self._markets = tuple(markets)
+        self._by_id: dict[InstrumentId, Market] = {} if before is None else dict(before._by_id)
+        self._by_coin: dict[str, Market] = {} if before is None else dict(before._by_coin)
+        for market in markets:
+            known = self._by_coin.get(market.coin)
+            if known is not None and known.asset != market.asset:
+                raise ValueError(f"{market.coin} has the numbers {known.asset} and {market.asset}")
+            self._by_id[market.instrument.id] = market
+            self._by_coin[market.coin] = market
 
     def __iter__(self) -> Iterator[Market]:
-        return iter(self._by_id.values())
+        return iter(self._markets)
 
     def of_id(self, instrument: InstrumentId) -> Market:
         """Return a market; raises Rejected when it is not listed."""

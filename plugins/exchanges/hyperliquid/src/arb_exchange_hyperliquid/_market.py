@@ -62,7 +62,11 @@ class HyperliquidMarket:
         return [market.instrument for market in await self.refresh()]
 
     async def refresh(self) -> Listing:
-        """Read what is listed anew."""
+        """Read what is listed anew.
+
+        Raises:
+            BadResponse: it cannot be read, or a market has another number in orders than before.
+        """
         fees = BASE_FEES
         if self._account is not None:
             fees = await self._fees.get()
@@ -70,7 +74,8 @@ class HyperliquidMarket:
         for dex, answer in await self._states():
             with reading(f"the markets of dex {dex.name!r}", self._client.name):
                 markets += _listing.markets(answer, dex, fees, self._client.name)
-        self._listing = Listing(markets, self._client.name)
+        with reading("the list of markets", self._client.name):
+            self._listing = Listing(markets, self._client.name, before=self._listing)
         return self._listing
 
     async def listing(self) -> Listing:
@@ -130,17 +135,21 @@ class HyperliquidMarket:
 
     async def fetch_stats(self) -> Sequence[MarketStats]:
         """Return prices and activity of every market that is open."""
-        return [
-            _market_rows.stats(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
-            for market, state in await self._open_states()
-        ]
+        states = await self._open_states()
+        with reading("the state of the markets", self._client.name):
+            return [
+                _market_rows.stats(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
+                for market, state in states
+            ]
 
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
         """Return the rate of the running hour of every market that is open."""
-        rows = [
-            _market_rows.predicted_rate(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
-            for market, state in await self._open_states()
-        ]
+        states = await self._open_states()
+        with reading("the rates of the markets", self._client.name):
+            rows = [
+                _market_rows.predicted_rate(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
+                for market, state in states
+            ]
         return [row for row in rows if row is not None]
 
     async def fetch_funding_history(

@@ -194,6 +194,8 @@ class Orders:
         what = f"order {client_order_id}"
         with reading(what, self._client.name):
             row, why, ts_ns = order_row(answer["order"]), str(answer["status"]), moment(answer["statusTimestamp"])
+            if row.number != number:
+                raise ValueError("it is another order")
             status = status_of(answer["status"], row)
             known = await self._market.market_of_coin(row.coin)
             if known is None or known.instrument.id != instrument:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from arb.api import BadResponse
@@ -65,6 +65,6 @@ def reading(what: str, exchange: str) -> Iterator[None]:
     """Turn whatever goes wrong while an answer is read into BadResponse."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         text = f"{what} cannot be read: {type(error).__name__}: {error}"
         raise BadResponse(text, exchange=exchange, code="unreadable") from error

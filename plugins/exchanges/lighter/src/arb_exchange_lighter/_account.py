@@ -94,9 +94,14 @@ def position_of(row: Row, market: Market, now_ns: int) -> Position | None:
 
     The venue gives the value at the mark price, and the price is that value over the size.
     """
-    quantity = number(row["position"]) * whole(row["sign"])
-    if not quantity:
+    size, sign = number(row["position"]), whole(row["sign"])
+    if size < 0 or sign not in (-1, 0, 1):
+        raise ValueError(f"a position of {size} with the sign {sign}")
+    if not size:
         return None
+    if not sign:
+        raise ValueError(f"a position of {size} without a side")
+    quantity = size * sign
     value = number(row["position_value"])
     fraction = fraction_of(row, market)
     return Position(

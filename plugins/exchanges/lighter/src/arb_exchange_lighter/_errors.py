@@ -6,13 +6,13 @@ certain refusal: for an order it leaves a doubt.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from arb.api import (
     AuthenticationFailed,
+    BadResponse,
     BelowMinimum,
     ExchangeError,
     HttpResponse,
@@ -22,6 +22,7 @@ from arb.api import (
     RateLimited,
     Rejected,
 )
+from arb.net import decoded
 
 INVALID_NONCE: Final = frozenset({"21104", "21105"})
 GONE: Final = frozenset({"21600", "21707", "21708", "21709", "21715"})
@@ -83,7 +84,7 @@ def refusal_table(exchange: str) -> Callable[[HttpResponse], ExchangeError | Non
     """Return a function that finds the error of an answer; None for one that the table does not name."""
 
     def refusal(response: HttpResponse) -> ExchangeError | None:
-        body = _object(response.body)
+        body = _object(response.body, exchange)
         return None if body is None else error_of(exchange, body)
 
     return refusal
@@ -101,12 +102,12 @@ def is_success(body: Any) -> bool:
     return isinstance(body, dict) and str(body.get("code")) == str(_OK)
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def _object(body: bytes, exchange: str) -> dict[str, Any] | None:
     # Answers of success begin with their code as well; large ones are not parsed twice for it.
     if len(body) > 10_000:
         return None
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = decoded(body, exchange)
+    except BadResponse:
         return None
     return found if isinstance(found, dict) else None

@@ -108,7 +108,7 @@ def markets_of(
             continue
         try:
             found.append(_market(row, exchange, account_fees, asset_classes))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             if unreadable is None:
                 raise
             unreadable(str(row.get("symbol")), error)

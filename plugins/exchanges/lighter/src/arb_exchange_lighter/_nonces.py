@@ -21,6 +21,9 @@ from ._rest import Api
 from ._signing import SignedTx, Signer
 
 _TRIES: Final = 3
+_MOST: Final = (1 << 63) - 1
+"""What the signing library takes; given one below zero it would go and ask the venue by itself."""
+
 _PAUSE_NS: Final = SECOND_NS // 5
 """Before a nonce is asked for again: the venue may not have counted yet what it has just refused us for."""
 
@@ -70,6 +73,8 @@ class NonceLine:
         try:
             signed = sign(nonce)
         except SigningError as error:
+            # Perhaps for the nonce: the venue is asked for the next one again.
+            self._next = None
             text = f"the signing library refuses it: {error}"
             raise NotSent(text, exchange=self._context.name, code="not_signed") from error
         # Only an answer of success tells that the nonce is used; after anything else the venue is asked.
@@ -84,7 +89,10 @@ class NonceLine:
             try:
                 answer = await self._api.read("nextNonce", params, urgent=True)
                 with reading(self._context.name, "nextNonce"):
-                    self._next = whole(answer["nonce"])
+                    nonce = whole(answer["nonce"])
+                    if not 0 <= nonce <= _MOST:
+                        raise ValueError(f"{nonce} is no nonce")
+                    self._next = nonce
             except (OutcomeUnknown, BadResponse) as error:
                 # Whatever became of the question, nothing was sent that changes anything.
                 text = f"not sent: the next nonce is not known: {error}"

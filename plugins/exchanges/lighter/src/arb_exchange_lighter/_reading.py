@@ -106,7 +106,9 @@ class AccountReads:
             UnknownOrder: neither among the orders that rest nor in the history since then.
         """
         row = self._heard(number) or await self._listed(number) or await self._ended(number, since_ns)
-        if row is None or whole(row["market_index"]) != market.market_id:
+        with reading(self._context.name, "an order"):
+            is_there = row is not None and whole(row["market_index"]) == market.market_id
+        if row is None or not is_there:
             text = f"there is no order {client_order_id} of {market.instrument.id}"
             raise UnknownOrder(text, exchange=self._context.name, code="unknown_order")
         with reading(self._context.name, "an order"):

@@ -126,6 +126,10 @@ class PublicCalls:
         symbols = [QUOTE, *(each.base for each in (await self._floor.listed()).values())]
         return [{"symbol": each, "displayName": each, "coingeckoId": None, "tokens": []} for each in symbols]
 
+    async def securities(self, query: Query) -> Any:
+        """Answer `GET /api/v1/securities`: no stocks are listed."""
+        return []
+
     async def nothing(self, query: Query) -> Any:
         """Answer a list of which the ground has nothing: candles and past trades."""
         await self._floor.instrument(query.get("symbol"))

@@ -94,6 +94,7 @@ def _public_routes(calls: PublicCalls) -> Mapping[str, Call]:
         {
             "/api/v1/status": status,
             "/api/v1/assets": calls.assets,
+            "/api/v1/securities": calls.securities,
             "/api/v1/collateral": calls.collateral,
             "/api/v1/markets": calls.markets,
             "/api/v1/market": calls.market,

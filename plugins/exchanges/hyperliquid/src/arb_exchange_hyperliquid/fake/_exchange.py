@@ -39,11 +39,13 @@ NO_MATCH: Final = "Order could not immediately match against any resting orders.
 REDUCE_ONLY: Final = "Reduce only order would increase position."
 TOO_SMALL: Final = "Order must have minimum value of $10."
 TICK: Final = "Price must be divisible by tick size."
+TOO_FAR: Final = "Order price cannot be more than 80% away from the reference price"
 LEAST_SWITCH_MS: Final = 5_000
+_FARTHEST: Final = Decimal("0.8")
 _DEFAULT: Final = {"status": "ok", "response": {"type": "default"}}
 _TEXTS: Final[Mapping[str, str]] = {
     "reduce_only": REDUCE_ONLY,
-    "price_band": "Order price cannot be more than 80% away from the reference price",
+    "price_band": TOO_FAR,
     "lot_size": "Order has invalid size.",
     "max_quantity": "Order has invalid size.",
     "out_of_range": "Order has invalid size.",
@@ -196,7 +198,12 @@ class ExchangeEnd:
             return "Order has invalid size."
         if price * size < MIN_VALUE and not (wire["r"] and size >= abs(await self._held(coin))):
             return TOO_SMALL
-        return ""
+        mark = await self._mark(coin)
+        return TOO_FAR if mark is not None and abs(price - mark) > mark * _FARTHEST else ""
+
+    async def _mark(self, coin: Coin) -> Decimal | None:
+        stats = await self._market.fetch_stats()
+        return next((row.mark_price for row in stats if row.instrument == coin.instrument.id), None)
 
     async def _held(self, coin: Coin) -> Decimal:
         held = await self._trading.fetch_positions()

@@ -35,6 +35,10 @@ _PRIVATE: Final = frozenset(
         "account_tx",
     }
 )
+_OPEN: Final = frozenset({"account_all", "user_stats"})
+"""Channels of an account that whoever knows its number may hear: a token that comes with them must be valid all the
+same."""
+
 _INVALID: Final = 30005
 _SUBSCRIBED: Final = 30003
 
@@ -114,7 +118,8 @@ class Session:
 
     async def _subscribe_account(self, channel: str, name: str, rest: str, token: str) -> None:
         try:
-            self._desk.check_token(token)
+            if token or name not in _OPEN:
+                self._desk.check_token(token)
         except Refused as error:
             self._refuse(error.code, str(error))
             return
@@ -133,7 +138,7 @@ class Session:
         self._account.discard(channel)
         self._push({"type": "unsubscribed", "channel": channel.replace("/", ":")})
 
-    async def _snapshot(self, channel: str, name: str) -> None:
+    async def _snapshot(self, channel: str, name: str, kind: str = "subscribed") -> None:
         """Tell what the account has now."""
         desk = self._desk
         content: Row = {}
@@ -158,7 +163,7 @@ class Session:
             names = ("collateral", "available_balance")
             stats = {"portfolio_value": account["total_asset_value"], **{each: account[each] for each in names}}
             content = {"stats": {**stats, "leverage": "0.00", "margin_usage": "0.00", "buying_power": "0"}}
-        self._send(channel, "subscribed", content)
+        self._send(channel, kind, content)
 
     async def _recent_trades(self) -> list[Row]:
         fills = await self._desk.exchange.trading.fetch_fills(0)
@@ -171,15 +176,24 @@ class Session:
             if isinstance(record, Order):
                 self._tell_orders(await self._desk.order_rows([record]))
             elif isinstance(record, Fill):
-                rows = by_market(await self._desk.trade_rows([record]))
-                self._tell("account_all_trades", {"trades": rows})
-                if any(each.startswith("account_all_positions") for each in self._account):
-                    held = {str(row["market_id"]): row for row in await self._desk.position_rows()}
-                    self._tell("account_all_positions", {"positions": held})
+                await self._tell_fill(record)
             elif isinstance(record, FundingPayment):
                 row = payment_row(record, self._desk.number(record.instrument))
                 content = {"positions": {}, "trades": {}, "funding_histories": by_market([row])}
                 self._tell("account_all", {"account": ACCOUNT_INDEX, **content})
+
+    async def _tell_fill(self, fill: Fill) -> None:
+        rows = by_market(await self._desk.trade_rows([fill]))
+        self._tell("account_all_trades", {"trades": rows})
+        if any(each.startswith(("account_all_positions", "account_all/")) for each in self._account):
+            held = {str(row["market_id"]): row for row in await self._desk.position_rows()}
+            self._tell("account_all_positions", {"positions": held})
+            changed = {number: held[number] for number in rows}
+            content = {"positions": changed, "trades": rows, "funding_histories": {}}
+            self._tell("account_all", {"account": ACCOUNT_INDEX, **content})
+        for name in ("account_all_assets", "user_stats"):
+            if (channel := f"{name}/{ACCOUNT_INDEX}") in self._account:
+                await self._snapshot(channel, name, "update")
 
     def _tell_refused(self, row: Row) -> None:
         self._tell_orders([row])

@@ -1,0 +1,169 @@
+"""A sick venue: what cannot be true ends in an error that says so, and nothing stops for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from arb.api import BadResponse, FakeVenue, WebSocket
+from arb.model import OrderStatus
+
+if TYPE_CHECKING:
+    from plugins.exchanges.hyperliquid.tests.conftest import Play, Stage
+
+    from arb_exchange_hyperliquid._orders import Ready
+
+
+class Noisy:
+    """A venue on whose sockets some messages come before the true ones."""
+
+    def __init__(self, venue: FakeVenue, noise: list[str | bytes]) -> None:
+        self._venue = venue
+        self._noise = noise
+
+    @asynccontextmanager
+    async def connect(self, url: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[WebSocket]:
+        async with self._venue.connect(url, headers=headers) as socket:
+            yield _NoisySocket(socket, self._noise)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+
+class _NoisySocket:
+    def __init__(self, inner: WebSocket, noise: list[str | bytes]) -> None:
+        self._inner = inner
+        self._noise = noise
+
+    async def send(self, message: str | bytes) -> None:
+        await self._inner.send(message)
+
+    async def messages(self) -> AsyncIterator[str | bytes]:
+        async for message in self._inner.messages():
+            while self._noise:
+                yield self._noise.pop()
+            yield message
+
+
+def test_no_message_ends_the_streams(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        far = '{"channel": "l2Book", "data": {"coin": "ETH", "time": 1e99999999999999999999}}'
+        noise: list[str | bytes] = [
+            far,
+            "[" * 100_000,
+            b"\xff\x00",
+            '{"channel": ["l2Book"]}',
+            "7",
+            '{"channel": "trades"}',
+        ]
+        stage.venue = Noisy(stage.venue, noise)
+        async with stage.client() as exchange:
+            instrument = await stage.instrument(exchange)
+            assert exchange.streams is not None
+            books = exchange.streams.watch_order_book(instrument.id)
+            heard: list[Any] = []
+
+            async def listen() -> None:
+                async for book in books:
+                    heard.append(book)
+
+            listening = asyncio.create_task(listen())
+            await stage.sleep(60)
+            assert not noise
+            assert len(heard) > 5
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("change", [lambda time: time * 1000, lambda time: time + 20 * 3_600_000, lambda _: -1])
+def test_a_time_of_the_venue_that_cannot_be_true_is_not_signed_for(play: Play, change: Callable[[int], int]) -> None:
+    # A nonce or an expiry in the far future would shut the key out of trading, or leave an order valid for ever.
+    async def scene(stage: Stage) -> None:
+        async with stage.client() as exchange:
+            assert (await stage.sent(exchange, "before")).status is OrderStatus.FILLED
+            stage.edit["exchangeStatus"] = lambda answer: {**answer, "time": change(answer["time"])}
+            await stage.sleep(15 * 60)  # the samples so far are old
+            await exchange.market.fetch_stats()
+            order = await stage.trading(exchange).prepare_order(await stage.order(exchange, "during"))
+            signed = cast("Ready", order.payload).signed
+            assert signed.expires_ns <= stage.clock.now_ns() + 60 * 10**9
+            body = json.loads(signed.body)
+            assert abs(body["nonce"] - stage.now_ms) < 60_000
+            assert abs(body["expiresAfter"] - stage.now_ms) < 60_000
+            stage.edit.clear()
+            assert (await stage.sent(exchange, "after")).status is OrderStatus.FILLED
+
+    play(scene)
+
+
+def test_a_market_that_gets_another_number_is_not_believed(play: Play) -> None:
+    # The number of a market is its place in the list: one row less, and every order goes to another coin.
+    async def scene(stage: Stage) -> None:
+        async with stage.client() as exchange:
+            order = await stage.order(exchange, "close")
+            stage.edit["metaAndAssetCtxs"] = lambda answer: [
+                {**answer[0], "universe": answer[0]["universe"][1:]},
+                answer[1][1:],
+            ]
+            await stage.sleep(5)
+            with pytest.raises(BadResponse, match="has the numbers"):
+                await exchange.market.fetch_instruments()
+            trading = stage.trading(exchange)
+            assert (await trading.send_order(await trading.prepare_order(order))).status is OrderStatus.FILLED
+
+    play(scene)
+
+
+def test_a_market_that_vanishes_can_still_be_closed(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        async with stage.client() as exchange:
+            last = (await exchange.market.fetch_instruments())[-1]
+            order = await stage.order(exchange, "close", instrument=last, quantity=last.lot_size * 100)
+            stage.edit["metaAndAssetCtxs"] = lambda answer: [
+                {**answer[0], "universe": answer[0]["universe"][:-1]},
+                answer[1][:-1],
+            ]
+            await stage.sleep(5)
+            assert last.id not in {one.id for one in await exchange.market.fetch_instruments()}
+            trading = stage.trading(exchange)
+            assert (await trading.send_order(await trading.prepare_order(order))).filled_quantity > 0
+            assert [one.instrument for one in await trading.fetch_positions()] == [last.id]
+
+    play(scene)
+
+
+def test_a_state_that_cannot_be_read_is_told_as_that(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        def broken(answer: Any) -> Any:
+            return [answer[0], [{**answer[1][0], "openInterest": "NaN", "funding": []}, *answer[1][1:]]]
+
+        async with stage.client() as exchange:
+            stage.edit["metaAndAssetCtxs"] = broken
+            for read in (exchange.market.fetch_stats, exchange.market.fetch_funding_rates):
+                await stage.sleep(5)
+                with pytest.raises(BadResponse):
+                    await read()
+
+    play(scene)
+
+
+def test_the_state_of_another_order_is_not_taken_for_ours(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        async with stage.client() as exchange:
+            order = await stage.sent(exchange, "mine")
+            stage.edit["orderStatus"] = lambda answer: {
+                **answer,
+                "order": {**answer["order"], "order": {**answer["order"]["order"], "cloid": "0x" + "9" * 32}},
+            }
+            with pytest.raises(BadResponse, match="another order"):
+                await stage.trading(exchange).fetch_order(order.request.instrument, order.request.client_order_id)
+
+    play(scene)
