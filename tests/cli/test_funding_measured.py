@@ -43,6 +43,7 @@ plugin = "t-memory"
 plugin = "binance"
 """
 SHARED = Path(os.environ.get("ARB_REAL_DATA", Path(__file__).parents[2] / "../shared/data"))
+COSTS = SHARED / "costs/2026-02.csv.gz"
 DAY_HOURS = 24
 
 
@@ -217,10 +218,10 @@ def test_facts_are_found_by_the_name_of_the_exchange_or_of_its_plugin() -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"recorded costs are not there: {SHARED} (set ARB_REAL_DATA)")
+@pytest.mark.skipif(not COSTS.is_file(), reason=f"recorded costs are not there: {COSTS} (set ARB_REAL_DATA)")
 def test_the_usual_costs_are_the_medians_that_were_recorded() -> None:
     slips: dict[tuple[str, int], list[float]] = defaultdict(list)
-    with gzip.open(SHARED / "costs/2026-02.csv.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(COSTS, "rt", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             if row["error"] or not row["spread_bps"]:
                 continue

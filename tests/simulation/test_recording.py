@@ -239,8 +239,9 @@ REAL = Path(os.environ.get("ARB_REAL_DATA") or Path(__file__).parents[3] / "shar
 
 
 def real_market(name: str, **changes: Any) -> BookRecordingMarket:
-    if not REAL.is_dir():
-        pytest.skip(f"no recorded data at {REAL}; set ARB_REAL_DATA")
+    path = REAL / f"books/hft-binance-l2/{name}.gz"
+    if not path.is_file():
+        pytest.skip(f"a recorded book is not there: {path} (set ARB_REAL_DATA)")
     values = {
         "root": str(REAL),
         "file": f"books/hft-binance-l2/{name}.gz",

@@ -415,8 +415,8 @@ COINS = ["BTC", "ETH", "SOL", "DOGE", "HYPE"]
 
 
 def real_market(venue: str) -> FundingReplayMarket:
-    if not REAL.is_dir():
-        pytest.skip(f"no recorded data at {REAL}; set ARB_REAL_DATA")
+    if not (REAL / "funding").is_dir():
+        pytest.skip(f"recorded funding is not there: {REAL / 'funding'} (set ARB_REAL_DATA)")
     pytest.importorskip("pyarrow")
     values = {"root": str(REAL), "venue": venue, "assets": COINS, "costs_venue": VENUES[venue]}
     window = {"start": "2026-01-24", "end": "2026-03-05", "costs_assets": {"DOGE": "XRP"}}

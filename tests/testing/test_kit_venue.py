@@ -7,11 +7,17 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from arb.testing import ExchangeConformance
 from arb.testing._kit_venue import ORDERS, READS
 
+needs_simulated = pytest.mark.skipif(
+    find_spec("arb_exchange_simulated") is None, reason="arb-exchange-simulated is not installed"
+)
 NUMBERS = {f"X-{match[1]}" for name in dir(ExchangeConformance) if (match := re.match(r"test_x?(\d{3})_", name))}
 
 
@@ -38,6 +44,7 @@ def test_the_numbers_are_of_the_kit() -> None:
     assert not READS & ORDERS
 
 
+@needs_simulated
 def test_without_leave_nothing_is_sent(tmp_path: Path) -> None:
     lines = run(tmp_path, chosen("X-010", "X-042", "X-299"))
 
@@ -47,6 +54,7 @@ def test_without_leave_nothing_is_sent(tmp_path: Path) -> None:
     }
 
 
+@needs_simulated
 def test_with_leave_orders_are_sent_and_taken_back(tmp_path: Path) -> None:
     lines = run(tmp_path, "    sends_orders = True\n" + chosen("X-042", "X-045", "X-061"))
 
