@@ -184,6 +184,32 @@ def test_a_plugin_that_ends_or_hangs_the_process_is_reported(
     assert report["passed"] == 5
 
 
+LEAVES = (
+    "import os, sys; r = sys.modules['__main__'].Reporter; w = r._write; "
+    "r._write = lambda s, line: (w(s, line), line['event'] == 'passed' and os._exit(0))"
+)
+
+
+def test_a_plugin_that_ends_the_process_between_two_cases_has_not_passed(install: Install, site_path: Path) -> None:
+    install("arb-cache-tier-bad", "bad", TIER % {"put": LEAVES}, group="arb.cache_tiers")
+    code, report = report_of(site_path, "bad")
+
+    assert code == 7
+    assert [line["case"] for line in report["failures"]] == ["end"]
+
+
+@pytest.mark.parametrize("text", ["capability not declared: post_only", "I would rather not"])
+def test_a_plugin_cannot_skip_a_case_itself(text: str, install: Install, site_path: Path) -> None:
+    put = f"import pytest; pytest.skip({text!r})"
+    install("arb-cache-tier-bad", "bad", TIER % {"put": put}, group="arb.cache_tiers")
+    code, report = report_of(site_path, "bad")
+
+    assert code == 7
+    assert report["skipped"] == []
+    assert "C-006" in {line["case"] for line in report["failures"]}
+    assert any(text in line["reason"] for line in report["failures"])
+
+
 def test_a_plugin_that_cannot_be_imported_is_reported(install: Install, site_path: Path) -> None:
     install("arb-cache-tier-bad", "bad", "import no_such_module_anywhere", group="arb.cache_tiers")
     code, report = report_of(site_path, "bad")

@@ -133,6 +133,18 @@ def test_one_that_opens_and_closes_at_once_is_no_success() -> None:
     play(Venue(), body)
 
 
+def test_a_venue_that_drops_every_socket_after_a_while_is_met_again_at_once() -> None:
+    async def body(venue: Venue) -> None:
+        for number in range(1, 12):
+            assert len(venue.sockets.opened) == number
+            await venue.clock.run_for(20 * SECOND_NS)
+            await venue.push("data")
+            venue.socket.close()
+            await venue.clock.run_for(SECOND_NS)
+
+    play(Venue(), body)
+
+
 def test_a_reader_that_falls_behind_gets_a_new_socket_and_not_the_past() -> None:
     async def run() -> None:
         venue = Venue()

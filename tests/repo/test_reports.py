@@ -19,8 +19,8 @@ AGAIN = "write it anew: arb plugins check {name} --write-report"
 
 
 def report_of(plugin: Path) -> Any:
-    (package,) = plugin.glob("src/arb_exchange_*[!.egg-info]/")
-    kept = json.loads((package / "conformance.json").read_text(encoding="utf-8"))
+    path = plugin / "src" / f"arb_exchange_{plugin.name}" / "conformance.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
     assert list(kept) == [f"exchanges:{plugin.name}"]
     return kept[f"exchanges:{plugin.name}"]
 

@@ -36,6 +36,9 @@ _KITS: Final = MappingProxyType(
         Family.EXTENSIONS: "ExtensionConformance",
     }
 )
+_END: Final = "end"
+"""`arb.testing._check.END`, which cannot be imported without pytest."""
+
 _MODULE: Final = """import importlib
 import json
 
@@ -157,11 +160,15 @@ def run_kit(ref: PluginRef, timeout_s: int, on_venue: str | None = None) -> dict
             _MODULE.format(kit=kit, target=ref.target, name=ref.name) + (on_venue or ""), encoding="utf-8"
         )
         ended = _run(folder, timeout_s)
-        lines = list(_lines(folder / "report.jsonl"))
+        told = list(_lines(folder / "report.jsonl"))
+    lines = [line for line in told if line["event"] != _END]
     failures = [line for line in lines if line["event"] == "failed"]
     closed = {line["case"] for line in lines if line["event"] != "start"}
     stuck = [line for line in lines if line["event"] == "start" and line["case"] not in closed]
     failures += [{**line, "detail": ended or "the process ended in this case"} for line in stuck]
+    if not failures and len(lines) == len(told):
+        text = ended or "the process ended before the last case"
+        failures = [{"case": "end", "title": "the kit comes to its end", "detail": text}]
     if not lines:
         failures = [{"case": "start", "title": "the kit starts", "detail": ended or "the process ended at once"}]
     skipped = [line for line in lines if line["event"] == "skipped"]

@@ -12,6 +12,7 @@ import click
 
 from arb.api import ExchangeSpec, PluginError
 from arb.kernel import Family, load_spec
+from arb.model import is_bookable
 
 from ._given import length
 from ._options import disabled_plugins
@@ -39,10 +40,21 @@ def _troubles(_ctx: click.Context, _param: click.Parameter, values: tuple[str, .
             percent = Decimal(share.removesuffix("%"))
         except ArithmeticError:
             percent = Decimal(-1)
-        if not share.endswith("%") or not 0 <= percent <= 100:
+        if not share.endswith("%") or not percent.is_finite() or not 0 <= percent <= 100:
             raise click.BadParameter(f"{value!r}: {share!r} is no share from 0% to 100%")
         found[name] = int(percent * 10_000)
     return found
+
+
+def _deposit(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal:
+    """Read an amount of money."""
+    try:
+        amount = Decimal(value)
+    except ArithmeticError:
+        amount = Decimal(0)
+    if not is_bookable(amount) or amount <= 0:
+        raise click.BadParameter(f"{value!r} is no amount above zero")
+    return amount
 
 
 @click.command(name="fake", epilog=_EPILOG)
@@ -50,7 +62,9 @@ def _troubles(_ctx: click.Context, _param: click.Parameter, values: tuple[str, .
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where it listens; without it, a free port.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of its market.")
 @click.option("--assets", default="BTC,ETH,SOL", show_default=True, help="What its market lists.")
-@click.option("--deposit", type=click.FloatRange(min=0, min_open=True), default=100_000, show_default=True)
+@click.option(
+    "--deposit", default="100000", show_default=True, callback=_deposit, metavar="AMOUNT", help="Cash of its account."
+)
 @click.option(
     "--drop-sockets", "drop", callback=length, metavar="DURATION", help="Cut every WebSocket so often, such as 30s."
 )
@@ -68,7 +82,7 @@ def command(
     port: int,
     seed: int,
     assets: str,
-    deposit: float,
+    deposit: Decimal,
     drop: int | None,
     troubles: Mapping[str, int],
     as_json: bool,
@@ -82,8 +96,10 @@ def command(
     from arb.simulation import Troubles
 
     spec = loaded_spec(name)
-    names = tuple(each.strip() for each in assets.split(",") if each.strip())
-    serving = Serving(spec, port, seed, names, Decimal(str(deposit)), drop, Troubles(**troubles), as_json)
+    names = tuple(dict.fromkeys(each.strip() for each in assets.split(",") if each.strip()))
+    if not names:
+        raise click.BadParameter("name one asset at least, such as BTC", param_hint="'--assets'")
+    serving = Serving(spec, port, seed, names, deposit, drop, Troubles(**troubles), as_json)
     try:
         asyncio.run(serving.run())
     except KeyboardInterrupt:

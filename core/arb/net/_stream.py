@@ -20,7 +20,9 @@ Message = str | bytes
 MAX_UNREAD: Final = 10_000
 """Messages: whoever is that far behind reads the past, and is better served by a new snapshot."""
 
-_STEADY_NS: Final = 60 * SECOND_NS
+_STEADY_NS: Final = 10 * SECOND_NS
+"""A socket that held so long was no failure: a venue that drops each after half a minute is met again at once."""
+
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 

@@ -15,9 +15,16 @@ from typing import Any, Final
 
 import pytest
 
+from . import _kit
 from ._kit import SKIP_PREFIX
 
 REPORT_NAME: Final = "report.jsonl"
+END: Final = "end"
+"""The event of the last line: a report without it is of a process that ended before the kit did."""
+
+_SKIPS: Final = Path(_kit.__file__).resolve()
+"""Where the kit skips its cases, and nobody else does."""
+
 _CASE: Final = re.compile(r"test_([a-z]?)(\d{3})_(\w+)")
 _LONGEST_REASON: Final = 500
 _LETTERS: Final = {
@@ -57,9 +64,10 @@ class Reporter:
             return
         outcome, detail = report.outcome, ""
         if report.skipped:
-            detail = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            place, _, detail = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, str(report.longrepr))
             detail = detail.removeprefix("Skipped: ")
-            if not detail.startswith(SKIP_PREFIX):
+            # A plugin that raises pytest's exception itself has skipped nothing: its call has failed.
+            if not detail.startswith(SKIP_PREFIX) or Path(place).resolve() != _SKIPS:
                 outcome, detail = "failed", f"skipped, though every capability it needs is declared: {detail}"
         if report.failed:
             detail = _reason(report)
@@ -74,6 +82,10 @@ class Reporter:
             self._write(
                 {"event": "failed", "case": "import", "title": "the plugin can be imported", "detail": _reason(report)}
             )
+
+    def pytest_sessionfinish(self) -> None:
+        """Tell that no case is missing."""
+        self._write({"event": END})
 
     def _write(self, line: dict[str, str]) -> None:
         with self._path.open("a", encoding="utf-8") as file:

@@ -34,6 +34,7 @@ from arb.api import (
 )
 from arb.kernel import Family, load_spec
 from arb.model import (
+    SECOND_NS,
     Balance,
     ClientOrderId,
     ExchangeName,
@@ -228,11 +229,14 @@ class Line:
         self._venue = venue
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request."""
+        """Send a request; no answer within its time is as none."""
         try:
-            return await self._venue.send(request)
+            async with asyncio.timeout(request.timeout_ns / SECOND_NS):
+                return await self._venue.send(request)
         except ExchangeError:
             raise
+        except TimeoutError as error:
+            raise OutcomeUnknown("no answer within the time of the request", code="no_answer") from error
         except (Exception, asyncio.CancelledError) as error:
             if _is_asked_to_stop(error):
                 raise

@@ -64,7 +64,9 @@ class Coins:
         """Read what is listed."""
         if self.by_id and not anew:
             return
-        listed = await self._ground.exchange.market.fetch_instruments()
+        # By name: a coin's number is its place, which the venue never changes, and a ground's rows may come shuffled.
+        rows = {each.id: each for each in await self._ground.exchange.market.fetch_instruments()}
+        listed = [rows[name] for name in sorted(rows)]
         coins = [coin for place, dex in enumerate(self.dexes) for coin in self._of_dex(dex, place, listed)]
         self.by_name = {coin.name: coin for coin in coins}
         self.by_asset = {coin.asset: coin for coin in coins}
