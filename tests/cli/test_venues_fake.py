@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -28,3 +32,12 @@ def test_an_option_that_means_nothing_is_refused(options: tuple[str, str]) -> No
     assert done.exit_code == 2
     assert "Invalid value" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full here")
+def test_an_output_that_cannot_be_written_is_no_trouble_of_the_port() -> None:
+    program = [sys.executable, "-c", "from arb.cli import main; main()", "venues", "fake", "hyperliquid"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 4
+    assert "port" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,17 +153,16 @@ class Serving:
         chance = random.Random(self._seed)  # noqa: S311, TID251 - a seeded trouble, not a secret
         line = TroubledLine(self._troubles, clock, chance)
         world = FakeWorld(name="fake", seed=self._seed, assets=self._assets, deposit=self._deposit)
-        try:
-            async with (
-                world.ground(self._spec, clock, faults=line) as (_truth, venue),
-                served(venue, port=self._port) as (server, address),
-            ):
-                self._tell(address)
-                await self._drop_for_ever(server, clock)
-        except OSError as error:
-            raise click.ClickException(f"port {self._port} cannot be used: {error.strerror or error}") from error
-        except ValueError as error:
-            raise click.ClickException(str(error)) from error
+        async with AsyncExitStack() as stack:
+            try:
+                _truth, venue = await stack.enter_async_context(world.ground(self._spec, clock, faults=line))
+                server, address = await stack.enter_async_context(served(venue, port=self._port))
+            except OSError as error:
+                raise click.ClickException(f"port {self._port} cannot be used: {error.strerror or error}") from error
+            except ValueError as error:
+                raise click.ClickException(str(error)) from error
+            self._tell(address)
+            await self._drop_for_ever(server, clock)
 
     async def _drop_for_ever(self, server: VenueServer, clock: Any) -> None:
         if self._drop_ns is None:
