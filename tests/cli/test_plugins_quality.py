@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def package(install: Install, site: Path, report: str) -> None:
     (site / "arb_flat" / "conformance.json").write_text(report, encoding="utf-8")
 
 
+@pytest.mark.skipif(find_spec("arb_exchange_simulated") is None, reason="arb-exchange-simulated is not installed")
 def test_the_matrix_is_what_the_plugins_declare(arb: Arb) -> None:
     listed = json.loads(arb("venues", "--matrix", "--json").output)["venues"]
     (simulated,) = [row for row in listed if row["name"] == "simulated"]

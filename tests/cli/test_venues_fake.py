@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from arb.cli.venues_fake import command
+
+needs_hyperliquid = pytest.mark.skipif(
+    find_spec("arb_exchange_hyperliquid") is None, reason="arb-exchange-hyperliquid is not installed"
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,7 @@ from arb.cli.venues_fake import command
         ("--trouble", "lost_answer=inf%"),
     ],
 )
+@needs_hyperliquid
 def test_an_option_that_means_nothing_is_refused(options: tuple[str, str]) -> None:
     done = CliRunner().invoke(command, ["hyperliquid", *options])
     assert done.exit_code == 2
@@ -35,6 +41,7 @@ def test_an_option_that_means_nothing_is_refused(options: tuple[str, str]) -> No
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full here")
+@needs_hyperliquid
 def test_an_output_that_cannot_be_written_is_no_trouble_of_the_port() -> None:
     program = [sys.executable, "-c", "from arb.cli import main; main()", "venues", "fake", "hyperliquid"]
     with Path("/dev/full").open("w") as full:
