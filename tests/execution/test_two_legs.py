@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from arb.api import ExchangeTraits
+from arb.api import BadResponse, ExchangeTraits, NotSent, OutcomeUnknown, Rejected
 from arb.model import SECOND_NS, EntryPolicy, EventKind, HedgeStatus, LegOrder, OrderMode, OrderPurpose
 from arb.testing import Fault
 
@@ -94,3 +94,34 @@ def test_every_end_of_an_entry_is_balanced_flat_or_halted(
         waiting += more
         explored += not more
     assert explored > states, f"{explored} states were explored"
+
+
+HOSTILE: Final = "a \ud800 \0 b\nc" + "x" * 5_000
+"""No storage keeps this text, no terminal shows it, and nobody wants to read it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected(HOSTILE, code="\udfff"),
+        NotSent(HOSTILE),
+        OutcomeUnknown(HOSTILE),
+        BadResponse(HOSTILE),
+        ValueError(HOSTILE),
+    ],
+    ids=["refused", "not sent", "unknown", "unreadable", "broken plugin"],
+)
+def test_whatever_text_a_plugin_refuses_with_is_recorded_and_the_pair_is_settled(
+    on_desk: OnDesk, error: Exception
+) -> None:
+    async def check(d: Desk) -> None:
+        d.right.faults.once("send_order", Fault(error=error))
+        hedge = await d.open(entry=EntryPolicy(mode=OrderMode.MARKET))
+        assert hedge.status in (HedgeStatus.OPEN, HedgeStatus.ABANDONED)
+        assert hedge.imbalance == 0
+        assert d.failures == []
+        assert all(one.order.status.is_final for one in await d.orders(hedge))
+        assert any("a \N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER} b cxx" in event.message for event in d.events)
+        assert all(event.message.isprintable() and len(event.message) < 1_200 for event in d.events)
+
+    on_desk(check, traits=TRAITS)

@@ -118,6 +118,26 @@ def payment(payment_id: str = "p1", ts_ns: int = 10) -> FundingPayment:
     )
 
 
+# --- whatever a plugin says -------------------------------------------------------------------
+
+
+def test_a_text_that_no_storage_keeps_is_stored_with_replacement_characters() -> None:
+    async def body(journal: Journal) -> None:
+        told = replace(order().order, reason="why \ud800\0", exchange_order_id=ExchangeOrderId("7\udfff"))
+        event = Event(ts_ns=1, kind=EventKind.ORDER_REJECTED, subject="\ud800", message="m\0", data={"k\0": "\udc00"})
+        async with journal.transaction() as tx:
+            await tx.put_hedge(hedge())
+            await tx.put_order(replace(order(), order=told))
+            await tx.add_events([event])
+            assert len(await tx.add_fills([fill("f\ud800")])) == 1
+            assert await tx.add_fills([fill("f\ud800")]) == ()
+        ((found,), ((_, stored),)) = await journal.orders(), await journal.events()
+        assert (found.order.reason, found.order.exchange_order_id) == ("why \ufffd\ufffd", "7\ufffd")
+        assert (stored.subject, stored.message, dict(stored.data)) == ("\ufffd", "m\ufffd", {"k\ufffd": "\ufffd"})
+
+    with_journal(body)
+
+
 # --- each entry exactly once ------------------------------------------------------------------
 
 

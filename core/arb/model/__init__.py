@@ -118,6 +118,7 @@ from ._record import (
     OrderReport,
     PositionSample,
 )
+from ._text import storable
 from ._time import (
     DAY_NS,
     HOUR_NS,
@@ -233,5 +234,6 @@ __all__ = [
     "name_of",
     "next_order_status",
     "parse_utc",
+    "storable",
     "to_cash",
 ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from ._text import line, storable
+
 
 class EventKind(StrEnum):
     """Stable names of events."""
@@ -70,3 +72,10 @@ class Event:
     message: str
     severity: Severity = Severity.INFO
     data: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        """Make every text storable: plugins and venues have a part in all of them."""
+        object.__setattr__(self, "subject", storable(self.subject))
+        object.__setattr__(self, "message", line(self.message))
+        cleaned = {storable(name): storable(value) for name, value in self.data.items()}
+        object.__setattr__(self, "data", MappingProxyType(cleaned))

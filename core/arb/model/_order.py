@@ -11,6 +11,7 @@ from typing import Final
 
 from ._ids import ClientOrderId, ExchangeOrderId, FillId, InstrumentId
 from ._money import ZERO
+from ._text import line
 
 
 class Side(StrEnum):
@@ -221,9 +222,9 @@ class Order:
         return self.request.quantity - self.filled_quantity
 
     def after(self, trigger: OrderTrigger, *, ts_event_ns: int, reason: str = "") -> Order:
-        """Return the order after `trigger`; raise ValueError where the table forbids it."""
+        """Return the order after `trigger`, its reason as one line; raise ValueError where the table forbids it."""
         status = next_order_status(self.status, trigger)
-        return replace(self, status=status, ts_event_ns=ts_event_ns, reason=reason or self.reason)
+        return replace(self, status=status, ts_event_ns=ts_event_ns, reason=line(reason) or self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,7 +19,7 @@ from arb.api import (
     OutcomeUnknown,
     RateLimited,
 )
-from arb.model import HOUR_NS, SECOND_NS
+from arb.model import HOUR_NS, SECOND_NS, storable
 
 from ._backoff import Backoff
 from ._budget import RateBudget
@@ -33,7 +32,6 @@ _TOO_MANY: Final = 429
 LONGEST_PAUSE_NS: Final = 8 * SECOND_NS
 """After 429, where the venue does not say how long: its windows slide, and a leg may be waiting to be covered."""
 _SHOWN: Final = 200
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +173,7 @@ def retry_after_ns(headers: Mapping[str, str]) -> int | None:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        return storable(value)
     if isinstance(value, list):
         return [_storable(each) for each in value]
     if isinstance(value, dict):

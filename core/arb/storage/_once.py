@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from arb.api import InvariantBroken, Row, SqlValue, Transaction
+from arb.model import storable
 
 from ._sql import KEYS_PER_QUERY, Conditions, decode, insert_sql, select_sql, upsert_sql, write_rows
 
@@ -48,10 +49,10 @@ async def add_once(transaction: Transaction, book: Book[T], entries: Sequence[T]
     Raises:
         InvariantBroken: an entry contradicts the stored one of the same key.
     """
-    known: dict[Key, T] = dict(await _stored(transaction, book, [book.key(entry) for entry in entries]))
+    known: dict[Key, T] = dict(await _stored(transaction, book, [book.key(_storable(entry)) for entry in entries]))
     new: dict[Key, None] = {}
     completed: dict[Key, None] = {}
-    for entry in entries:
+    for entry in map(_storable, entries):
         key = book.key(entry)
         if key not in known:
             new[key] = None
@@ -77,6 +78,13 @@ async def _stored(transaction: Transaction, book: Book[T], keys: Sequence[Key]) 
             rows = await transaction.query(select_sql(book.table, book.columns, wanted), wanted.values)
             found.update((book.key(entry), entry) for entry in decode(book.table, rows, book.build))
     return found
+
+
+def _storable(entry: T) -> T:
+    """Return the entry as it can be read back: it is compared with that when it is told again."""
+    texts = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    mended = {name: storable(text) for name, text in texts.items() if type(text) is str and storable(text) != text}
+    return replace(entry, **mended) if mended else entry
 
 
 def _merge(book: Book[T], old: T, new: T) -> T:

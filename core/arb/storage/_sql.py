@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from arb.api import InvariantBroken, Row, SqlValue, StorageError, Transaction
+from arb.model import storable
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class Conditions:
         """Add `term`, such as `ts_ns >= ?`."""
         if value is not None:
             self._terms.append(term)
-            self.values.append(value)
+            self.values.append(_kept(value))
         return self
 
     def among(self, column: str, values: Collection[str] | Collection[int] | None) -> Conditions:
@@ -90,7 +91,7 @@ def _marks(items: Collection[object]) -> str:
 
 
 async def write_rows(transaction: Transaction, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
-    """Run `sql` for each row.
+    """Run `sql` for each row; texts are made storable, whichever plugin they are of.
 
     Raises:
         InvariantBroken: a number is not finite; nothing was written.
@@ -100,7 +101,12 @@ async def write_rows(transaction: Transaction, sql: str, rows: Sequence[Sequence
             if isinstance(value, Decimal) and not value.is_finite():
                 raise InvariantBroken(f"{value!r} cannot be stored as a number; the row is {tuple(row)}")
     if rows:
-        await transaction.execute_many(sql, rows)
+        await transaction.execute_many(sql, [[_kept(value) for value in row] for row in rows])
+
+
+def _kept(value: SqlValue) -> SqlValue:
+    # Enumerations of text are ours, and stay what they are.
+    return storable(value) if type(value) is str else value
 
 
 def decode(table: str, rows: Iterable[Row], build: Callable[[Row], T]) -> tuple[T, ...]:
@@ -159,7 +165,7 @@ def decimal_or_none(row: Row, name: str) -> Decimal | None:
 
 def pack(values: Mapping[str, str]) -> str:
     """Write named texts as JSON, in the order they have."""
-    return json.dumps(dict(values))
+    return json.dumps({storable(name): storable(value) for name, value in values.items()})
 
 
 def unpack(row: Row, name: str) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from arb.api import Context, Dialect, Snapshots, SqlValue, Storage, StorageError, StorageSpec, Transaction
 
-from ._kit import SKIP_PREFIX, Conformance
+from ._kit import Conformance, require
 
 Body = Callable[[Storage, Context], Awaitable[None]]
 Use = Callable[[Body], None]
@@ -54,8 +54,8 @@ async def names_in(transaction: Transaction) -> list[SqlValue]:
 
 def snapshots(storage: Storage) -> Snapshots:
     """Return the storage as one with snapshots; skip the case where it has none."""
-    if not isinstance(storage, Snapshots):
-        pytest.skip(f"{SKIP_PREFIX}snapshots")
+    require(("snapshots",) if isinstance(storage, Snapshots) else (), "snapshots")
+    assert isinstance(storage, Snapshots)
     return storage
 
 
