@@ -1,0 +1,1 @@
+"""The exchange `paradex` for arb."""

@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from arb.testing import ExchangeConformance
+
+from arb_exchange_paradex import plugin
+
+
+class TestConformance(ExchangeConformance):
+    plugin = plugin
