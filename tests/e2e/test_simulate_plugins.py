@@ -42,3 +42,9 @@ def test_a_plugin_without_a_fake_is_named(arb: Arb) -> None:
     done = arb("simulate", "--plugins", "simulated")
     assert done.returncode == 3
     assert "brings no fake venue" in done.stderr
+
+
+def test_an_empty_list_of_plugins_is_refused(arb: Arb) -> None:
+    done = arb("simulate", "--plugins", " , ")
+    assert done.returncode == 2
+    assert "it names no plugin" in done.stderr

@@ -41,8 +41,11 @@ def plugin_names(text: str | None) -> tuple[str, ...]:
 
     Raises:
         PluginError: one cannot be used, or brings no fake venue.
+        click.BadParameter: none is named, though the option was given.
     """
     names = tuple(name for each in (text or "").split(",") if (name := each.strip()))
+    if text is not None and not names:
+        raise click.BadParameter("it names no plugin", param_hint="--plugins")
     for name in names:
         adapter_spec(name)
     return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Final
 
 from ._auditor import Violation
@@ -29,6 +30,8 @@ EVERY_PROFILE: Final = "all"
 """Takes the profiles in turn, by seed; `calm` is left out."""
 
 _CHUNK: Final = 8
+"""Episodes handed out at once; those through plugins take a second each and go out one by one."""
+
 _COLLECT_EVERY: Final = 16
 
 
@@ -174,8 +177,9 @@ def _results(work: Sequence[Work], jobs: int) -> Iterator[Timed]:
             if number % _COLLECT_EVERY == 0:
                 gc.collect()
         return
-    chunks = (work[start : start + _CHUNK] for start in range(0, len(work), _CHUNK))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    size = 1 if any(one.plugins for one in work) else _CHUNK
+    chunks = (work[start : start + size] for start in range(0, len(work), size))
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
         waiting: list[Future[list[Timed]]] = []
         with _interrupts_ignored():
@@ -186,6 +190,19 @@ def _results(work: Sequence[Work], jobs: int) -> Iterator[Timed]:
             waiting += [executor.submit(_play_all, chunk) for chunk in islice(chunks, 1)]
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this process end as soon as the one that started it is gone, also when that was killed."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
 
 
 def _play_all(chunk: Sequence[Work]) -> list[Timed]:
