@@ -136,6 +136,7 @@ def test_nothing_is_opened_after_a_halt_until_a_person_resumes(live: Live) -> No
     assert all("in use by process" in one["problems"][0] for one in exchanges)
 
     assert live.arb("resume", "--by", "anna", "--reason", "looked").returncode == 0
+    live.wait_for_line("halt.lifted")  # earlier lines may tell of what was opened before the halt
     live.wait_for_line("hedge.opened")
     assert live.count("entry") > entries
     live.process.terminate()
