@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
 
 from arb.api import ExchangeError
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS, Fill, FundingPayment, Order, OrderBook
@@ -17,6 +18,8 @@ from ._engine import Engine
 from ._keys import ACCOUNT_INDEX
 from ._refusals import Refused
 from ._rows import Row, levels, plain, public_trade
+
+Work = Callable[[], Awaitable[None]]
 
 _BLOCK_NS: Final = 2 * SECOND_NS
 _PING_NS: Final = MINUTE_NS
@@ -59,7 +62,7 @@ class Session:
         self._push({"session_id": "00000000-0000-4000-8000-000000000000", "type": "connected"})
         self._desk.heard_refused.append(self._tell_refused)
         try:
-            self._start("", self._beat())
+            self._start("", self._beat)
             async for message in self._socket.received():
                 self._heard_ns = self._desk.now_ns
                 await self._take(message)
@@ -101,7 +104,7 @@ class Session:
             self._refuse(_SUBSCRIBED, f"Already Subscribed to : {channel.replace('/', ':')}")
             return
         name, _, rest = channel.partition("/")
-        makers: dict[str, Callable[[str], Coroutine[Any, Any, None]]] = {
+        makers: dict[str, Callable[[str], Awaitable[None]]] = {
             "order_book": self._book,
             "ticker": self._ticker,
             "trade": self._trades,
@@ -110,9 +113,9 @@ class Session:
         if name in _PRIVATE:
             await self._subscribe_account(channel, name, rest, token)
         elif name == "height" and not rest:
-            self._start(channel, self._heights())
+            self._start(channel, self._heights)
         elif name in makers and (rest == "all" or await self._is_market(rest)):
-            self._start(channel, makers[name](rest))
+            self._start(channel, partial(makers[name], rest))
         else:
             self._refuse(_INVALID, "Invalid Channel")
 
@@ -127,9 +130,9 @@ class Session:
             self._refuse(_INVALID, "Invalid Channel")
             return
         if not self._account:
-            self._start("account", self._follow())
+            self._start("account", self._follow)
         self._account.add(channel)
-        await self._guarded(self._snapshot(channel, name))
+        await self._guarded(partial(self._snapshot, channel, name))
 
     def _unsubscribe(self, channel: str) -> None:
         task = self._tasks.pop(channel, None)
@@ -285,13 +288,13 @@ class Session:
     async def _is_market(self, text: str) -> bool:
         return text.isdigit() and int(text) in await self._desk.markets()
 
-    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, name: str, work: Work) -> None:
         self._tasks[name] = asyncio.create_task(self._guarded(work))
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
+    async def _guarded(self, work: Work) -> None:
         """Do some work; what the ground lets fail ends the socket."""
         try:
-            await work
+            await work()
         except (ExchangeError, Refused):
             self._socket.close()
 
