@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arb.api import ConnectFailed
-from arb.model import BookDelta, BookLevel, InstrumentId, OrderBook
+from arb.model import BookDelta, BookGap, BookLevel, BookUpdate, InstrumentId, OrderBook
 from arb.net import BookMessage, Connected, chained
 from arb.net import _book_chain as module
 
@@ -68,10 +68,14 @@ class Rebuilt:
         self._venue = venue
         self.sequence: int | None = None
         self.book: Levels = {}
-        self.taken: list[OrderBook | BookDelta] = []
+        self.taken: list[BookUpdate] = []
 
-    def take(self, message: OrderBook | BookDelta) -> None:
+    def take(self, message: BookUpdate) -> None:
         self.taken.append(message)
+        if isinstance(message, BookGap):
+            assert self.sequence is not None, "what was lost was not there"
+            self.sequence = None
+            return
         if isinstance(message, OrderBook):
             self.book = {level.price: level.size for level in message.bids}
         else:
@@ -173,7 +177,7 @@ def test_a_book_over_snapshots_of_the_socket_is_the_venues(steps: list[tuple[Any
     assert isinstance(rebuilt.taken[0], OrderBook)
 
 
-def collected(messages: list[BookMessage], books: list[OrderBook]) -> tuple[list[OrderBook | BookDelta], list[str]]:
+def collected(messages: list[BookMessage], books: list[OrderBook]) -> tuple[list[BookUpdate], list[str]]:
     gaps: list[str] = []
 
     async def arrive() -> AsyncIterator[BookMessage]:
@@ -188,14 +192,14 @@ def collected(messages: list[BookMessage], books: list[OrderBook]) -> tuple[list
     async def resync(gap: str) -> None:
         gaps.append(gap)
 
-    async def run() -> list[OrderBook | BookDelta]:
+    async def run() -> list[BookUpdate]:
         return [each async for each in chained(arrive(), snapshot=snapshot, resync=resync)]
 
     return asyncio.run(run()), gaps
 
 
-def sequences(found: list[OrderBook | BookDelta]) -> list[int]:
-    return [each.sequence for each in found]
+def sequences(found: list[BookUpdate]) -> list[int]:
+    return [each.sequence for each in found if not isinstance(each, BookGap)]
 
 
 def test_without_trouble_every_change_comes_once_and_no_gap_is_seen() -> None:
@@ -227,8 +231,9 @@ def test_a_gap_is_named_and_mended_with_the_change_that_showed_it() -> None:
 
     found, gaps = collected([start, first, third], [venue.snapshot(2)])
     assert sequences(found) == [0, 1, 2, 3]
-    assert isinstance(found[2], OrderBook)
     assert gaps == ["the book stands at 1, the next change continues 2"]
+    assert found[2] == BookGap(instrument=BTC, reason=gaps[0])
+    assert isinstance(found[3], OrderBook)
     assert lost.sequence == 2
 
 
@@ -290,5 +295,5 @@ def test_a_change_that_overlaps_one_that_was_taken_is_a_gap() -> None:
 
     found, gaps = collected([start, first, overlapping], [venue.snapshot()])
     assert sequences(found) == [0, 1, 3]
-    assert isinstance(found[2], OrderBook)
+    assert [type(each) for each in found[2:]] == [BookGap, OrderBook]
     assert gaps == ["the book stands at 1, the next change continues 0"]

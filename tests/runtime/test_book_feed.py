@@ -1,16 +1,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal as D
 
 from arb.api import CachedBook, CacheTier, Exchange
 from arb.marketdata import PriceProvider
-from arb.model import MINUTE_NS, SECOND_NS, ExchangeName, InstrumentId, OrderBook
+from arb.model import (
+    MINUTE_NS,
+    SECOND_NS,
+    BookGap,
+    BookUpdate,
+    Fill,
+    Fresh,
+    FundingPayment,
+    InstrumentId,
+    Order,
+    OrderBook,
+    Trade,
+)
 from arb.runtime._book_feed import BookFeed
 from arb.simulation import VirtualClock, run_virtual
-from arb.testing import START_NS, MemoryExchange
+from arb.testing import START_NS, Fault, MemoryExchange
 
 
 class Shelf:
@@ -43,11 +55,12 @@ class Asking:
 class Bench:
     """A feed and a provider over one exchange whose fetches are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, wrap: Callable[[MemoryExchange], Exchange]) -> None:
         self.clock = VirtualClock.of_running_loop()
         self.exchange = MemoryExchange(clock=self.clock, prices={"BTC": 50_000})
         self.btc = self.exchange.id_of("BTC")
-        exchanges: dict[ExchangeName, Exchange] = {self.exchange.name: self.exchange}
+        self.opened = wrap(self.exchange)
+        exchanges = {self.opened.name: self.opened}
         self.feed = BookFeed(exchanges, self.clock)
         tiers: dict[str, CacheTier] = {"near": Shelf()}
         self.prices = PriceProvider(self.clock, exchanges, tiers, {"rest": Asking()}, on_fetch=self.feed.want)
@@ -61,8 +74,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench() -> AsyncIterator[Bench]:
-    made = Bench()
+async def bench(wrap: Callable[[MemoryExchange], Exchange] = lambda exchange: exchange) -> AsyncIterator[Bench]:
+    made = Bench(wrap)
     running = asyncio.create_task(made.feed.run(made.prices))
     try:
         yield made
@@ -144,5 +157,47 @@ def test_an_exchange_without_the_stream_is_left_alone() -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert feed.counts.broken == feed.counts.snapshots == 0
+
+    run_virtual(case(), start_ns=START_NS)
+
+
+class Told:
+    """An exchange whose stream of books says what the test puts in."""
+
+    def __init__(self, inner: MemoryExchange) -> None:
+        self._inner = inner
+        self.updates: asyncio.Queue[BookUpdate] = asyncio.Queue()
+        self.name, self.capabilities, self.traits = inner.name, inner.capabilities, inner.traits
+        self.market, self.trading, self.streams = inner.market, inner.trading, self
+
+    async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[BookUpdate, None]:
+        while True:
+            yield await self.updates.get()
+
+    def watch_trades(self, instrument: InstrumentId) -> AsyncIterator[Trade]:
+        return self._inner.streams.watch_trades(instrument)
+
+    def watch_account(self) -> AsyncIterator[Order | Fill | FundingPayment]:
+        return self._inner.streams.watch_account()
+
+
+def test_nothing_of_a_book_that_is_lost_is_served_until_the_next_snapshot() -> None:
+    async def case() -> None:
+        async with bench(Told) as b:
+            told = b.opened
+            assert isinstance(told, Told)
+            await b.prices.get_bbo(b.btc, SECOND_NS)
+            told.updates.put_nowait(await b.exchange.market.fetch_order_book(b.btc, 5))
+            await b.sleep(1)
+            assert isinstance(await b.prices.read_bbo(b.btc, SECOND_NS), Fresh)
+            b.exchange.faults.always("fetch_order_book", Fault.not_sent())
+            told.updates.put_nowait(BookGap(instrument=b.btc, reason="one is missing"))
+            await b.sleep(1)
+            assert not isinstance(await b.prices.read_bbo(b.btc, MINUTE_NS), Fresh)
+            b.exchange.faults.always("fetch_order_book", None)
+            told.updates.put_nowait(await b.exchange.market.fetch_order_book(b.btc, 5))
+            await b.sleep(1)
+            assert isinstance(await b.prices.read_bbo(b.btc, SECOND_NS), Fresh)
+            assert (b.feed.counts.gaps, b.feed.counts.snapshots, b.feed.counts.wrong) == (1, 2, 0)
 
     run_virtual(case(), start_ns=START_NS)

@@ -12,7 +12,7 @@ from arb.model import (
     Averaging,
     Balance,
     Bbo,
-    BookDelta,
+    BookUpdate,
     ClientOrderId,
     ExchangeName,
     Fill,
@@ -203,8 +203,8 @@ class TransferHistory(Protocol):
 class Streams(Protocol):
     """Live data. Iterators end never: they reconnect, and start again with a snapshot."""
 
-    def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[OrderBook | BookDelta]:
-        """Yield a snapshot, then deltas; a new snapshot after every gap (BOOK_STREAM)."""
+    def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[BookUpdate]:
+        """Yield a snapshot, then deltas (BOOK_STREAM); at a gap BookGap as soon as it is known, then a snapshot."""
         ...
 
     def watch_trades(self, instrument: InstrumentId) -> AsyncIterator[Trade]:

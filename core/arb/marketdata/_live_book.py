@@ -26,7 +26,7 @@ class LiveBook:
         """
         problem = self._problem(update)
         if problem:
-            self._sequence = None
+            self.lose()
             return problem
         if isinstance(update, OrderBook):
             self._bids, self._asks = dict(update.bids), dict(update.asks)
@@ -36,6 +36,10 @@ class LiveBook:
         self._sequence = update.sequence
         self._ts_event_ns, self._ts_init_ns = update.ts_event_ns, update.ts_init_ns
         return ""
+
+    def lose(self) -> None:
+        """Have no book until the next snapshot."""
+        self._sequence = None
 
     def book(self, depth: int) -> OrderBook | None:
         """Return the best `depth` levels a side; None while there is no whole book."""

@@ -125,6 +125,22 @@ class BookDelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookGap:
+    """From here to the next snapshot the book is not known: something between the changes was lost.
+
+    Attributes:
+        reason: What is missing, for people.
+    """
+
+    instrument: InstrumentId
+    reason: str
+
+
+BookUpdate = OrderBook | BookDelta | BookGap
+"""What a stream of a book tells: a snapshot, a change that continues it, or that it is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
     """A public trade; `side` is the taker's."""
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Final
 
 from arb.api import ExchangeError
-from arb.model import BookDelta, OrderBook
+from arb.model import BookDelta, BookGap, BookUpdate, InstrumentId, OrderBook
 
 from ._stream import Connected
 
 MAX_HELD: Final = 2_000
 """Deltas kept while a snapshot is under way; more than that, and the snapshot is asked for again."""
 
-BookMessage = Connected | OrderBook | BookDelta
+BookMessage = Connected | BookGap | OrderBook | BookDelta
 
 
 async def chained(
@@ -23,22 +23,25 @@ async def chained(
     *,
     snapshot: Callable[[], Awaitable[OrderBook]] | None = None,
     resync: Callable[[str], Awaitable[None]],
-) -> AsyncGenerator[OrderBook | BookDelta, None]:
-    """Yield a snapshot and the deltas that continue it; a new snapshot after every gap, and nothing in between.
+) -> AsyncGenerator[BookUpdate, None]:
+    """Yield a snapshot and the deltas that continue it; at a gap BookGap at once, and then nothing but a snapshot.
 
     A delta continues a book when its `previous` is the book's sequence. It may be joined to a snapshot when the
     snapshot's sequence lies from its `previous` on and before its own `sequence`; what is older is dropped.
 
     Args:
-        messages: Of one instrument: as the venue sends them, with :class:`Connected` where a socket begins.
+        messages: Of one instrument: as the venue sends them, with :class:`Connected` where a socket begins, and
+            BookGap in the place of what could not be read.
         snapshot: Asks the venue for one, where the socket sends none.
         resync: Called at a gap with what is missing; where there is no `snapshot` it has to make the venue send
             one, such as by subscribing again.
     """
     chain = _Chain()
     async for message in messages:
-        if isinstance(message, Connected):
-            chain.break_off()
+        if isinstance(message, Connected | BookGap):
+            reason = message.reason if isinstance(message, BookGap) else "the socket was opened again"
+            for lost in chain.break_off(reason):
+                yield lost
             continue
         if isinstance(message, OrderBook):
             chain.begin(message)
@@ -46,7 +49,8 @@ async def chained(
             continue
         gap = chain.gap(message)
         if gap:
-            chain.break_off()
+            for lost in chain.break_off(gap):
+                yield lost
             await resync(gap)
         if chain.sequence is not None:
             if (continued := chain.take(message)) is not None:
@@ -67,15 +71,18 @@ class _Chain:
 
     def __init__(self) -> None:
         self.sequence: int | None = None
+        self._instrument: InstrumentId | None = None
         self._held: deque[BookDelta] = deque(maxlen=MAX_HELD)
         self._is_joined = False
 
-    def break_off(self) -> None:
-        self.sequence = None
+    def break_off(self, reason: str) -> list[BookGap]:
+        """Have no book; return what to tell of that, nothing where there was none."""
+        had_book, self.sequence = self.sequence is not None, None
         self._held.clear()
+        return [BookGap(instrument=self._instrument, reason=reason)] if had_book and self._instrument else []
 
     def begin(self, book: OrderBook) -> None:
-        self.sequence, self._is_joined = book.sequence, False
+        self.sequence, self._is_joined, self._instrument = book.sequence, False, book.instrument
 
     def hold(self, delta: BookDelta) -> None:
         if self._held and delta.previous != self._held[-1].sequence:

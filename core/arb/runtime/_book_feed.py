@@ -15,7 +15,8 @@ from arb.model import (
     MILLISECOND_NS,
     MINUTE_NS,
     SECOND_NS,
-    BookDelta,
+    BookGap,
+    BookUpdate,
     ExchangeName,
     InstrumentId,
     OrderBook,
@@ -42,12 +43,14 @@ class FeedCounts:
     Attributes:
         snapshots: Whole books that streams began with, the first one of each stream and one after each gap.
         deltas: Changes applied.
+        gaps: Times a stream said that its book is lost: what it had told is served no longer.
         wrong: Updates that did not fit, and books that were not believable: each ended its stream.
         broken: Streams that raised.
     """
 
     snapshots: int = 0
     deltas: int = 0
+    gaps: int = 0
     wrong: int = 0
     broken: int = 0
 
@@ -117,9 +120,14 @@ class BookFeed:
         streams = self._exchanges[exchange_of(instrument)].streams
         assert streams is not None
         book, published_ns = LiveBook(instrument), 0
-        updates = cast("AsyncGenerator[OrderBook | BookDelta, None]", streams.watch_order_book(instrument))
+        updates = cast("AsyncGenerator[BookUpdate, None]", streams.watch_order_book(instrument))
         async with aclosing(updates):
             async for update in updates:
+                if isinstance(update, BookGap):
+                    self.counts.gaps += 1
+                    book.lose()
+                    await prices.drop(instrument)
+                    continue
                 problem = book.apply(update)
                 if problem:
                     self.counts.wrong += 1

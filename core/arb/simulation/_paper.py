@@ -12,13 +12,12 @@ from arb.api import Capability, Context, Exchange, ExchangeTraits, Rejected, Str
 from arb.model import (
     DAY_NS,
     SECOND_NS,
-    BookDelta,
+    BookUpdate,
     ExchangeName,
     Fill,
     FundingPayment,
     InstrumentId,
     Order,
-    OrderBook,
     Trade,
 )
 
@@ -113,7 +112,7 @@ class PaperStreams:
         self._account = account
         self._name = name
 
-    def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[OrderBook | BookDelta]:
+    def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[BookUpdate]:
         """Yield the inner exchange's book; raises Rejected where it streams none."""
         return self._require().watch_order_book(instrument)
 

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from arb.api import Capability, ExchangeError
-from arb.model import MINUTE_NS, SECOND_NS, InstrumentId, OrderBook
+from arb.model import MINUTE_NS, SECOND_NS, BookDelta, BookGap, InstrumentId, OrderBook
 
 from ._kit_desk import Desk
 from ._kit_exchange_base import ExchangeCases, Use
@@ -33,13 +33,13 @@ class BookStreamCases(ExchangeCases):
                 await desk.sleep(_LISTEN_NS)
                 assert heard, "no book within half a minute"
                 assert isinstance(heard[0], OrderBook)
-                sequence = heard[0].sequence
+                sequence: int | None = heard[0].sequence
                 for update in heard:
                     if isinstance(update, OrderBook):
                         check_book(update, desk)
-                    else:
+                    elif isinstance(update, BookDelta):
                         assert update.previous == sequence, "a gap without a new snapshot"
-                    sequence = update.sequence
+                    sequence = None if isinstance(update, BookGap) else update.sequence
 
         use(body, Capability.BOOK_STREAM)
 
@@ -66,7 +66,7 @@ class BookStreamCases(ExchangeCases):
                     socket.drop()
                 await desk.sleep(_RECOVERY_NS)
                 assert len(heard) > before, "nothing after the socket broke"
-                assert isinstance(heard[before], OrderBook), "a change continues what was lost"
+                assert not isinstance(heard[before], BookDelta), "a change continues what was lost"
                 assert is_current(applied(heard), desk)
 
         use(body, Capability.BOOK_STREAM, FAKE)
@@ -112,6 +112,24 @@ class BookStreamCases(ExchangeCases):
 
         use(body, Capability.BOOK_STREAM, FAKE)
 
+    def test_x148_a_book_that_is_lost_is_said_to_be(self, use: Use) -> None:
+        """BookGap comes before the snapshot that mends it, so that nobody trades on what lacks a change."""
+
+        async def body(desk: Desk) -> None:
+            async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
+                await desk.sleep(10 * SECOND_NS)
+                if not any(isinstance(update, BookDelta) for update in heard):
+                    return  # each message is a whole book: one that is lost leaves nothing wrong behind
+                before = len(heard)
+                desk.ground.wire.lose(2)
+                await desk.sleep(_RECOVERY_NS)
+                snapshots = [place for place, update in enumerate(heard) if isinstance(update, OrderBook)]
+                mended = next((place for place in snapshots if place > before), None)
+                assert mended is not None, "two messages were lost, and nobody noticed"
+                assert isinstance(heard[mended - 1], BookGap), "a new snapshot, and nobody was told why"
+
+        use(body, Capability.BOOK_STREAM, FAKE)
+
     def test_x135_a_repeated_message_changes_nothing(self, use: Use) -> None:
         """Venues send some twice: the sequence does not go back, the book stays the venue's."""
 
@@ -120,7 +138,7 @@ class BookStreamCases(ExchangeCases):
             async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
                 await desk.sleep(MINUTE_NS)
                 assert is_current(applied(heard), desk)
-                sequences = [update.sequence for update in heard]
+                sequences = [update.sequence for update in heard if not isinstance(update, BookGap)]
                 assert sequences == sorted(sequences), "it goes back"
 
         use(body, Capability.BOOK_STREAM, FAKE)

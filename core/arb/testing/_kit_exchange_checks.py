@@ -16,8 +16,9 @@ from arb.model import (
     MILLISECOND_NS,
     SECOND_NS,
     ZERO,
-    BookDelta,
+    BookGap,
     BookLevel,
+    BookUpdate,
     ClientOrderId,
     FundingKind,
     FundingRate,
@@ -218,8 +219,11 @@ class LocalBook:
         self.sequence: int | None = None
         self.sides: tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]] = ({}, {})
 
-    def apply(self, update: OrderBook | BookDelta) -> None:
+    def apply(self, update: BookUpdate) -> None:
         """Take a snapshot or a change; a change that continues nothing is an error of the stream."""
+        if isinstance(update, BookGap):
+            self.sequence, self.sides = None, ({}, {})
+            return
         if isinstance(update, OrderBook):
             self.sides = (dict(update.bids), dict(update.asks))
         else:
@@ -241,7 +245,7 @@ class LocalBook:
         return True
 
 
-def applied(updates: list[OrderBook | BookDelta]) -> LocalBook:
+def applied(updates: list[BookUpdate]) -> LocalBook:
     """Return the book after these updates."""
     book = LocalBook()
     for update in updates:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
 from arb.api import BadResponse, Context
-from arb.model import BookDelta, Fill, FundingPayment, Instrument, InstrumentId, Order, OrderBook, Trade
+from arb.model import BookDelta, BookUpdate, Fill, FundingPayment, Instrument, InstrumentId, Order, OrderBook, Trade
 from arb.net import BookMessage, Connected, chained
 
 from ._account_stream import AccountWatch
@@ -38,7 +38,7 @@ class BackpackStreams:
         self._public = public
         self._account = account
 
-    async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[OrderBook | BookDelta, None]:
+    async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[BookUpdate, None]:
         """Yield a snapshot asked for over REST, then the changes that continue it; a new snapshot after a gap."""
         listed = await self._catalog.instrument(instrument)
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from arb.api import BadResponse, ConfigError, Context
-from arb.model import BookDelta, Fill, FundingPayment, InstrumentId, Order, OrderBook, Trade
+from arb.model import BookUpdate, Fill, FundingPayment, InstrumentId, Order, OrderBook, Trade
 from arb.net import BookMessage, Connected, chained
 
 from . import _market_rows
@@ -49,7 +49,7 @@ class HyperliquidStreams:
         self._account = account
         self._clock = context.clock
 
-    async def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[OrderBook | BookDelta]:
+    async def watch_order_book(self, instrument: InstrumentId) -> AsyncIterator[BookUpdate]:
         """Yield whole books, as the venue sends them; none continues another."""
 
         async def resync(gap: str) -> None:

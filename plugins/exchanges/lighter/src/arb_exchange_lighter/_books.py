@@ -11,7 +11,7 @@ from heapq import nlargest, nsmallest
 from typing import Final
 
 from arb.api import BadResponse, Context
-from arb.model import SECOND_NS, BookDelta, BookLevel, InstrumentId, OrderBook
+from arb.model import SECOND_NS, BookDelta, BookGap, BookLevel, BookUpdate, InstrumentId, OrderBook
 from arb.net import BookMessage, Connected, chained
 
 from ._channels import Channels, Heard
@@ -44,7 +44,7 @@ class KeptBook:
         self._keep_ns = keep_ns
         self._asked_ns = 0
         self._task: asyncio.Task[None] | None = None
-        self._watchers: list[asyncio.Queue[OrderBook | BookDelta]] = []
+        self._watchers: list[asyncio.Queue[BookUpdate]] = []
         self._top: OrderBook | None = None
         self._bids: dict[Decimal, Decimal] = {}
         self._asks: dict[Decimal, Decimal] = {}
@@ -60,9 +60,9 @@ class KeptBook:
         # What the socket said last confirms the book: it would have told of a change.
         return self._shown(depth, self._channels.heard_ns)
 
-    async def updates(self) -> AsyncGenerator[OrderBook | BookDelta, None]:
+    async def updates(self) -> AsyncGenerator[BookUpdate, None]:
         """Yield the book, then its changes; the book anew after every gap."""
-        unread: asyncio.Queue[OrderBook | BookDelta] = asyncio.Queue()
+        unread: asyncio.Queue[BookUpdate] = asyncio.Queue()
         self._watchers.append(unread)
         try:
             self._ask()
@@ -98,6 +98,9 @@ class KeptBook:
             aclosing(chained(messages, resync=self._resync)) as updates,
         ):
             async for update in updates:
+                if isinstance(update, BookGap):
+                    self._lose(update.reason)
+                    continue
                 self._apply(update)
                 for unread in self._watchers:
                     self._hand(unread, update)
@@ -113,13 +116,13 @@ class KeptBook:
                     parsed = book_message(message, self._instrument, self._clock.now_ns())
             except BadResponse as error:
                 # What it changed is not known: the book begins anew.
-                self._lose()
+                self._lose(str(error))
                 self._channels.restart(str(error))
                 continue
             yield parsed
 
     async def _resync(self, gap: str) -> None:
-        self._lose()
+        self._lose(gap)
         self._context.log.info("%s: %s; asking for a new snapshot", self._channel, gap)
         await self._channels.again(self._channel)
 
@@ -143,15 +146,19 @@ class KeptBook:
         )
         self._changed.set()
 
-    def _hand(self, unread: asyncio.Queue[OrderBook | BookDelta], update: OrderBook | BookDelta) -> None:
+    def _hand(self, unread: asyncio.Queue[BookUpdate], update: BookUpdate) -> None:
         if unread.qsize() >= MAX_UNREAD:
             # Whoever is that far behind is better served by the book as it is now.
             while not unread.empty():
                 unread.get_nowait()
-            update = self._shown(_UNLIMITED, update.ts_init_ns)
+            if not isinstance(update, BookGap):
+                update = self._shown(_UNLIMITED, update.ts_init_ns)
         unread.put_nowait(update)
 
-    def _lose(self) -> None:
+    def _lose(self, reason: str = "its socket has ended") -> None:
+        if self._top is not None:
+            for unread in self._watchers:
+                self._hand(unread, BookGap(instrument=self._instrument, reason=reason))
         self._top = None
         self._changed.clear()
 

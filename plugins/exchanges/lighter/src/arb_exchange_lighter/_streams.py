@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from arb.api import BadResponse, Context
-from arb.model import BookDelta, Fill, FundingPayment, InstrumentId, Order, OrderBook, Trade
+from arb.model import BookUpdate, Fill, FundingPayment, InstrumentId, Order, Trade
 from arb.net import Connected
 
 from ._books import Books
@@ -31,7 +31,7 @@ class LighterStreams:
         self._books = books
         self._account = account
 
-    async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[OrderBook | BookDelta, None]:
+    async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[BookUpdate, None]:
         """Yield the book whole, then its changes; whole again after every gap."""
         market = await self._listing.of(instrument)
         async with aclosing(self._books.of(market.market_id, instrument).updates()) as updates:
