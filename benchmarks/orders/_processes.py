@@ -15,9 +15,9 @@ ASSETS = "BTC,ETH,SOL,XRP,HYPE"
 
 
 @contextmanager
-def served(venue: str) -> Iterator[Mapping[str, Any]]:
+def served(venue: str, assets: str = ASSETS) -> Iterator[Mapping[str, Any]]:
     """Serve the fake venue of a plugin; yield its `address` and `settings`."""
-    command = [sys.executable, "-c", _ARB, "venues", "fake", venue, "--json", "--assets", ASSETS]
+    command = [sys.executable, "-c", _ARB, "venues", "fake", venue, "--json", "--assets", assets]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             text = _line(process.stdout)

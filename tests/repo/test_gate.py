@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "core" / "arb"
 MODULES = sorted([*CORE.rglob("*.py"), *(path for path in ROOT.glob("plugins/*/*/src/**/*.py"))])
 # Who may call `send_order`: the two ways to a venue, and the packages in which a venue is simulated.
-FAKE = re.compile(r"plugins/exchanges/\w+/src/arb_exchange_\w+/fake/\w+\.py")
+FAKE = re.compile(r"plugins/(exchanges/\w+/src/arb_exchange|dialects/\w+/src/arb_dialect)_\w+/fake/\w+\.py")
 SENDERS = (
     "core/arb/execution/_gateway.py",
     "core/arb/execution/_flatten.py",

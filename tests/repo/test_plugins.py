@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/setup.cfg"))
+DISTRIBUTIONS = sorted(path.parent for path in ROOT.glob("plugins/*/*/setup.cfg"))
+DIALECTS = [path for path in DISTRIBUTIONS if path.parent.name == "dialects"]
+"""What several exchanges have in common, as a library: no plugin, so without an entry point."""
+
+PLUGINS = [path for path in DISTRIBUTIONS if path not in DIALECTS]
 FAMILIES = {
     "exchanges": "exchange",
     "strategies": "strategy",
@@ -32,7 +36,7 @@ def config_of(path: Path) -> configparser.ConfigParser:
 def test_every_folder_below_plugins_is_a_distribution() -> None:
     folders = [path for path in ROOT.glob("plugins/*/*") if path.is_dir() and path.name != "__pycache__"]
 
-    assert sorted(folders) == PLUGINS
+    assert sorted(folders) == DISTRIBUTIONS
     assert {path.parent.name for path in PLUGINS} <= set(FAMILIES)
 
 
@@ -56,7 +60,8 @@ def test_a_plugin_says_which_kernels_it_works_with(plugin: Path) -> None:
     (kernel,) = [line for line in requires if line.startswith("arb-core")]
 
     assert kernel.removeprefix("arb-core").removeprefix("[net]").removeprefix("[evm,net]") == ">=0.1,<0.2"
-    assert not [line for line in requires if line.startswith("arb-") and line != kernel], "plugins do not need plugins"
+    others = {line for line in requires if line.startswith("arb-")} - {kernel}
+    assert others <= {f"arb-dialect-{path.name}>=0.1,<0.2" for path in DIALECTS}, "plugins do not need plugins"
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
@@ -94,3 +99,22 @@ def test_a_plugin_is_in_the_shared_tooling(plugin: Path) -> None:
     assert f"pytest {folder}/tests {{posargs}}\n" in tox
     assert f"{{toxinidir}}/{folder}\n" in tox
     assert plugin.name in tox.partition("plugin-{")[2].partition("}")[0].split(",")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda path: path.name)
+def test_a_dialect_is_a_library_in_the_shared_tooling(dialect: Path) -> None:
+    config, package, folder = (
+        config_of(dialect / "setup.cfg"),
+        f"arb_dialect_{dialect.name}",
+        f"dialects/{dialect.name}",
+    )
+    setup = config_of(ROOT / "setup.cfg")
+
+    assert config["metadata"]["name"] == f"arb-dialect-{dialect.name}"
+    assert "options.entry_points" not in config, "a dialect does nothing by itself"
+    assert (dialect / "README.md").exists()
+    assert (dialect / "src" / package / "py.typed").exists()
+    assert f"-e plugins/{folder}\n" in (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert f"plugins/{folder}/src" in setup["mypy"]["mypy_path"]
+    assert package in setup["importlinter"]["root_packages"].split()
+    assert package in setup["importlinter:contract:plugins"]["source_modules"].split()

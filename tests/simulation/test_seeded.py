@@ -236,3 +236,12 @@ def test_what_does_not_fit_is_refused() -> None:
     for bad in (0, -HOUR_NS, 7 * HOUR_NS, MINUTE_NS):
         with pytest.raises(ValueError, match="divides 24 h"):
             SeededMarket(seed=1, exchange="v", profile=PROFILES["binance-like"], assets=["BTC"], interval_ns=bad)
+
+
+def test_a_numbered_asset_is_like_another_and_goes_its_own_way() -> None:
+    numbered = SeededMarket(seed=7, exchange="v", profile=PROFILES["hyperliquid-like"], assets=("SOL", "SOL1", "SOL2"))
+    instruments = numbered.instruments()
+    assert [one.base for one in instruments] == ["SOL", "SOL1", "SOL2"]
+    assert len({(one.tick_size, one.lot_size, one.margin_tiers) for one in instruments}) == 1
+    stats = [numbered.stats(one.id, START_NS) for one in instruments]
+    assert len({each.mark_price for each in stats if each is not None}) == 3

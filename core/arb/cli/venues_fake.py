@@ -62,7 +62,9 @@ def _deposit(_ctx: click.Context, _param: click.Parameter, value: str) -> Decima
 @click.argument("name")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where it listens; without it, a free port.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of its market.")
-@click.option("--assets", default="BTC,ETH,SOL", show_default=True, help="What its market lists.")
+@click.option(
+    "--assets", default="BTC,ETH,SOL", show_default=True, help="What its market lists; SOL17 is another asset like SOL."
+)
 @click.option(
     "--deposit", default="100000", show_default=True, callback=_deposit, metavar="AMOUNT", help="Cash of its account."
 )

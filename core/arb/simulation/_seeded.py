@@ -25,7 +25,7 @@ from ._seeded_book import DepthShape
 from ._seeded_index import IndexPath
 from ._seeded_noise import HALF_LIFE_5_STEPS, HALF_LIFE_36_STEPS, Blocks, mean_reverting, uniforms
 from ._seeded_premium import FundingRule, Premium
-from ._seeded_profiles import ASSETS, VenueProfile
+from ._seeded_profiles import ASSETS, VenueProfile, like
 
 BOOK_NS: Final = SECOND_NS
 """Between two states of a book; the sequence of a book counts them since the epoch."""
@@ -49,7 +49,7 @@ class SeededInstrument:
         quote: str,
         interval_ns: int,
     ) -> None:
-        listing, shared = profile.listings[asset], ASSETS[asset]
+        listing, shared = profile.listings[like(asset)], ASSETS[like(asset)]
         self._key = f"{seed}/book/{exchange}/{asset}"
         self._shape = DepthShape(listing, shared.price)
         self._index = IndexPath(seed, asset, shared)
@@ -173,7 +173,7 @@ class SeededMarket:
         seed: The same for every venue of one world.
         exchange: The venue's name in the configuration.
         profile: Which kind of venue; see `PROFILES`.
-        assets: Which of the profile's assets are listed.
+        assets: Which of the profile's assets are listed; a number after one, as in `SOL17`, makes another like it.
         fees: Instead of the profile's.
         quote: Collateral currency instead of the profile's.
         interval_ns: Funding interval of every instrument instead of the profile's; it divides a day
@@ -194,7 +194,7 @@ class SeededMarket:
         quote: str | None = None,
         interval_ns: int | None = None,
     ) -> None:
-        unknown = [asset for asset in assets if asset not in profile.listings]
+        unknown = [asset for asset in assets if like(asset) not in profile.listings]
         if unknown:
             raise ValueError(f"{profile.name} has no {unknown[0]!r}; it has {', '.join(profile.listings)}")
         if interval_ns is not None and (
@@ -204,7 +204,7 @@ class SeededMarket:
         self._seed = seed
         self._listed: dict[InstrumentId, SeededInstrument] = {}
         for asset in assets:
-            own = interval_ns or profile.listings[asset].interval_ns or profile.interval_ns
+            own = interval_ns or profile.listings[like(asset)].interval_ns or profile.interval_ns
             listed = SeededInstrument(seed, exchange, asset, profile, fees or profile.fees, quote or profile.quote, own)
             self._listed[listed.instrument.id] = listed
         self._instruments = tuple(listed.instrument for listed in self._listed.values())

@@ -112,6 +112,11 @@ ASSETS: Final[Mapping[str, Asset]] = MappingProxyType(
 )
 
 
+def like(asset: str) -> str:
+    """Return the asset whose figures another one has: `SOL17` is an asset of its own that is like SOL."""
+    return asset if asset in ASSETS else asset.rstrip("0123456789")
+
+
 def _listing(
     tick: str,
     lot: str,

@@ -21,7 +21,7 @@ from ._fakes_context import FakeContext, FakeIds, MemoryState
 
 T = TypeVar("T")
 
-_CASE_TIMEOUT_S: Final = 30 * 86_400
+_CASE_TIMEOUT_S: Final = 90 * 86_400
 """Of virtual time. Only a case that waits for something that never comes uses it up, in no real time."""
 
 SKIP_PREFIX: Final = "capability not declared: "
