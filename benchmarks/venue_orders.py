@@ -7,6 +7,7 @@ The SDKs pin versions of what the plugins use too, so each has an environment of
     python -m venv hl && hl/bin/pip install hyperliquid-python-sdk coincurve
     python -m venv bp && bp/bin/pip install bpx-py
     python -m venv li && li/bin/pip install lighter-sdk
+    python -m venv bn && bn/bin/pip install binance-sdk-derivatives-trading-usds-futures
     python benchmarks/venue_orders.py --sdk-python hyperliquid=hl/bin/python \\
         --sdk-python backpack=bp/bin/python --sdk-python lighter=li/bin/python
 
@@ -45,7 +46,7 @@ else:
     import orders
 
 VENUES: Final[Mapping[str, type[orders.Ours]]] = {
-    each.name: each for each in (orders.Hyperliquid, orders.Lighter, orders.Backpack)
+    each.name: each for each in (orders.Hyperliquid, orders.Lighter, orders.Backpack, orders.Binance)
 }
 BATCH: Final = 20
 SENT: Final = 10

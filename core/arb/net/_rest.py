@@ -113,11 +113,12 @@ class Rest:
             timeout_ns=self._timeout_ns,
         )
         response = await self._context.http.send(request)
-        if response.status in (_TOO_MANY, _BANNED):
+        refused = self._refusal(response)
+        # Some venues answer 429 to what is no matter of rate, such as too many open orders: the table knows.
+        if response.status in (_TOO_MANY, _BANNED) and (refused is None or isinstance(refused, RateLimited)):
             self._limited(response)
         self._backoff.reset()
         self._short_backoff.reset()
-        refused = self._refusal(response)
         if refused is not None:
             raise refused
         if not 200 <= response.status < 300:

@@ -81,7 +81,7 @@ class SimulatedMarketData:
         """Return settled rates in [start, end) that are not in the future, oldest first; the venue keeps 400 days."""
         async with self._access.public("fetch_funding_history", instrument) as now_ns:
             listed = self._listed(instrument)
-            if not listed.funding_interval_ns:
+            if listed.funding_interval_ns is None:
                 return []
             start_ns, end_ns = max(start_ns, now_ns - _HISTORY_NS), min(end_ns, now_ns + 1)
             return self._settled(listed.id, listed.funding_interval_ns, start_ns, end_ns, now_ns)
@@ -99,23 +99,31 @@ class SimulatedMarketData:
     def _predicted(self, instrument: Instrument, now_ns: int) -> FundingRate | None:
         rate = self._market.predicted_rate(instrument.id, now_ns)
         interval_ns = instrument.funding_interval_ns
-        if rate is None or not interval_ns:
+        period_ns = interval_ns or self._period_ns(instrument.id, now_ns)
+        if rate is None or interval_ns is None or not period_ns:
             return None
         return FundingRate(
             instrument=instrument.id,
             raw=rate,
-            unit=RateUnit(factor=_ONE, period_ns=interval_ns),
+            unit=RateUnit(factor=_ONE, period_ns=period_ns),
             interval_ns=interval_ns,
             kind=FundingKind.PREDICTED,
             ts_event_ns=now_ns,
             ts_init_ns=now_ns,
-            next_funding_ns=self._market.next_settlement_ns(instrument.id, now_ns),
+            next_funding_ns=self._market.next_settlement_ns(instrument.id, now_ns) if interval_ns else None,
         )
+
+    def _period_ns(self, instrument: InstrumentId, now_ns: int) -> int:
+        """Return between which moments a market whose funding accrues has it booked; 0 where it books none."""
+        first = self._market.next_settlement_ns(instrument, now_ns)
+        second = None if first is None else self._market.next_settlement_ns(instrument, first)
+        return 0 if first is None or second is None else second - first
 
     def _settled(
         self, instrument: InstrumentId, interval_ns: int, start_ns: int, end_ns: int, now_ns: int
     ) -> list[FundingRate]:
         rows: list[FundingRate] = []
+        period_ns = interval_ns or self._period_ns(instrument, now_ns) or 1
         moment = self._market.next_settlement_ns(instrument, start_ns - 1)
         while moment is not None and moment < end_ns:
             rate = self._market.settled_rate(instrument, moment)
@@ -124,7 +132,7 @@ class SimulatedMarketData:
                     FundingRate(
                         instrument=instrument,
                         raw=rate,
-                        unit=RateUnit(factor=_ONE, period_ns=interval_ns),
+                        unit=RateUnit(factor=_ONE, period_ns=period_ns),
                         interval_ns=interval_ns,
                         kind=FundingKind.SETTLED,
                         ts_event_ns=moment,

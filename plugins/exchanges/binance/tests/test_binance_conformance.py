@@ -1,9 +1,8 @@
 from __future__ import annotations
 
+import arb_exchange_binance.plugin
 from arb.testing import ExchangeConformance
 
-from arb_exchange_binance import plugin
 
-
-class TestConformance(ExchangeConformance):
-    plugin = plugin
+class TestBinanceConformance(ExchangeConformance):
+    plugin = arb_exchange_binance.plugin

@@ -1,0 +1,119 @@
+"""One order over its whole life, and whose orders the numbers in a list of fills are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from arb.api import BadResponse, Context, Rejected, UnknownOrder
+from arb.model import DAY_NS, ClientOrderId, ExchangeOrderId, Instrument, Order
+from arb.net import FOREIGN
+
+from ._dialect import Dialect
+from ._errors import NO_SUCH_ORDER, UNKNOWN_TO_VENUE
+from ._fields import reading, row_of, rows_of
+from ._names import OrderNames
+from ._orders import CLIENT_ID, order_of, owner_of
+from ._rest import VenueRest
+
+_KEPT_NS: Final = 89 * DAY_NS
+"""The venue answers for orders with fills for 90 days. One that ended unfilled it forgets after three; nothing ever
+came of that one either."""
+
+_FEW: Final = 5
+_PAGE: Final = 1_000
+_MOST_PAGES: Final = 20
+
+
+class OrderLookup:
+    """Finds orders by our id, and our id by the venue's number."""
+
+    def __init__(self, context: Context, dialect: Dialect, rest: VenueRest, names: OrderNames) -> None:
+        self._context = context
+        self._clock = context.clock
+        self._endpoints = dialect.endpoints
+        self._rest = rest
+        self._names = names
+
+    async def find(self, instrument: Instrument, name: ClientOrderId) -> Order:
+        """Return an order by our id.
+
+        Raises:
+            UnknownOrder: the venue has none with this id, and would still know one that was ever filled.
+            BadResponse: it was prepared so long ago that the venue's silence says nothing.
+        """
+        if CLIENT_ID.fullmatch(name) is None:
+            raise self._unknown(name, "the venue takes no such id, so it was never sent")
+        params = {"symbol": instrument.symbol, "origClientOrderId": str(name)}
+        try:
+            answer = await self._rest.read(self._endpoints.order, params)
+        except Rejected as error:
+            if error.code not in UNKNOWN_TO_VENUE:
+                raise
+            await self._require_kept(name)
+            raise self._unknown(name, str(error)) from error
+        with reading(self._context.name, f"order {name}"):
+            order = order_of(instrument.id, row_of(answer))
+            if order.request.client_order_id != name or answer["symbol"] != instrument.symbol:
+                raise ValueError("it is another order")
+        self._names.saw(order.exchange_order_id, name)
+        return order
+
+    async def by_number(self, instrument: Instrument, order_id: ExchangeOrderId) -> Order:
+        """Return an order by the venue's number; raises as the venue refuses."""
+        params = {"symbol": instrument.symbol, "orderId": str(order_id)}
+        answer = await self._rest.read(self._endpoints.order, params)
+        with reading(self._context.name, f"order {order_id}"):
+            order = order_of(instrument.id, row_of(answer))
+            if order.exchange_order_id != order_id:
+                raise ValueError("it is another order")
+        return order
+
+    async def owners(
+        self, symbol: str, order_ids: Iterable[ExchangeOrderId]
+    ) -> Mapping[ExchangeOrderId, ClientOrderId]:
+        """Return whose orders these are; one that the venue does not know any more is foreign."""
+        wanted = set(order_ids)
+        unknown = sorted((each for each in wanted if self._names.owner(each) is None), key=int)
+        if len(unknown) > _FEW:
+            await self._read_from(symbol, unknown[0], set(unknown))
+        for order_id in unknown:
+            if self._names.owner(order_id) is None:
+                await self._read_one(symbol, order_id)
+        return {each: self._names.owner(each) or ClientOrderId(f"{FOREIGN}{each}") for each in wanted}
+
+    async def _read_one(self, symbol: str, order_id: ExchangeOrderId) -> None:
+        try:
+            answer = await self._rest.read(self._endpoints.order, {"symbol": symbol, "orderId": str(order_id)})
+        except Rejected as error:
+            if error.code != NO_SUCH_ORDER:
+                raise
+            return
+        with reading(self._context.name, f"order {order_id}"):
+            self._see(row_of(answer))
+
+    async def _read_from(self, symbol: str, first: ExchangeOrderId, wanted: set[ExchangeOrderId]) -> None:
+        """Read the symbol's orders from a number on until all that are wanted were seen."""
+        begin = int(first)
+        for _ in range(_MOST_PAGES):
+            params = {"symbol": symbol, "orderId": str(begin), "limit": str(_PAGE)}
+            answer = await self._rest.read(self._endpoints.all_orders, params)
+            with reading(self._context.name, f"the orders of {symbol}"):
+                seen = [self._see(row) for row in rows_of(answer)]
+            if len(seen) < _PAGE or all(self._names.owner(each) is not None for each in wanted):
+                return
+            begin = max(seen) + 1
+
+    def _see(self, row: Mapping[str, Any]) -> int:
+        number = int(row["orderId"])
+        self._names.saw(ExchangeOrderId(str(number)), owner_of(row.get("clientOrderId"), number))
+        return number
+
+    async def _require_kept(self, name: ClientOrderId) -> None:
+        reserved_ns = await self._names.reserved_ns(name)
+        if reserved_ns is not None and self._clock.now_ns() - reserved_ns > _KEPT_NS:
+            text = f"order {name} was prepared more than 89 days ago: the venue would not know it any more"
+            raise BadResponse(text, exchange=self._context.name, code="too_old")
+
+    def _unknown(self, name: ClientOrderId, why: str) -> UnknownOrder:
+        return UnknownOrder(f"order {name}: {why}", exchange=self._context.name, code="unknown_order")

@@ -1,0 +1,270 @@
+"""REST calls: public ones, and signed ones within the venue's time and its rate limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from arb.api import Context, ExchangeError, HttpResponse, NotSent, OutcomeUnknown, RateLimited
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+
+from ._dialect import NO_PARAMS, Dialect, Endpoint, Params, Signer
+from ._errors import refusal_table
+from ._fields import from_ms, reading
+
+_TIME_AGE_NS: Final = 5 * MINUTE_NS
+_NONE: Final = Decimal(0)
+_UNPACED: Final = RateLimit(weight=1_000_000, per_ns=SECOND_NS)
+_FORM: Final = "application/x-www-form-urlencoded"
+_USED: Final = "x-mbx-used-weight-1m"
+_IN_BODY: Final = frozenset({"POST", "PUT"})
+BeforeSigning = Callable[[int], Awaitable[None]]
+
+
+async def no_preparation(now_ns: int) -> None:
+    """Do nothing before a request is signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed form, and when it becomes void by our clock; its text shows no signature."""
+
+    form: str
+    expires_ns: int
+
+    def __repr__(self) -> str:
+        return f"Signed(expires_ns={self.expires_ns})"
+
+
+class VenueRest:
+    """The venue's REST interface, for one account or for none.
+
+    A call waits for its budget before it is signed, so that the wait does not use up the signature's validity.
+    Reading waits in order and leaves a reserve; what changes something is urgent.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        dialect: Dialect,
+        url: str,
+        signer: Signer | None,
+        *,
+        time_of: VenueRest | None = None,
+        before_signing: BeforeSigning = no_preparation,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            context: The exchange plugin's.
+            dialect: The venue's.
+            url: Scheme and host.
+            signer: None without a key.
+            time_of: Whose venue's time it is, for another host of the same venue.
+            before_signing: Awaited before each signature, with the venue's time, such as to store a nonce.
+        """
+        self._context = context
+        self._clock = context.clock
+        self._dialect = dialect
+        self._signer = signer
+        self._before_signing = before_signing
+        self._time_of = time_of
+        self.time: ServerTime = ServerTime(context.clock) if time_of is None else time_of.time
+        self._asked_ns: int | None = None
+        self._asking = asyncio.Lock()
+        where = f"{dialect.venue} {url}"
+        self._weight = _budget(context, f"{where} weight", [dialect.weight_limit])
+        account = "" if signer is None else signer.account
+        self._orders = _budget(context, f"{where} orders {account}", dialect.order_limits)
+        # Nothing urgent is ever asked in these two, so nothing of them is held back.
+        self._funding: RateBudget | None = None
+        if dialect.funding_limit is not None:
+            self._funding = _budget(context, f"{where} funding", [dialect.funding_limit], reserve=_NONE)
+        self._snapshots = _budget(context, f"{where} snapshots", [dialect.snapshot_limit], reserve=_NONE)
+        # Paced by the budgets above: this one only keeps the pauses that the venue asks for.
+        self._pauses = _budget(context, f"{where} pauses", [_UNPACED], reserve=_NONE)
+        self._rest = Rest(context, url, self._pauses, refusal=refusal_table(context.name, dialect))
+
+    @property
+    def validity_ns(self) -> int:
+        """Return how long a signed request may still be taken."""
+        assert self._signer is not None, "a signed call without a key"
+        return self._signer.validity_ns
+
+    async def get(self, endpoint: Endpoint, params: Params = NO_PARAMS) -> Any:
+        """Return the JSON of a public call; raises as :meth:`arb.net.Rest.call`."""
+        await self._spend(endpoint.weight)
+        return self._decoded(await self._answer(_call("GET", endpoint.path, _form_of(params), {})))
+
+    async def funding(self, endpoint: Endpoint, params: Params = NO_PARAMS) -> Any:
+        """Return the JSON of a public call about funding, which may have a limit of its own."""
+        if self._funding is not None:
+            await self._funding.spend(patience_ns=5 * MINUTE_NS)
+        return await self.get(endpoint, params)
+
+    async def book(self, symbol: str, limit: int, *, is_snapshot: bool = False) -> Any:
+        """Return the JSON of a book.
+
+        A snapshot that joins a stream waits for its turn among all streams of this address: when hundreds of
+        books have a gap at once, what they ask for leaves the weight that orders and other reads need.
+        """
+        weight = self._dialect.depth_weights[limit]
+        if is_snapshot:
+            await self._snapshots.spend(weight, patience_ns=HOUR_NS)
+        path = self._dialect.endpoints.depth.path
+        return await self.get(Endpoint(path, weight), {"symbol": symbol, "limit": str(limit)})
+
+    async def read(self, endpoint: Endpoint, params: Params = NO_PARAMS, *, urgent: bool = False) -> Any:
+        """Return the JSON of a signed call that changes nothing; tries once more after its time was refused."""
+        try:
+            return await self._read(endpoint, params, urgent=urgent)
+        except ExchangeError as error:
+            if not self.is_clock(error):
+                raise
+            await self.ask_time()
+            return await self._read(endpoint, params, urgent=urgent)
+
+    async def write(self, method: str, endpoint: Endpoint, params: Params) -> Any:
+        """Send a signed call that changes something, and return its JSON; it is urgent.
+
+        Raises:
+            NotSent, Rejected: certain, nothing was changed.
+            OutcomeUnknown, BadResponse: it may have been.
+        """
+        await self.ready_to_sign()
+        await self._spend(endpoint.weight, urgent=True)
+        return await self._write(method, endpoint.path, (await self.sign(params)).form)
+
+    async def place(self, signed: Signed) -> Any:
+        """Send an order that was signed before, unless it has become void while it waited; raises as `write`."""
+        endpoint = self._dialect.endpoints.place
+        await self._orders.spend(urgent=True)
+        await self._spend(endpoint.weight, urgent=True)
+        self.require_valid(signed)
+        return await self._write("POST", endpoint.path, signed.form)
+
+    async def listen_key(self, method: str) -> Any:
+        """Send a call about the listen key of the account's stream; it changes nothing of the account."""
+        assert self._signer is not None, "a private stream without a key"
+        endpoint = self._dialect.endpoints.listen_key
+        await self._current_time()
+        await self._spend(endpoint.weight, urgent=True)
+        await self._before_signing(self.time.now_ns())
+        form = self._signer.listen_form(self.time.now_ns())
+        call = _call(method, endpoint.path, form, self._signer.headers())
+        return self._decoded(await self._answer(call))
+
+    def beside(self, url: str) -> VenueRest:
+        """Return the interface of another host of the venue, for the same account by the same time."""
+        return VenueRest(
+            self._context, self._dialect, url, self._signer, time_of=self, before_signing=self._before_signing
+        )
+
+    async def sign(self, params: Params) -> Signed:
+        """Return a form that is signed now."""
+        assert self._signer is not None, "a signed call without a key"
+        await self._before_signing(self.time.now_ns())
+        now_ns = self.time.now_ns()
+        form = self._signer.signed(_form_of(params), now_ns)
+        return Signed(form, now_ns + self._signer.validity_ns - self.time.offset_ns)
+
+    def require_valid(self, signed: Signed) -> None:
+        """Raise NotSent for a signature that has become void."""
+        if signed.expires_ns <= self._clock.now_ns():
+            raise NotSent("not sent: its signature has expired", exchange=self._context.name, code="expired")
+
+    def is_clock(self, error: ExchangeError) -> bool:
+        """Whether the venue refused the time of a request."""
+        return error.code in self._dialect.clock_codes
+
+    async def ready_to_sign(self) -> None:
+        """Learn the venue's time if nothing is known of it: what changes something waits for no better knowledge."""
+        if self._asked_ns is None:
+            await self._current_time()
+
+    async def ask_time(self) -> None:
+        """Ask for the venue's time; raises as :meth:`arb.net.Rest.call`."""
+        if self._time_of is not None:
+            await self._time_of.ask_time()
+            return
+        endpoint = self._dialect.endpoints.time
+        await self._spend(endpoint.weight, urgent=True)
+        sent_ns = self._clock.now_ns()
+        answer = self._decoded(await self._answer(_call("GET", endpoint.path, "", {})))
+        received_ns = self._clock.now_ns()
+        with reading(self._context.name, "the venue's time"):
+            self.time.add(from_ms(answer["serverTime"]), sent_ns=sent_ns, received_ns=received_ns)
+        self._asked_ns = received_ns
+
+    async def _current_time(self) -> None:
+        if self._time_of is not None:
+            await self._time_of._current_time()
+            return
+        async with self._asking:
+            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
+                return
+            try:
+                await self.ask_time()
+            except ExchangeError as error:
+                # The offset that is known may still do; where it does not, the venue refuses the call.
+                self._context.log.warning("the venue's time could not be asked: %s", error)
+
+    async def _read(self, endpoint: Endpoint, params: Params, *, urgent: bool) -> Any:
+        assert self._signer is not None, "a signed call without a key"
+        await self._current_time()
+        await self._spend(endpoint.weight, urgent=urgent)
+        call = _call("GET", endpoint.path, (await self.sign(params)).form, self._signer.headers())
+        return self._decoded(await self._answer(call))
+
+    async def _write(self, method: str, path: str, form: str) -> Any:
+        assert self._signer is not None, "a signed call without a key"
+        try:
+            response = await self._answer(_call(method, path, form, self._signer.headers(), writes=True))
+        except ExchangeError as error:
+            if self.is_clock(error):
+                self._asked_ns = None  # the next call asks for the venue's time first
+            if error.code in self._dialect.doubtful_writes:
+                raise OutcomeUnknown(str(error), exchange=self._context.name, code=error.code) from error
+            raise
+        return self._decoded(response)
+
+    async def _spend(self, weight: int, *, urgent: bool = False) -> None:
+        if weight:
+            await self._weight.spend(weight, urgent=urgent)
+
+    async def _answer(self, call: RestCall) -> HttpResponse:
+        try:
+            response = await self._rest.answer(call)
+        except RateLimited as error:
+            if error.retry_after_ns is not None:
+                self._weight.pause(self._clock.now_ns() + error.retry_after_ns)
+            raise
+        used = next((value for name, value in response.headers.items() if name.lower() == _USED), "")
+        if used.isascii() and used.isdigit():
+            self._weight.observe(self._dialect.weight_limit.per_ns, int(used))
+        return response
+
+    def _decoded(self, response: HttpResponse) -> Any:
+        return decoded(response.body, self._context.name)
+
+
+def _budget(context: Context, key: str, limits: Iterable[RateLimit], **reserve: Decimal) -> RateBudget:
+    return context.shared(RateBudget, key, lambda: RateBudget(context.clock, list(limits), **reserve))
+
+
+def _form_of(params: Params) -> str:
+    return urlencode(params, quote_via=quote)
+
+
+def _call(method: str, path: str, form: str, headers: Any, *, writes: bool = False) -> RestCall:
+    """Return a call whose form is in the body where the method has one, else in the query."""
+    if method in _IN_BODY:
+        typed = {**headers, "Content-Type": _FORM}
+        return RestCall(method=method, target=path, body=form.encode(), headers=typed, writes=writes, urgent=writes)
+    target = f"{path}?{form}" if form else path
+    return RestCall(method=method, target=target, headers=headers, writes=writes, urgent=writes)
