@@ -1,9 +1,8 @@
 from __future__ import annotations
 
+import arb_exchange_edgex.plugin
 from arb.testing import ExchangeConformance
 
-from arb_exchange_edgex import plugin
 
-
-class TestConformance(ExchangeConformance):
-    plugin = plugin
+class TestEdgexConformance(ExchangeConformance):
+    plugin = arb_exchange_edgex.plugin

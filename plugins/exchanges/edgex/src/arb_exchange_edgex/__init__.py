@@ -1,1 +1,1 @@
-"""The exchange `edgex` for arb."""
+"""EdgeX perpetual futures (V2) for arb."""

@@ -1,0 +1,199 @@
+"""REST calls to EdgeX: public ones, and signed ones by the venue's clock, within our own rate limit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from arb.api import BadResponse, Context, ExchangeError, NotSent, RateLimited
+from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+
+from ._errors import PAUSE_NS, SUCCESS, code_of, is_clock, refusal_table
+from ._fields import from_ms, row_of
+from ._settings import EdgexSettings
+from ._signing import NO_PARAMS, Body, Params, RequestSigner, flattened
+
+_TIME_AGE_NS: Final = 5 * MINUTE_NS
+WINDOW_NS: Final = MINUTE_NS
+"""How far a request's time may be from the venue's clock (measured by others; the venue does not say)."""
+
+_JSON: Final = "application/json"
+_NO_RESERVE: Final = Decimal(0)
+
+
+class Answer(NamedTuple):
+    """What the venue answered, and when by its own clock; None where it did not say."""
+
+    data: Any
+    told_ns: int | None
+
+
+class SignedBody(NamedTuple):
+    """A private request that is ready to leave; its text shows nothing."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    timestamp_ms: int
+
+    def __repr__(self) -> str:
+        return f"SignedBody({self.path})"
+
+
+class VenueRest:
+    """The venue's REST interface, for one account or for none."""
+
+    def __init__(self, context: Context, settings: EdgexSettings, signer: RequestSigner | None) -> None:
+        """Send nothing yet."""
+        self._context = context
+        self._clock = context.clock
+        self._signer = signer
+        self.account_id: Final = settings.account_id or ""
+        self.time = ServerTime(context.clock)
+        self._asked_ns: int | None = None
+        self._asking = asyncio.Lock()
+        url, limit = settings.addresses.api, RateLimit(weight=settings.calls_per_minute, per_ns=MINUTE_NS)
+        # The venue counts by address: every account of this machine spends from the same budget.
+        self._budget = context.shared(
+            RateBudget, f"edgex {url} {settings.calls_per_minute}", lambda: RateBudget(context.clock, [limit])
+        )
+        unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=_NO_RESERVE)
+        self._reads = Rest(context, url, unpaced, refusal=refusal_table(context.name, writes=False))
+        self._writes = Rest(context, url, unpaced, refusal=refusal_table(context.name, writes=True))
+
+    async def get(self, path: str, params: Params = NO_PARAMS) -> Answer:
+        """Return the answer to a public call; raises as :meth:`arb.net.Rest.call`."""
+        return await self._answer(RestCall(method="GET", target=_target(path, params)))
+
+    async def read(self, path: str, params: Params = NO_PARAMS, *, urgent: bool = False) -> Any:
+        """Return the data of a private call that changes nothing; tries once more after its time was refused."""
+        try:
+            return await self._read(path, params, urgent=urgent)
+        except ExchangeError as error:
+            if not is_clock(error):
+                raise
+            await self.ask_time()
+            return await self._read(path, params, urgent=urgent)
+
+    async def write(self, path: str, body: Body) -> Any:
+        """Send a private call that changes something, and return its data; it is urgent.
+
+        Raises:
+            NotSent, Rejected: certain, nothing was changed.
+            OutcomeUnknown, BadResponse: it may have been.
+        """
+        await self.ready_to_sign()
+        return await self.write_signed(lambda: self.signed(path, body))
+
+    async def write_signed(self, make: Callable[[], SignedBody]) -> Any:
+        """Send what `make` signs or has signed when its turn comes; it is urgent. Raises as `write`."""
+        await self._budget.spend(urgent=True)
+        signed = make()
+        headers = {**signed.headers, "Content-Type": _JSON}
+        call = RestCall(method="POST", target=signed.path, body=signed.body, headers=headers, writes=True, urgent=True)
+        try:
+            return (await self._sent(self._writes, call)).data
+        except ExchangeError as error:
+            if is_clock(error):
+                self.distrust_time()
+            raise
+
+    def signed(self, path: str, body: Body) -> SignedBody:
+        """Sign a body for now."""
+        timestamp_ms = self.time.now_ns() // MILLISECOND_NS
+        headers = self._required().headers("POST", path, flattened(body), timestamp_ms)
+        return SignedBody(path, headers, json.dumps(body, separators=(",", ":")).encode(), timestamp_ms)
+
+    def socket_request(self, path: str) -> tuple[str, Mapping[str, str]]:
+        """Return path with query, and headers, of a request that opens the account's socket now."""
+        timestamp_ms = self.time.now_ns() // MILLISECOND_NS
+        query = flattened({"accountId": self.account_id, "timestamp": str(timestamp_ms)})
+        return f"{path}?{query}", self._required().headers("GET", path, query, timestamp_ms)
+
+    async def ready_to_sign(self) -> None:
+        """Learn the venue's time if nothing is known of it.
+
+        Raises:
+            NotSent, OutcomeUnknown, BadResponse: it could not be learnt: an order signed by a clock that may be
+                wrong could hold for longer than it is said to.
+        """
+        if self._asked_ns is None:
+            async with self._asking:
+                if self._asked_ns is None:
+                    await self.ask_time()
+
+    async def know_time(self) -> None:
+        """Ask for the venue's time where that is long ago; what is known still does where it cannot be asked."""
+        async with self._asking:
+            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
+                return
+            try:
+                await self.ask_time()
+            except ExchangeError as error:
+                self._context.log.warning("the venue's time could not be asked: %s", error)
+
+    def distrust_time(self) -> None:
+        """Let the next call ask for the venue's time first."""
+        self._asked_ns = None
+
+    async def ask_time(self) -> None:
+        """Ask for the venue's time: `GET /api/v2/public/meta/getServerTime`."""
+        call = RestCall(method="GET", target="/api/v2/public/meta/getServerTime")
+        await self._budget.spend(urgent=True)
+        sent_ns = self._clock.now_ns()
+        answer = await self._sent(self._reads, call)
+        received_ns = self._clock.now_ns()
+        try:
+            self.time.add(from_ms(row_of(answer.data)["timeMillis"]), sent_ns=sent_ns, received_ns=received_ns)
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"the venue's time cannot be read: {error!r}"
+            raise BadResponse(text, exchange=self._context.name, code="bad_shape") from error
+        self._asked_ns = received_ns
+
+    async def _read(self, path: str, params: Params, *, urgent: bool) -> Any:
+        if urgent:
+            await self.ready_to_sign()
+        else:
+            await self.know_time()
+        await self._budget.spend(urgent=urgent)
+        full = {"accountId": self.account_id, **params}
+        headers = self._required().headers("GET", path, flattened(full), self.time.now_ns() // MILLISECOND_NS)
+        call = RestCall(method="GET", target=_target(path, full), headers=headers, urgent=urgent)
+        return (await self._sent(self._reads, call)).data
+
+    async def _answer(self, call: RestCall) -> Answer:
+        await self._budget.spend()
+        return await self._sent(self._reads, call)
+
+    async def _sent(self, rest: Rest, call: RestCall) -> Answer:
+        try:
+            response = await rest.answer(call)
+        except RateLimited as error:
+            self._budget.pause(self._clock.now_ns() + (error.retry_after_ns or PAUSE_NS))
+            raise
+        answer = decoded(response.body, self._context.name)
+        if code_of(answer) != SUCCESS:
+            path = call.target.partition("?")[0]
+            raise BadResponse(f"{path}: no answer of the venue", exchange=self._context.name, code="no_envelope")
+        told = answer.get("responseTime")
+        return Answer(answer.get("data"), self._moment(told))
+
+    def _moment(self, value: Any) -> int | None:
+        try:
+            return from_ms(value)
+        except ValueError:
+            return None
+
+    def _required(self) -> RequestSigner:
+        if self._signer is None:
+            raise NotSent("there is no key", exchange=self._context.name, code="no_key")
+        return self._signer
+
+
+def _target(path: str, params: Params) -> str:
+    return f"{path}?{urlencode(params, quote_via=quote, safe=',')}" if params else path

@@ -1,0 +1,154 @@
+"""Live data of EdgeX."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from arb.api import BadResponse, Context
+from arb.model import (
+    SECOND_NS,
+    BookDelta,
+    BookGap,
+    BookUpdate,
+    Fill,
+    FundingPayment,
+    InstrumentId,
+    Order,
+    OrderBook,
+    Trade,
+)
+from arb.net import BookMessage, Connected, chained
+
+from ._account_stream import AccountWatch
+from ._catalog import Catalog
+from ._fields import Row, reading, rows_of, text
+from ._hub import Hub
+from ._markets import Market
+from ._prices import LEVELS, book_of, delta_of, depth_row, trade_of
+from ._rest import VenueRest
+
+_PATIENCE_NS: Final = 6 * SECOND_NS
+"""How long changes may come without a snapshot before it is asked for again."""
+
+_REMEMBERED: Final = 2_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Since when a reader of a book waits for its snapshot; None while it has one."""
+
+    since_ns: int | None
+
+
+class EdgexStreams:
+    """Implements :class:`arb.api.Streams` over one public socket and one of the account."""
+
+    def __init__(
+        self, context: Context, rest: VenueRest, catalog: Catalog, public: Hub, account: AccountWatch | None
+    ) -> None:
+        self._context = context
+        self._clock = context.clock
+        self._rest = rest
+        self._catalog = catalog
+        self._public = public
+        self._account = account
+
+    async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[BookUpdate, None]:
+        """Yield the venue's snapshot, then the changes that continue it; a new snapshot after a gap."""
+        market = await self._catalog.market(instrument)
+        channel = f"depth.{market.contract_id}.{LEVELS[-1]}"
+
+        waiting = _Waiting(self._clock.now_ns())
+
+        async def resync(gap: str) -> None:
+            self._context.log.warning("%s: %s; a snapshot is asked for", instrument, gap)
+            waiting.since_ns = self._clock.now_ns()
+            await self._public.again(channel)
+
+        await self._rest.know_time()
+        async with (
+            aclosing(self._book_messages(market, channel, waiting)) as messages,
+            aclosing(chained(messages, resync=resync)) as whole,
+        ):
+            async for update in whole:
+                yield update
+
+    async def watch_trades(self, instrument: InstrumentId) -> AsyncGenerator[Trade, None]:
+        """Yield public trades from now on, each once; after a break those that the venue still tells of it."""
+        market = await self._catalog.market(instrument)
+        seen: OrderedDict[str, None] = OrderedDict()
+        began = False
+        async with aclosing(self._public.listen(f"trades.{market.contract_id}")) as messages:
+            async for message in messages:
+                if isinstance(message, Connected):
+                    continue
+                try:
+                    is_whole, found = self._trades(market, message)
+                except BadResponse as error:
+                    self._context.log.warning("%s", error)
+                    continue
+                for ticket, trade in found:
+                    # The first snapshot tells what was before anybody listened.
+                    if ticket not in seen and (began or not is_whole):
+                        yield trade
+                    seen[ticket] = None
+                    if len(seen) > _REMEMBERED:
+                        seen.popitem(last=False)
+                began = True
+
+    def watch_account(self) -> AsyncIterator[Order | Fill | FundingPayment]:
+        """Yield what rests, then every change of the account; see :class:`AccountWatch`."""
+        if self._account is None:
+            raise BadResponse("there is no key, so no account", exchange=self._context.name, code="no_key")
+        return self._account.watch()
+
+    async def _book_messages(
+        self, market: Market, channel: str, waiting: _Waiting
+    ) -> AsyncGenerator[BookMessage, None]:
+        async with aclosing(self._public.listen(channel)) as messages:
+            async for message in messages:
+                if isinstance(message, Connected):
+                    waiting.since_ns = self._clock.now_ns()
+                    yield message
+                    continue
+                try:
+                    update = self._book(market, message)
+                except BadResponse as error:
+                    # What it changed is not known: the book has a gap here.
+                    self._context.log.warning("%s", error)
+                    waiting.since_ns = self._clock.now_ns()
+                    yield BookGap(instrument=market.instrument.id, reason=str(error))
+                    await self._public.again(channel)
+                    continue
+                if isinstance(update, OrderBook):
+                    waiting.since_ns = None
+                elif waiting.since_ns is not None and self._clock.now_ns() - waiting.since_ns >= _PATIENCE_NS:
+                    # The snapshot itself was lost, or it could not be asked for so soon.
+                    waiting.since_ns = self._clock.now_ns()
+                    await self._public.again(channel)
+                yield update
+
+    def _book(self, market: Market, content: Row) -> OrderBook | BookDelta:
+        told_ns, now_ns = self._rest.time.now_ns(), self._clock.now_ns()
+        with reading(self._context.name, f"the book of {market.instrument.symbol}"):
+            row = depth_row(content["data"], market)
+            make = book_of if is_snapshot(content) else delta_of
+            return make(market, row, told_ns, now_ns)
+
+    def _trades(self, market: Market, content: Row) -> tuple[bool, list[tuple[str, Trade]]]:
+        with reading(self._context.name, f"a trade of {market.instrument.symbol}"):
+            found = [trade_of(market, row, self._clock.now_ns()) for row in rows_of(content["data"])]
+            found.sort(key=lambda each: each[1].ts_event_ns)
+            return is_snapshot(content), found
+
+
+def is_snapshot(content: Row) -> bool:
+    """Whether a message is whole or a change; the venue writes the words in several cases. Raises ValueError."""
+    kind = text(content["dataType"]).lower()
+    if kind not in ("snapshot", "changed"):
+        raise ValueError(f"a message of the type {kind!r}")
+    return kind == "snapshot"
