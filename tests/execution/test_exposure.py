@@ -26,6 +26,7 @@ from arb.model import (
     Order,
     OrderPurpose,
     OrderRecord,
+    OrderReport,
     OrderRequest,
     OrderStatus,
     PositionSide,
@@ -292,6 +293,38 @@ def test_what_a_resting_order_was_filled_by_counts_from_when_the_venue_says_so()
     )
     found = naked_exposure(hedge(), [filled], [], since_ns=START_NS, now_ns=START_NS + 32 * SECOND_NS)
     assert (found.base, found.base_seconds, found.seconds) == (Decimal("0.5"), Decimal(1), Decimal(2))
+
+
+def told(of: OrderRecord, filled: str, at_s: int) -> OrderReport:
+    return OrderReport(
+        client_order_id=of.order.request.client_order_id,
+        ts_ns=START_NS + at_s * SECOND_NS,
+        status=OrderStatus.PARTIALLY_FILLED,
+        filled_quantity=Decimal(filled),
+        average_price=Decimal(100),
+        source="fetch_order",
+    )
+
+
+def test_a_report_of_more_does_not_make_what_was_reported_before_younger() -> None:
+    resting = record(0, 0, Decimal(1), 0, OrderStatus.PARTIALLY_FILLED, filled=False)
+    order = replace(resting.order, filled_quantity=Decimal(1), ts_event_ns=START_NS + 30 * SECOND_NS)
+    filled = replace(resting, order=order, rest_until_ns=START_NS + 60 * SECOND_NS)
+    reports = [told(resting, "0.5", 10), told(resting, "1", 30)]
+    found = naked_exposure(hedge(), [filled], [], reports=reports, since_ns=START_NS, now_ns=START_NS + 40 * SECOND_NS)
+    assert (found.base, found.base_seconds, found.seconds) == (Decimal(1), Decimal(20), Decimal(30))
+
+
+def test_what_was_learnt_before_the_venue_says_that_it_happened_counts_from_then() -> None:
+    """Our clock is four seconds behind the venue's."""
+    (made,), (fill,) = history([Traded(leg=0, tenths=10, at_s=14)])
+    order = replace(made.order, ts_event_ns=fill.ts_event_ns)
+    ordered = replace(made, order=order, created_ns=START_NS + 9 * SECOND_NS)
+    now_ns = START_NS + 20 * SECOND_NS
+    reports = [told(ordered, "1", 10), told(ordered, "1", 15)]
+    for fills in ([fill], []):
+        found = naked_exposure(hedge(), [ordered], fills, reports=reports, since_ns=START_NS, now_ns=now_ns)
+        assert (found.base, found.base_seconds) == (Decimal(1), Decimal(10))
 
 
 def test_fills_of_other_orders_are_not_this_hedges() -> None:

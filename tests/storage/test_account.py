@@ -10,6 +10,7 @@ import pytest
 
 from arb.api import StorageError
 from arb.model import (
+    SECOND_NS,
     InstrumentId,
     PositionSample,
     exchange_of,
@@ -246,6 +247,25 @@ def test_a_fill_in_the_instant_of_a_sample_that_does_not_hold_it_counts_after_it
     account = toy.account()
     assert account.unexplained == 0
     assert account.parts.price == 7
+
+
+@pytest.mark.parametrize(("ahead_s", "is_explained"), [(2, True), (15, True), (16, False)])
+def test_fills_dated_before_a_sample_that_does_not_hold_them_count_after_it(
+    new_toy: NewToy, ahead_s: int, is_explained: bool
+) -> None:
+    """The sample was dated by a clock that was ahead of the venue's."""
+    toy = new_toy()
+    toy.trade(A, "3", "100")
+    toy.now += 60 * SECOND_NS
+    toy.sample()
+    toy.now -= ahead_s * SECOND_NS
+    toy.trade(A, "1", "100")
+    toy.trade(A, "-2", "101")
+    toy.marks[A] = Decimal(107)
+    toy.now += 90 * SECOND_NS
+    toy.sample()
+    account = toy.account()
+    assert (account.unexplained == 0) is is_explained
 
 
 def test_a_currency_that_shows_up_later_began_at_zero_if_that_explains_it(new_toy: NewToy) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from arb.api import ArbError, Clock, ExchangeError
@@ -20,6 +20,7 @@ from arb.model import (
     Order,
     OrderPurpose,
     OrderRecord,
+    OrderReport,
     OrderRequest,
     OrderStatus,
     Severity,
@@ -38,12 +39,14 @@ class Absorbed:
     """A hedge with every fill that is known.
 
     Attributes:
+        reports: What was learnt of its orders once something of them was filled, oldest first.
         missing: Why fills that the venue reports are not listed yet; empty when all are there.
     """
 
     hedge: Hedge
     records: Sequence[OrderRecord]
     fills: Sequence[Fill]
+    reports: Sequence[OrderReport] = ()
     missing: str = ""
 
 
@@ -77,7 +80,7 @@ class FillAbsorber:
             found = await self._stored(await self.look(record.hedge.id))
             failed = [str(error) for error in pulled if error is not None]
             if found.missing and failed:
-                return Absorbed(hedge=found.hedge, records=found.records, fills=found.fills, missing="; ".join(failed))
+                return replace(found, missing="; ".join(failed))
         return found
 
     async def _pull(self, name: ExchangeName) -> ExchangeError | None:
@@ -106,7 +109,13 @@ class FillAbsorber:
         why = f"the venue reports fills of {', '.join(missing)} and does not list them yet" if missing else ""
         if over:
             why = f"the venue lists more fills of {', '.join(over)} than were ordered: they cannot all be true"
-        return Absorbed(hedge=with_fills(record.hedge, orders, fills), records=orders, fills=fills, missing=why)
+        return Absorbed(
+            hedge=with_fills(record.hedge, orders, fills),
+            records=orders,
+            fills=fills,
+            reports=record.reports,
+            missing=why,
+        )
 
     async def _take_forced(self, record: HedgeRecord) -> list[tuple[OrderRecord, Sequence[Fill]]]:
         """Record orders of others that reduced a leg: liquidation, deleveraging, a person at the venue."""

@@ -59,6 +59,7 @@ class ExposureBudget:
             hedge,
             at.records,
             at.fills,
+            reports=at.reports,
             since_ns=max(hedge.phase_ns, lifted_ns),
             now_ns=self._clock.now_ns(),
             negligible=self._negligible(hedge),

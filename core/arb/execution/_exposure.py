@@ -6,13 +6,13 @@ exposure over time. An order whose outcome is not known counts as the worse of f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.model import SECOND_NS, ZERO, Fill, Hedge, OrderRecord
+from arb.model import SECOND_NS, ZERO, Fill, Hedge, OrderRecord, OrderReport
 
-from ._legs import filled_by_order, key_of
+from ._legs import key_of
 from ._tries import is_resting
 
 
@@ -36,6 +36,7 @@ def naked_exposure(
     records: Sequence[OrderRecord],
     fills: Sequence[Fill],
     *,
+    reports: Sequence[OrderReport] = (),
     since_ns: int,
     now_ns: int,
     negligible: Decimal = ZERO,
@@ -43,13 +44,15 @@ def naked_exposure(
 ) -> NakedExposure:
     """Return the exposure of a hedge from `since_ns` to `now_ns`.
 
-    A fill cannot be older than its order: where the venue's clock says so, the order's time counts.
-    What a venue reports as filled and does not list yet counts from that report.
+    A fill cannot be older than its order: where the venue's clock says so, the order's time counts. Nor can it be
+    younger than the report by which we learnt of it: then that one's time counts. What a venue reports as filled
+    and does not list yet counts from the report that told it first.
 
     Args:
         hedge: The hedge; its legs tell sides and multipliers.
         records: Its orders.
         fills: Their fills.
+        reports: What was learnt of the orders, by our clock, oldest first; left out, the venue's times count.
         since_ns: Where the budget begins.
         now_ns: Now.
         negligible: An imbalance up to this, base units, is none: no order could mend it.
@@ -59,7 +62,7 @@ def naked_exposure(
     earliest_ns = since_ns if earliest_ns is None else min(earliest_ns, since_ns)
     total, standing = _Stretch(), _Stretch()
     imbalance, at_ns = ZERO, earliest_ns
-    for ts_ns, signed in [*_steps(hedge, records, fills, now_ns), (now_ns, ZERO)]:
+    for ts_ns, signed in [*_steps(hedge, records, fills, reports, now_ns), (now_ns, ZERO)]:
         if ts_ns > at_ns:
             if abs(imbalance) <= negligible:
                 standing = _Stretch()  # a stretch that ended before the budget began is no part of it
@@ -97,23 +100,35 @@ class _Stretch:
 
 
 def _steps(
-    hedge: Hedge, records: Sequence[OrderRecord], fills: Sequence[Fill], now_ns: int
+    hedge: Hedge, records: Sequence[OrderRecord], fills: Sequence[Fill], reports: Sequence[OrderReport], now_ns: int
 ) -> Sequence[tuple[int, Decimal]]:
     """Return the changes of the imbalance in base units, by time."""
-    known = {key_of(record.order.request): record for record in records}
-    listed = filled_by_order(fills)
     steps = []
-    for fill in fills:
-        record = known.get(key_of(fill))
-        if record is not None:
-            signed = fill.quantity * fill.side.sign * hedge.legs[record.leg_index].multiplier
-            steps.append((min(max(fill.ts_event_ns, record.created_ns), now_ns), signed))
-    for key, record in known.items():
-        unlisted = record.order.filled_quantity - listed.get(key, ZERO)
-        if unlisted > 0:
-            signed = unlisted * record.order.request.side.sign * hedge.legs[record.leg_index].multiplier
-            steps.append((min(max(record.order.ts_event_ns, record.created_ns), now_ns), signed))
+    for record in records:
+        request = record.order.request
+        sign = request.side.sign * hedge.legs[record.leg_index].multiplier
+        own = sorted((one for one in fills if key_of(one) == key_of(request)), key=lambda one: one.ts_event_ns)
+        told = [one for one in reports if one.client_order_id == request.client_order_id]
+        for ts_ns, quantity in _filled(record, own, told):
+            steps.append((min(max(ts_ns, record.created_ns), now_ns), quantity * sign))
     return sorted(steps, key=lambda step: step[0])
+
+
+def _filled(
+    record: OrderRecord, fills: Sequence[Fill], reports: Sequence[OrderReport]
+) -> Iterator[tuple[int, Decimal]]:
+    """Yield when how much of an order was filled: what is listed, then what is only reported."""
+    total, order = ZERO, record.order
+    for fill in fills:
+        total += fill.quantity
+        knew_ns = [one.ts_ns for one in reports if one.filled_quantity >= total]
+        yield min([fill.ts_event_ns, *knew_ns]), fill.quantity
+    for report in reports:
+        if report.filled_quantity > total:
+            yield min(report.ts_ns, order.ts_event_ns), report.filled_quantity - total
+            total = report.filled_quantity
+    if order.filled_quantity > total:
+        yield order.ts_event_ns, order.filled_quantity - total
 
 
 def _worst(hedge: Hedge, records: Sequence[OrderRecord], imbalance: Decimal) -> tuple[Decimal, int | None]:

@@ -198,7 +198,9 @@ class Reconciler:
             stored = await self._p.absorber.look(hedge_id)
             if stored.hedge.status.is_moving:
                 hedge = with_fills(stored.hedge, stored.orders, stored.fills)
-                await self._p.budget.may_open(Absorbed(hedge=hedge, records=stored.orders, fills=stored.fills))
+                await self._p.budget.may_open(
+                    Absorbed(hedge=hedge, records=stored.orders, fills=stored.fills, reports=stored.reports)
+                )
 
     async def _taken_up(self, record: HedgeRecord, pace: Pace) -> Hedge | None:
         """Return a hedge that stays at rest; None when a repair of it has begun, or it has to be looked at again.

@@ -26,8 +26,8 @@ class ServerTime:
         self._clock = clock
         self._samples: deque[tuple[int, int, int]] = deque(maxlen=_SAMPLES)
 
-    def add(self, server_ns: int, *, sent_ns: int, received_ns: int) -> None:
-        """Take one answer: the venue's time in it, and when we asked and had it.
+    def add(self, server_ns: int, *, sent_ns: int, received_ns: int, coarse_ns: int = 0) -> None:
+        """Take one answer: the venue's time in it, when we asked and had it, and by how much the venue rounded it.
 
         Raises:
             ValueError: it is another unit, or one of the two clocks is wrong by so much that nothing may be signed
@@ -37,11 +37,19 @@ class ServerTime:
         offset_ns = server_ns - sent_ns - trip_ns // 2
         if abs(offset_ns) > MAX_OFFSET_NS:
             raise ValueError(f"the venue's clock and ours are {abs(offset_ns) // SECOND_NS} s apart: set ours first")
-        self._samples.append((received_ns, trip_ns, offset_ns))
+        self._samples.append((received_ns, trip_ns + coarse_ns, offset_ns))
 
     def now_ns(self) -> int:
         """Return the venue's time now, as far as it is known."""
         return self._clock.now_ns() + self.offset_ns
+
+    def earliest_ns(self) -> int:
+        """Return what the venue's clock says now at least.
+
+        A state that the venue does not date, such as a balance, is dated by this: a fill that comes right after it
+        is then never the older of the two, and is not taken for a part of it.
+        """
+        return self.now_ns() - (self.error_ns or 0)
 
     @property
     def offset_ns(self) -> int:

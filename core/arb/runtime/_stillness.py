@@ -27,9 +27,9 @@ class Stillness:
             self._filled_ns[name] = max(fill.ts_event_ns, self._filled_ns.get(name, 0))
 
     def may_miss_a_fill(self, samples: Iterable[EquitySample]) -> bool:
-        """Return whether one of the balances was told too near to a fill of its account."""
+        """Return whether one of the balances was told too near to a fill of its account, or before one."""
         return any(
-            abs(row.ts_ns - self._filled_ns[row.exchange]) < self._exchanges[row.exchange].traits.read_after_write_ns
+            row.ts_ns - self._filled_ns[row.exchange] < self._exchanges[row.exchange].traits.read_after_write_ns
             for row in samples
             if row.exchange in self._filled_ns
         )

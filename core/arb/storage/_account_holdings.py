@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Final
 
-from arb.model import ZERO, FundingPayment, InstrumentId
+from arb.model import SECOND_NS, ZERO, FundingPayment, InstrumentId
 
 from ._account_inputs import BookedFill, Inputs, Slot
+
+_UNCERTAIN_NS: Final = 15 * SECOND_NS
+"""By how much the time of a snapshot may be ahead of the venue's."""
 
 _SHARE_QUANTUM: Final = Decimal("1E-12")
 
@@ -35,6 +38,16 @@ class Holding:
         """Return what was held with every fill before `ts_ns`."""
         return self._totals[bisect_left(self.times, ts_ns)]
 
+    def count_of(self, quantity: Decimal, ts_ns: int, uncertain_ns: int) -> tuple[int, int]:
+        """Return how many fills made `quantity`, and how many there were up to `ts_ns`.
+
+        The last ones, none of them more than `uncertain_ns` old, are not in the quantity where only that explains it.
+        """
+        seen = bisect_right(self.times, ts_ns)
+        oldest = bisect_left(self.times, ts_ns - uncertain_ns)
+        counts = (count for count in range(seen, oldest - 1, -1) if self._totals[count] == quantity)
+        return next(counts, seen), seen
+
     @property
     def is_flat_at_end(self) -> bool:
         """Whether the last fill closed it."""
@@ -54,27 +67,35 @@ def holdings_of(fills: Iterable[BookedFill]) -> Holdings:
 
 
 def settle_ties(inputs: Inputs) -> Inputs:
-    """Decide for fills at the very time of a snapshot whether it holds them already.
+    """Decide for fills about the time of a snapshot whether it holds them already.
 
-    It does unless its positions say otherwise: they equal the fills before that time and not those
-    with it. In virtual time an order may fill in the instant of the snapshot taken before it.
+    It does unless its positions say otherwise: they equal the fills up to some seconds before that time and not
+    those with the last of them. In virtual time an order may fill in the instant of the snapshot taken before it.
+    And where a venue does not date its balances, their time is ours, which may have been set in between.
     """
-    held = holdings_of(inputs.fills)
-    sampled = {(wallet, sample.ts_ns) for wallet, row in inputs.samples.items() for sample in row}
+    later: dict[int, int] = {}
+    numbered: dict[InstrumentId, list[int]] = {}
+    for number, booked in sorted(enumerate(inputs.fills), key=lambda pair: pair[1].booked_ns):
+        numbered.setdefault(booked.fill.instrument, []).append(number)
+    for instrument, numbers in numbered.items():
+        holding = Holding()
+        for number in numbers:
+            holding.add(inputs.fills[number].booked_ns, inputs.fills[number].signed_quantity)
+        sampled = [sample.ts_ns for sample in inputs.samples.get(inputs.wallet_of(instrument), ())]
+        for ts_ns in _near(sampled, holding.times):
+            sample = inputs.positions.get((ts_ns, instrument))
+            known, seen = holding.count_of(ZERO if sample is None else sample.quantity, ts_ns, _UNCERTAIN_NS)
+            later.update(dict.fromkeys(numbers[known:seen], ts_ns + 1))
+    fills = (replace(one, booked_ns=later.get(number, one.booked_ns)) for number, one in enumerate(inputs.fills))
+    return replace(inputs, fills=tuple(fills)) if later else inputs
 
-    def is_later(booked: BookedFill) -> bool:
-        instrument, ts_ns = booked.fill.instrument, booked.booked_ns
-        if (inputs.wallet_of(instrument), ts_ns) not in sampled:
-            return False
-        sample = inputs.positions.get((ts_ns, instrument))
-        quantity = ZERO if sample is None else sample.quantity
-        slots = held[instrument].values()
-        return quantity == sum((slot.before(ts_ns) for slot in slots), ZERO) and quantity != sum(
-            (slot.at(ts_ns) for slot in slots), ZERO
-        )
 
-    moved = (replace(one, booked_ns=one.booked_ns + 1) if is_later(one) else one for one in inputs.fills)
-    return replace(inputs, fills=tuple(moved))
+def _near(sampled: Sequence[int], filled: Sequence[int]) -> list[int]:
+    """Return the snapshots that come at or soon after a fill, in order."""
+    found: set[int] = set()
+    for ts_ns in filled:
+        found.update(sampled[bisect_left(sampled, ts_ns) : bisect_right(sampled, ts_ns + _UNCERTAIN_NS)])
+    return sorted(found)
 
 
 def share_payment(payment: FundingPayment, held: Holdings) -> tuple[tuple[Slot, Decimal | None, Decimal], ...]:

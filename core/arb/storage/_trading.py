@@ -7,6 +7,7 @@ from typing import Final
 
 from arb.api import Row, Transaction
 from arb.model import (
+    ZERO,
     ClientOrderId,
     Dust,
     ExchangeName,
@@ -19,6 +20,7 @@ from arb.model import (
 )
 
 from ._sql import (
+    KEYS_PER_QUERY,
     Conditions,
     decimal,
     decimal_or_none,
@@ -59,6 +61,18 @@ async def reports(transaction: Transaction, client_order_id: ClientOrderId) -> t
     wanted = Conditions().add("client_order_id = ?", client_order_id)
     sql = select_sql("order_reports", _REPORT, wanted, order_by="report_id")
     return decode("order_reports", await transaction.query(sql, wanted.values), _report)
+
+
+async def reports_of_fills(
+    transaction: Transaction, client_order_ids: Sequence[ClientOrderId]
+) -> tuple[OrderReport, ...]:
+    """Return what was learnt of several orders of which something was filled by then, oldest first."""
+    found: list[OrderReport] = []
+    for start in range(0, len(client_order_ids), KEYS_PER_QUERY):
+        wanted = Conditions().among("client_order_id", client_order_ids[start : start + KEYS_PER_QUERY])
+        sql = select_sql("order_reports", _REPORT, wanted.add("filled_quantity <> ?", ZERO), order_by="report_id")
+        found += decode("order_reports", await transaction.query(sql, wanted.values), _report)
+    return tuple(found)
 
 
 async def put_markouts(transaction: Transaction, markouts: Sequence[Markout]) -> None:

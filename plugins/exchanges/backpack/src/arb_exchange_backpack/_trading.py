@@ -158,8 +158,8 @@ class BackpackTrading:
 
     @property
     def _now_ns(self) -> int:
-        # By the venue's clock, which is that of the fills, as far as it is known.
-        return self._rest.time.now_ns()
+        # By the venue's clock, which is that of the fills.
+        return self._rest.time.earliest_ns()
 
     async def _held(self) -> list[Held]:
         answer = await self._rest.read("/api/v1/position", "positionQuery")

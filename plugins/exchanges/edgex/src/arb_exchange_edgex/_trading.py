@@ -127,13 +127,13 @@ class EdgexTrading:
         """Return every open position; the venue nets, there is one a contract at most."""
         listing, data = await self._catalog.listing(), await self._asset()
         with reading(self._name, "positions"):
-            return positions_of(listing, data, self._rest.time.now_ns())
+            return positions_of(listing, data, self._rest.time.earliest_ns())
 
     async def fetch_balances(self) -> Sequence[Balance]:
         """Return every collateral currency."""
         listing, data = await self._catalog.listing(), await self._asset()
         with reading(self._name, "the collateral"):
-            return balances_of(listing, data, self._rest.time.now_ns())
+            return balances_of(listing, data, self._rest.time.earliest_ns())
 
     async def fetch_funding_payments(self, since_ns: int) -> Sequence[FundingPayment]:
         """Return payments settled at or after a time, oldest first."""

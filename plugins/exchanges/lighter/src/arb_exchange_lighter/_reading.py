@@ -202,7 +202,7 @@ class AccountReads:
     async def positions(self) -> Sequence[Position]:
         """Return every open position."""
         account = await self.account()
-        now_ns = self._api.time.now_ns()
+        now_ns = self._api.time.earliest_ns()
         found = []
         with reading(self._context.name, "account"):
             for row in rows_of(account["positions"]):
@@ -218,7 +218,7 @@ class AccountReads:
         """Return the collateral."""
         account = await self.account()
         with reading(self._context.name, "account"):
-            return [balance_of(account, self._api.time.now_ns())]
+            return [balance_of(account, self._api.time.earliest_ns())]
 
     async def margin(self, instrument: InstrumentId) -> tuple[Decimal, MarginMode]:
         """Return leverage and margin mode of a market."""

@@ -92,7 +92,8 @@ class Api:
             answer = await self._rest.call(RestCall(method="GET", target="/"))
         with reading(self._context.name, "status"):
             server_ns = from_s(row_of(answer)["timestamp"]) + SECOND_NS // 2
-            self.time.add(server_ns, sent_ns=sent_ns, received_ns=self._context.clock.now_ns())
+            received_ns = self._context.clock.now_ns()
+            self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=SECOND_NS)
 
     async def private(self, path: str, params: Params = _NO_PARAMS) -> Row:
         """Return the answer of a read with a token; a token that is refused is made anew once."""
