@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from arb.testing import ExchangeConformance
-
 from arb_exchange_aster import plugin
 
 
-class TestConformance(ExchangeConformance):
+class TestAster(ExchangeConformance):
     plugin = plugin

@@ -68,6 +68,7 @@ async def open_fapi(
     stream_url: str,
     signer: Signer | None,
     check: Check = no_check,
+    prove_empty: Check = no_check,
     before_signing: BeforeSigning = no_preparation,
 ) -> AsyncIterator[FapiExchange]:
     """Open a venue; with a signer the account is looked at first, so that what cannot work shows at once.
@@ -79,6 +80,8 @@ async def open_fapi(
         stream_url: Scheme and host of WebSockets.
         signer: None without a key.
         check: What else has to be known of the account before it may trade, such as that its key cannot withdraw.
+        prove_empty: Awaited before the account is said to hold no position, or no money: where a venue answers so to
+            a key that is not valid any more, it raises.
         before_signing: Awaited before each signature, with the venue's time.
 
     Raises:
@@ -97,7 +100,7 @@ async def open_fapi(
 
         contact = FirstContact(context, looked_at)
         names = OrderNames(context)
-        trading = FapiTrading(context, dialect, rest, catalog, names, contact)
+        trading = FapiTrading(context, dialect, rest, catalog, names, contact, prove_empty)
         account = AccountWatch(context, dialect, stream_url, rest, names, trading)
         await contact.at_opening()
     async with open_streams(context, dialect, stream_url, catalog, market, account) as streams:

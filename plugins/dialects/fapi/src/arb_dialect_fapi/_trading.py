@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 from arb.api import Context, PreparedOrder
@@ -35,6 +35,9 @@ from ._switch import CountdownSwitch
 from ._symbols import perpetual
 from ._symbols_used import UsedSymbols
 
+ProveEmpty = Callable[[VenueRest], Awaitable[None]]
+"""Awaited before an account is said to hold nothing; raises ExchangeError where that may not be so."""
+
 
 class FapiTrading:
     """Implements :class:`arb.api.Trading`, :class:`arb.api.DeadMansSwitch` and :class:`arb.api.TransferHistory`."""
@@ -47,6 +50,7 @@ class FapiTrading:
         catalog: Catalog,
         names: OrderNames,
         contact: FirstContact,
+        prove_empty: ProveEmpty,
     ) -> None:
         self._context = context
         self._name = context.name
@@ -54,6 +58,7 @@ class FapiTrading:
         self._rest = rest
         self._catalog = catalog
         self._contact = contact
+        self._prove_empty = prove_empty
         self._names = names
         self._used = UsedSymbols(context)
         self._lookup = OrderLookup(context, dialect, rest, names)
@@ -107,14 +112,17 @@ class FapiTrading:
     async def fetch_positions(self) -> Sequence[Position]:
         """Return every open position; in one-way mode there is one a symbol at most."""
         answer = await self._rest.read(self._dialect.endpoints.positions)
+        with reading(self._name, "positions"):
+            symbols = held_symbols(answer)
+        if not symbols:
+            await self._prove_empty(self._rest)
         told = answer
         if not self._dialect.positions_tell_settings and answer:
             told = await self._rest.read(self._dialect.endpoints.settings)
         with reading(self._name, "positions"):
-            # By the venue's clock, which is that of the fills, as far as it is known.
-            now_ns, quotes = self._rest.time.now_ns(), self._dialect.quotes
+            # By the venue's clock, which is that of the fills.
+            now_ns, quotes = self._rest.time.earliest_ns(), self._dialect.quotes
             held = positions_of(self._name, quotes, answer, settings_of(told), now_ns)
-            symbols = held_symbols(answer)
         await self._used.add(each for each in symbols if perpetual(self._name, each, quotes) is not None)
         return held
 
@@ -122,7 +130,10 @@ class FapiTrading:
         """Return every collateral currency."""
         answer = await self._rest.read(self._dialect.endpoints.account)
         with reading(self._name, "balances"):
-            return balances_of(answer, self._dialect.quotes[0], self._rest.time.now_ns())
+            balances = balances_of(answer, self._dialect.quotes[0], self._rest.time.earliest_ns())
+        if not any(each.cash or each.equity for each in balances):
+            await self._prove_empty(self._rest)
+        return balances
 
     async def fetch_funding_payments(self, since_ns: int) -> Sequence[FundingPayment]:
         """Return payments settled at or after a time, oldest first."""
