@@ -1,9 +1,8 @@
 from __future__ import annotations
 
+import arb_exchange_grvt.plugin
 from arb.testing import ExchangeConformance
 
-from arb_exchange_grvt import plugin
 
-
-class TestConformance(ExchangeConformance):
-    plugin = plugin
+class TestGrvtConformance(ExchangeConformance):
+    plugin = arb_exchange_grvt.plugin

@@ -1,1 +1,3 @@
-"""The exchange `grvt` for arb."""
+"""GRVT as a plugin of arb."""
+
+__all__: list[str] = []

@@ -1,0 +1,169 @@
+"""Tickers: there is no call for all of them, so a stream keeps them, and calls stay within the budget."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arb.api import BadResponse, HttpRequest, HttpResponse
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
+from arb_exchange_grvt._rest import Pace
+
+Bench = Callable[..., None]
+TICKER = "/full/v1/ticker"
+
+
+def test_prices_and_rates_come_from_the_stream_once_it_runs(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
+        await market.fetch_stats()
+        assert len(desk.line.sent(TICKER)) == count  # the first time: one call for each
+        await desk.sleep(10 * SECOND_NS)
+        for _ in range(5):
+            stats, rates = await asyncio.gather(market.fetch_stats(), market.fetch_funding_rates())
+            assert len(stats) == len(rates) == count
+            await desk.sleep(7 * SECOND_NS)
+        assert len(desk.line.sent(TICKER)) == count
+        asked = [json.loads(each)["params"] for each in desk.line.sockets[0].sent]
+        assert {"stream": "v1.ticker.s", "selectors": ["BTC_USDT_Perp@1000"]} in asked
+
+    bench(body)
+
+
+def test_a_stream_that_falls_behind_is_not_believed(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
+        await market.fetch_stats()
+        await desk.sleep(10 * SECOND_NS)
+        desk.line.tamper = lambda message: []
+        await desk.sleep(4 * SECOND_NS)
+        await market.fetch_stats()
+        assert len(desk.line.sent(TICKER)) == 2 * count
+
+    bench(body)
+
+
+def test_a_ticker_that_cannot_be_read_is_asked_for(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
+        await market.fetch_stats()
+        await desk.sleep(5 * SECOND_NS)
+
+        def spoil(message: str | bytes) -> list[str | bytes]:
+            told = json.loads(message)
+            if told.get("stream") == "v1.ticker.s" and told["selector"].startswith("BTC"):
+                told["feed"]["instrument"] = "ETH_USDT_Perp"
+            return [json.dumps(told)]
+
+        desk.line.tamper = spoil
+        await desk.sleep(5 * SECOND_NS)
+        await market.fetch_stats()
+        assert len(desk.line.sent(TICKER)) == count + 1
+        assert desk.line.bodies(TICKER)[-1] == {"instrument": "BTC_USDT_Perp"}
+
+    bench(body)
+
+
+def test_nobody_asks_and_the_stream_ends(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        await desk.exchange.market.fetch_stats()
+        await desk.sleep(5 * SECOND_NS)
+        assert len(desk.line.sockets) == 1
+        await desk.sleep(HOUR_NS)
+        sent = len(desk.line.sockets[0].sent)
+        await desk.sleep(10 * MINUTE_NS)
+        assert len(desk.line.sockets[0].sent) == sent
+
+    bench(body)
+
+
+def test_without_the_stream_every_read_is_a_call_for_each(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
+        for _ in range(3):
+            await market.fetch_stats()
+            await desk.sleep(SECOND_NS)
+        assert len(desk.line.sent(TICKER)) == 3 * count
+        assert not desk.line.sockets
+
+    bench(body, settings={"live_tickers": False})
+
+
+def test_a_market_that_is_gone_is_left_out_and_one_that_fails_is_not(bench: Bench) -> None:
+    def answer(code: int, status: int) -> Callable[[HttpRequest], HttpResponse | None]:
+        content = json.dumps({"code": code, "message": "no", "status": status}).encode()
+
+        def of(request: HttpRequest) -> HttpResponse | None:
+            is_it = request.url.endswith(TICKER) and b"BTC" in request.body
+            return HttpResponse(status=status, headers={}, body=content) if is_it else None
+
+        return of
+
+    async def body(desk: Any) -> None:
+        market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
+        desk.line.answer = answer(3000, 400)
+        assert len(await market.fetch_stats()) == count - 1
+        desk.line.answer = answer(4711, 400)
+        with pytest.raises(BadResponse):
+            await market.fetch_stats()
+
+    bench(body, settings={"live_tickers": False})
+
+
+def test_a_hundred_calls_at_once_stay_within_the_venues_limit(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        rest = desk.exchange.market._rest
+        times: list[int] = []
+
+        async def one() -> None:
+            await rest.market(TICKER, {"instrument": "BTC_USDT_Perp"})
+            times.append(desk.clock.now_ns())
+
+        await asyncio.gather(*(one() for _ in range(100)))
+        for begin in times:
+            assert sum(begin <= each < begin + SECOND_NS for each in times) <= 25
+        assert max(times) - min(times) < 10 * SECOND_NS
+        # Orders and cancels have budgets of their own.
+        assert rest._private[Pace.CREATE].budget is not rest._private[Pace.CANCEL].budget
+
+    bench(body, settings={"live_tickers": False})
+
+
+def test_margin_rules_are_asked_for_once_in_hours(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        count = len(await desk.exchange.market.fetch_instruments())
+        for _ in range(3):
+            await desk.sleep(HOUR_NS)
+            await desk.exchange.market.fetch_instruments()
+        assert len(desk.line.sent("/margin_rules")) == count
+        await desk.sleep(6 * HOUR_NS)
+        await desk.exchange.market.fetch_instruments()
+        assert len(desk.line.sent("/margin_rules")) == 2 * count
+
+    bench(body)
+
+
+def test_a_rate_outside_the_bounds_of_its_market_is_left_out(bench: Bench, caplog: Any) -> None:
+    async def body(desk: Any) -> None:
+        venue = desk.line.venue
+
+        class Centibeeps:
+            async def send(self, request: HttpRequest) -> HttpResponse:
+                answer: HttpResponse = await venue.send(request)
+                if not request.url.endswith(TICKER) or b"BTC" not in request.body:
+                    return answer
+                row = json.loads(answer.body)
+                row["result"]["funding_rate"] = "100"  # 0.01 % in centibeeps
+                return HttpResponse(status=200, headers={}, body=json.dumps(row).encode())
+
+        desk.line.venue = Centibeeps()
+        rates = await desk.exchange.market.fetch_funding_rates()
+        assert desk.instrument.id not in [each.instrument for each in rates]
+        assert rates
+
+    bench(body, settings={"live_tickers": False})
+    assert "outside the bounds" in caplog.text
