@@ -46,7 +46,17 @@ else:
     import orders
 
 VENUES: Final[Mapping[str, type[orders.Ours]]] = {
-    each.name: each for each in (orders.Hyperliquid, orders.Lighter, orders.Backpack, orders.Binance)
+    each.name: each
+    for each in (
+        orders.Aster,
+        orders.Backpack,
+        orders.Binance,
+        orders.Edgex,
+        orders.Grvt,
+        orders.Hyperliquid,
+        orders.Lighter,
+        orders.Paradex,
+    )
 }
 BATCH: Final = 20
 SENT: Final = 10

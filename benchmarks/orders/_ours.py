@@ -184,7 +184,7 @@ class Ours(ABC):
 
     async def _post(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
         async with self._session.post(self.address + path, headers=headers, data=body) as response:
-            assert response.status == 200, await response.text()
+            assert response.status in (200, 201), await response.text()
             await response.read()
 
 

@@ -292,7 +292,7 @@ def test_sdk_ioc_fills_what_is_there_and_fok_all_or_nothing(sdk: Sdk) -> None:
     away = sdk.placed(sdk.price("0.95"), time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)
     assert (away["status"], away["cancelReason"]) == ("CANCELED", "COULD_NOT_FILL")
     fok = sdk.placed(sdk.price("0.95"), time_in_force=TimeInForce.FILL_OR_KILL)
-    assert (fok["status"], D(fok["cumFillSize"])) == ("CANCELED", 0)
+    assert (fok["status"], D(fok["cumFillSize"])) == ("CANCELED", D(0))
     fok = sdk.placed(sdk.price("1.01"), time_in_force=TimeInForce.FILL_OR_KILL)
     assert (fok["status"], D(fok["cumFillSize"])) == ("FILLED", D("0.5"))
 

@@ -197,6 +197,17 @@ def test_an_error_of_the_storage_explains_an_end_for_a_second() -> None:
     assert found == [False, False, True, True, False]
 
 
+def test_who_comes_after_a_death_beyond_the_faults_has_the_time_of_a_late_order_as_well() -> None:
+    def may_come_late(stage: Any) -> None:
+        for counter in stage.episode.world.counters.values():
+            counter.traits = counter.told_traits = replace(counter.traits, order_validity_ns=200 * SECOND_NS)
+
+    lost = fault("left", "send_order", timeout_before=True)
+
+    # What moves has until 320 s, counted from the end of the faults; the next process can end the doubt after 350 s.
+    assert problems(play(at(0, may_come_late), lost, at(150, kill()))) == []
+
+
 def test_only_who_came_later_or_was_replaced_may_lose_a_lease() -> None:
     found: list[list[bool]] = []
 

@@ -28,12 +28,10 @@ class PaymentCases(ExchangeCases):
         """
 
         async def body(desk: Desk) -> None:
-            rates = {rate.instrument: rate for rate in await desk.exchange.market.fetch_funding_rates()}
-            settles_ns = rates[desk.instrument.id].next_funding_ns
-            assert settles_ns is not None
+            settles_ns = await next_settlement(desk)
             if settles_ns - desk.now_ns < MINUTE_NS:
                 await desk.context.clock.sleep_until(settles_ns + MINUTE_NS)
-                settles_ns += desk.instrument.funding_interval_ns or 0
+                settles_ns = await next_settlement(desk)
             start_ns = desk.now_ns
             await desk.send(await desk.request())
             held = await desk.held()
@@ -84,7 +82,7 @@ class PaymentCases(ExchangeCases):
                 rates = await desk.exchange.market.fetch_funding_history(desk.instrument.id, start_ns, desk.now_ns)
                 payments = await desk.trading.fetch_funding_payments(start_ns)
                 assert len(rates) == len(payments) == 1
-                assert payments[0].amount * rates[0].rate * side.sign <= 0, "the wrong side was paid"
+                assert payments[0].amount * rates[0].per_hour * side.sign <= 0, "the wrong side was paid"
                 await desk.flatten()
 
         use(body, Capability.TRADING, Capability.FUNDING_PAYMENTS, Capability.FUNDING_HISTORY, Capability.SIMULATED)
@@ -102,7 +100,7 @@ class PaymentCases(ExchangeCases):
             (payment,) = await desk.trading.fetch_funding_payments(start_ns)
             true = desk.truth.venue.payments(start_ns)[0]
             assert true.price is not None
-            owed = -held * true.price * rate.rate
+            owed = -held * true.price * (rate.rate if rate.interval_ns else rate.raw * rate.unit.factor)
             assert near(payment.amount, owed, part="0.02", most="0.00001"), f"paid {payment.amount}, by the rate {owed}"
 
         use(body, Capability.TRADING, Capability.FUNDING_PAYMENTS, Capability.FUNDING_HISTORY, FAKE)
@@ -153,7 +151,15 @@ class PaymentCases(ExchangeCases):
 async def settlements(desk: Desk, count: int) -> None:
     """Wait until this many are over, each known to the venue."""
     for _ in range(count):
-        rates = {rate.instrument: rate for rate in await desk.exchange.market.fetch_funding_rates()}
-        due_ns = rates[desk.instrument.id].next_funding_ns
-        assert due_ns is not None
-        await desk.context.clock.sleep_until(due_ns + MINUTE_NS)
+        await desk.context.clock.sleep_until(await next_settlement(desk) + MINUTE_NS)
+
+
+async def next_settlement(desk: Desk) -> int:
+    """Return when the next one is due; where funding accrues, when the venue books what has accrued in one period."""
+    rates = {rate.instrument: rate for rate in await desk.exchange.market.fetch_funding_rates()}
+    rate = rates[desk.instrument.id]
+    if not rate.interval_ns:
+        period_ns = rate.unit.period_ns
+        return (desk.now_ns // period_ns + 1) * period_ns
+    assert rate.next_funding_ns is not None
+    return rate.next_funding_ns

@@ -148,18 +148,21 @@ class Episode:
             self.start_process()
 
     async def _quiet(self) -> int:
-        """Wait until a process has had its quiet minute; return when that began."""
-        world = self.world
-        quiet_ns = self.plan.faults_end_ns
+        """Wait until a process has had its quiet minute, and what still moves then its time; return when that began.
+
+        A planned death may come after the end of the faults, also in that time: the next process has all of it anew.
+        """
         for _ in range(4):
-            latest_ns = max((process.started_ns for process in world.alive), default=world.now_ns())
-            quiet_ns = max(self.plan.faults_end_ns, latest_ns)
-            end_ns = quiet_ns + _QUIET_NS + self.plan.settle_ns
-            if world.now_ns() >= end_ns and world.alive:
+            quiet_ns = self._quiet_since_ns()
+            await self.world.wait_until(quiet_ns + _QUIET_NS + self.plan.settle_ns)
+            await self._settled(quiet_ns)
+            if self._quiet_since_ns() == quiet_ns:
                 break
-            await world.wait_until(max(end_ns, world.now_ns() + SECOND_NS))
-        await self._settled(quiet_ns)
         return quiet_ns
+
+    def _quiet_since_ns(self) -> int:
+        latest_ns = max((process.started_ns for process in self.world.alive), default=self.world.now_ns())
+        return max(self.plan.faults_end_ns, latest_ns)
 
     async def _settled(self, quiet_ns: int) -> None:
         """Give what still moves the time that plugins say an order may take to come."""

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
+import arb_exchange_paradex.plugin
 from arb.testing import ExchangeConformance
 
-from arb_exchange_paradex import plugin
 
-
-class TestConformance(ExchangeConformance):
-    plugin = plugin
+class TestParadexConformance(ExchangeConformance):
+    plugin = arb_exchange_paradex.plugin

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from arb.api import Capability, ExchangeSpec, hookimpl
+from arb.api import ExchangeSpec, FakeGround, FakeSpec, FakeVenue, hookimpl
+
+if TYPE_CHECKING:
+    from arb.model import Instrument
 
 PLUGIN_API = 1
-
-NAME = "paradex"
-
-CONFORMANCE = {"base": "BTC"}
-
-CAPABILITIES = frozenset(
-    {
-        Capability.PREDICTED_FUNDING,
-        Capability.FUNDING_HISTORY,
-        Capability.BOOK_STREAM,
-        Capability.TRADING,
-        Capability.POST_ONLY,
-        Capability.FILL_OR_KILL,
-        Capability.FUNDING_PAYMENTS,
-        Capability.SET_LEVERAGE,
-        Capability.ACCOUNT_STREAM,
-    }
-)
 
 
 @hookimpl
 def arb_exchanges() -> Iterable[ExchangeSpec]:
     """Return the exchange."""
-    from .exchange import FAKE, ExchangeSettings, open_exchange
+    from ._capabilities import CAPABILITIES
+    from ._open import open_exchange
+    from ._settings import ParadexSettings
 
     return [
-        ExchangeSpec(name=NAME, settings=ExchangeSettings, open=open_exchange, capabilities=CAPABILITIES, fake=FAKE),
+        ExchangeSpec(
+            name="paradex",
+            settings=ParadexSettings,
+            open=open_exchange,
+            capabilities=CAPABILITIES,
+            fake=FakeSpec(open=_open_fake, settings=_fake_settings, profile="hyperliquid-like", fit=_fit),
+        )
     ]
+
+
+def _open_fake(ground: FakeGround) -> FakeVenue:
+    from .fake import FakeParadex
+
+    return FakeParadex(ground)
+
+
+def _fake_settings(address: str) -> Mapping[str, Any]:
+    from .fake import fake_settings
+
+    return fake_settings(address)
+
+
+def _fit(instrument: Instrument, price: Decimal) -> Instrument:
+    from .fake import fitted
+
+    return fitted(instrument, price)

@@ -1,0 +1,236 @@
+"""REST calls to Paradex: public ones, and private ones with a token, within the venue's rate limits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from arb.api import (
+    AuthenticationFailed,
+    BadResponse,
+    Context,
+    ExchangeError,
+    HttpResponse,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+)
+from arb.model import MINUTE_NS, SECOND_NS
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+
+from ._budgets import Budgets
+from ._errors import UNAUTHORIZED, error_of, is_clock, refusal_table
+from ._fields import from_ms
+from ._session import Session
+from ._signing import Signer
+
+Params = Mapping[str, str | int]
+NO_PARAMS: Final[Params] = {}
+_TIME_AGE_NS: Final = 5 * MINUTE_NS
+_PATIENCE_NS: Final = 30 * SECOND_NS
+_JSON: Final = {"Content-Type": "application/json"}
+
+
+class TokenRefused(ExchangeError):
+    """The venue takes the token no more: nothing was done. It never leaves this module."""
+
+
+class VenueRest:
+    """The venue's REST interface, for one account or for none."""
+
+    def __init__(self, context: Context, url: str, budgets: Budgets, signer: Signer | None) -> None:
+        """Send nothing yet."""
+        self._context = context
+        self._clock = context.clock
+        self._budgets = budgets
+        self._signer = signer
+        self.time = ServerTime(context.clock)
+        self.session = Session(context, self._login)
+        self._asked_ns: int | None = None
+        self._asking = asyncio.Lock()
+        # Paced by the budgets: this one only keeps the pauses that the venue asks for.
+        unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=Decimal(0))
+        table = refusal_table(context.name)
+
+        def refusal(response: HttpResponse) -> ExchangeError | None:
+            if response.status == UNAUTHORIZED:
+                code, text = error_of(_json(response.body))
+                return TokenRefused(f"{code}: {text}", exchange=context.name, code=code or str(UNAUTHORIZED))
+            return table(response)
+
+        self._rest = Rest(context, url, unpaced, refusal=refusal)
+
+    async def get(self, path: str, params: Params = NO_PARAMS, *, patience_ns: int = _PATIENCE_NS) -> Any:
+        """Return the JSON of a public call; raises as :meth:`arb.net.Rest.call`."""
+        await self._budgets.address.spend(patience_ns=patience_ns)
+        call = RestCall(method="GET", target=_target(path, params))
+        return decoded((await self._public(call)).body, self._context.name)
+
+    async def read(self, path: str, params: Params = NO_PARAMS, *, urgent: bool = False) -> Any:
+        """Return the JSON of a private call that changes nothing."""
+        await self._budgets.reads.spend(urgent=urgent)
+        await self._budgets.address.spend(urgent=urgent)
+        call = RestCall(method="GET", target=_target(path, params), urgent=urgent)
+        response = await self._private(call, await self.session.token(), self._budgets.reads)
+        return decoded(response.body, self._context.name)
+
+    async def ready_to_write(self) -> str:
+        """Wait until a call that changes something may leave, and return its token; it is urgent.
+
+        Raises:
+            NotSent, Rejected: certain, nothing left.
+        """
+        await self._budgets.writes.spend(urgent=True)
+        await self._budgets.address.spend(urgent=True)
+        try:
+            return await self.session.token()
+        except (OutcomeUnknown, BadResponse) as error:
+            # It was only the login that failed.
+            raise NotSent(f"not sent: {error}", exchange=self._context.name, code=error.code) from error
+
+    async def write(
+        self, method: str, path: str, *, token: str, params: Params = NO_PARAMS, body: bytes = b""
+    ) -> HttpResponse:
+        """Send a call that changes something, and return its answer.
+
+        Raises:
+            NotSent, Rejected: certain, nothing was changed.
+            OutcomeUnknown, BadResponse: it may have been.
+        """
+        call = RestCall(method=method, target=_target(path, params), body=body, writes=True, urgent=True)
+        try:
+            return await self._private(call, token, self._budgets.writes)
+        except ExchangeError as error:
+            if is_clock(error):
+                self.distrust_time()
+            raise
+
+    async def change(self, method: str, path: str, params: Params = NO_PARAMS, body: Any = None) -> HttpResponse:
+        """Wait and send; raises as :meth:`write`."""
+        token = await self.ready_to_write()
+        raw = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        return await self.write(method, path, token=token, params=params, body=raw)
+
+    async def ready_to_sign(self) -> None:
+        """Learn the venue's time if nothing is known of it: an order waits for no better knowledge."""
+        if self._asked_ns is None:
+            await self._current_time()
+
+    async def _current_time(self) -> None:
+        """Learn the venue's time if nothing is known of it, or it is old; every login does."""
+        async with self._asking:
+            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
+                return
+            try:
+                await self.ask_time()
+            except ExchangeError as error:
+                # The offset that is known may still do; where it does not, the venue refuses the call.
+                self._context.log.warning("the venue's time could not be asked: %s", error)
+
+    def distrust_time(self) -> None:
+        """Let the next signature ask for the venue's time first."""
+        self._asked_ns = None
+
+    async def ask_time(self) -> None:
+        """Ask for the venue's time: `GET /system/time`, milliseconds as text."""
+        await self._budgets.address.spend(urgent=True)
+        sent_ns = self._clock.now_ns()
+        response = await self._public(RestCall(method="GET", target="/system/time"))
+        received_ns = self._clock.now_ns()
+        try:
+            server_ns = from_ms(decoded(response.body, self._context.name)["server_time"])
+            self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns)
+        except (ValueError, TypeError, KeyError) as error:
+            text = f"the venue's time cannot be read: {error!r}"
+            raise BadResponse(text, exchange=self._context.name, code="bad_shape") from error
+        self._asked_ns = received_ns
+
+    async def _login(self) -> Any:
+        assert self._signer is not None, "a login without a key"
+        await self._current_time()
+        try:
+            return await self._try_login(self._signer)
+        except AuthenticationFailed as error:
+            if not is_clock(error):
+                raise
+            await self.ask_time()
+            return await self._try_login(self._signer)
+
+    async def _try_login(self, signer: Signer) -> Any:
+        await self._budgets.logins.spend(urgent=True)
+        await self._budgets.address.spend(urgent=True)
+        headers = {**_JSON, **signer.login_headers(self.time.now_ns() // SECOND_NS)}
+        call = RestCall(method="POST", target=f"/auth/{hex(signer.public_key)}", headers=headers, urgent=True)
+        try:
+            response = await self._answer(call, self._budgets.logins)
+        except TokenRefused as error:
+            raise self._unauthorized(error) from error
+        return decoded(response.body, self._context.name)
+
+    async def _public(self, call: RestCall) -> HttpResponse:
+        try:
+            return await self._answer(call, self._budgets.address)
+        except TokenRefused as error:
+            raise self._unauthorized(error) from error
+
+    async def _private(self, call: RestCall, token: str, budget: RateBudget) -> HttpResponse:
+        """Send with the token; with another one once more where the venue has refused it, and so done nothing."""
+        try:
+            return await self._answer(_bearing(call, token), budget)
+        except TokenRefused:
+            try:
+                renewed = await self.session.after_refusal(token)
+            except (OutcomeUnknown, BadResponse) as error:
+                raise NotSent(f"not done: {error}", exchange=self._context.name, code=error.code) from error
+        try:
+            return await self._answer(_bearing(call, renewed), budget)
+        except TokenRefused as error:
+            raise self._unauthorized(error) from error
+
+    async def _answer(self, call: RestCall, budget: RateBudget) -> HttpResponse:
+        try:
+            response = await self._rest.answer(call)
+        except RateLimited as error:
+            if error.retry_after_ns is not None:
+                # The venue does not say which of its limits it was.
+                until_ns = self._clock.now_ns() + error.retry_after_ns
+                budget.pause(until_ns)
+                self._budgets.address.pause(until_ns)
+            raise
+        self._budgets.observe(response.headers, budget)
+        return response
+
+    def _unauthorized(self, error: ExchangeError) -> AuthenticationFailed:
+        self.session.distrust()
+        text = f"{error}".removeprefix(f"{self._context.name}: ")
+        return AuthenticationFailed(f"refused: {text}", exchange=self._context.name, code=error.code)
+
+
+def _bearing(call: RestCall, token: str) -> RestCall:
+    headers = {**_JSON, "Authorization": f"Bearer {token}"}
+    return RestCall(
+        method=call.method,
+        target=call.target,
+        body=call.body,
+        headers=headers,
+        writes=call.writes,
+        weight=call.weight,
+        urgent=call.urgent,
+    )
+
+
+def _target(path: str, params: Params) -> str:
+    if not params:
+        return path
+    return f"{path}?{urlencode({name: str(value) for name, value in params.items()}, quote_via=quote)}"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
