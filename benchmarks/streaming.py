@@ -22,10 +22,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from arb.api import CachedBook, CacheTier, ConnectFailed, Exchange, ExchangeSpec, WebSocket, WebSocketTransport
+from arb.api import (
+    CachedBook,
+    CacheTier,
+    ConnectFailed,
+    Exchange,
+    ExchangeSpec,
+    RateLimited,
+    WebSocket,
+    WebSocketTransport,
+)
 from arb.kernel import Family, load_spec
 from arb.marketdata import PriceProvider
-from arb.model import MILLISECOND_NS, SECOND_NS, BookGap, BookUpdate, ExchangeName, Fresh, InstrumentId, OrderBook
+from arb.model import (
+    MILLISECOND_NS,
+    SECOND_NS,
+    BookGap,
+    BookUpdate,
+    ExchangeName,
+    Fresh,
+    Instrument,
+    InstrumentId,
+    OrderBook,
+)
 from arb.net import open_transports
 from arb.runtime import WallClock
 from arb.runtime._book_feed import BookFeed
@@ -184,7 +203,7 @@ async def measure(venues: Sequence[str], symbols: int, seconds: float, lose: int
         tiers: dict[str, CacheTier] = {"here": Shelf()}
         prices = PriceProvider(clock, exchanges, tiers, {"none": Nothing()}, on_fetch=feed.want)
         stack.push_async_callback(prices.close)
-        instruments = [one.id for each in made for one in await each.market.fetch_instruments()]
+        instruments = [one.id for each in made for one in await _listed(each, clock)]
         running = asyncio.create_task(feed.run(prices))
         stack.push_async_callback(_stopped, running)
         begun = await _begin(prices, instruments, seconds, clock)
@@ -217,6 +236,15 @@ async def measure(venues: Sequence[str], symbols: int, seconds: float, lose: int
             "loop_late_ms_p99": _ms(watched.late_ns, 99),
             "memory_mb": [round(memory), round(_memory_mb())],
         }
+
+
+async def _listed(exchange: WatchedExchange, clock: WallClock) -> Sequence[Instrument]:
+    """Return what is listed, however long the plugin's own budget keeps us waiting."""
+    while True:
+        try:
+            return await exchange.market.fetch_instruments()
+        except RateLimited:
+            await clock.sleep_until(clock.now_ns() + 5 * SECOND_NS)
 
 
 async def _begin(prices: PriceProvider, instruments: Sequence[InstrumentId], seconds: float, clock: WallClock) -> int:
