@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arb.model import SECOND_NS, ZERO, Fill, Hedge, OrderRecord, OrderReport
+from arb.model import SECOND_NS, ZERO, ClientOrderId, Fill, Hedge, OrderRecord, OrderReport
 
-from ._legs import key_of
+from ._legs import OrderKey, key_of
 from ._tries import is_resting
 
 
@@ -104,12 +104,17 @@ def _steps(
 ) -> Sequence[tuple[int, Decimal]]:
     """Return the changes of the imbalance in base units, by time."""
     steps = []
+    listed: dict[OrderKey, list[Fill]] = {}
+    for fill in sorted(fills, key=lambda one: one.ts_event_ns):
+        listed.setdefault(key_of(fill), []).append(fill)
+    told: dict[ClientOrderId, list[OrderReport]] = {}
+    for report in reports:
+        told.setdefault(report.client_order_id, []).append(report)
     for record in records:
         request = record.order.request
         sign = request.side.sign * hedge.legs[record.leg_index].multiplier
-        own = sorted((one for one in fills if key_of(one) == key_of(request)), key=lambda one: one.ts_event_ns)
-        told = [one for one in reports if one.client_order_id == request.client_order_id]
-        for ts_ns, quantity in _filled(record, own, told):
+        own, learnt = listed.get(key_of(request), ()), told.get(request.client_order_id, ())
+        for ts_ns, quantity in _filled(record, own, learnt):
             steps.append((min(max(ts_ns, record.created_ns), now_ns), quantity * sign))
     return sorted(steps, key=lambda step: step[0])
 

@@ -49,10 +49,11 @@ async def add_once(transaction: Transaction, book: Book[T], entries: Sequence[T]
     Raises:
         InvariantBroken: an entry contradicts the stored one of the same key.
     """
-    known: dict[Key, T] = dict(await _stored(transaction, book, [book.key(_storable(entry)) for entry in entries]))
+    told = [_storable(entry) for entry in entries]
+    known: dict[Key, T] = dict(await _stored(transaction, book, [book.key(entry) for entry in told]))
     new: dict[Key, None] = {}
     completed: dict[Key, None] = {}
-    for entry in map(_storable, entries):
+    for entry in told:
         key = book.key(entry)
         if key not in known:
             new[key] = None

@@ -71,7 +71,7 @@ class Conditions:
         """Ask that `column` is one of `values`; none at all match nothing."""
         if values is not None:
             self._terms.append(f"{column} IN ({_marks(values)})" if values else "1 = 0")
-            self.values.extend(values)
+            self.values.extend(map(_kept, values))
         return self
 
     def either(self, term: str, *values: SqlValue) -> Conditions:

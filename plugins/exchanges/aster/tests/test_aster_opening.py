@@ -110,8 +110,14 @@ def test_an_account_holds_nothing_only_while_the_list_has_the_agent(bench: Bench
             assert await exchange.trading.fetch_balances()
             with pytest.raises(AuthenticationFailed, match="has not approved it"):
                 await exchange.trading.fetch_positions()
+            desk.line.answer = lambda request: (
+                HttpResponse(status=200, headers={}, body=b"{}") if "/agent" in request.url else None
+            )
+            with pytest.raises(BadResponse):
+                await exchange.trading.fetch_positions()
 
     bench(run)
+    bench(run, settings={"allow_withdrawal_keys": True})
 
 
 def test_an_agent_without_the_right_to_trade_perpetuals_is_refused(bench: Bench) -> None:

@@ -61,7 +61,7 @@ async def _open_agent(
         stream_url=settings.stream_address,
         signer=signer,
         check=rights.check,
-        prove_empty=rights.check,
+        prove_empty=rights.require_listed,
         before_signing=before_signing,
     ) as exchange:
         # An order is valid around its nonce, which may be ahead of the time at which it was signed.

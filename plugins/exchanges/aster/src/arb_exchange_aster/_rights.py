@@ -60,6 +60,21 @@ class AgentRights:
         if self._ends_ns is not None and self._ends_ns - rest.time.now_ns() < _SOON_NS:
             self._context.log.warning("the approval of the agent ends within a week: approve a new one in time")
 
+    async def require_listed(self, rest: VenueRest) -> None:
+        """Let an empty account pass for one only while the list has the agent; whatever rights it was allowed.
+
+        Raises:
+            AuthenticationFailed: the account has not approved it any more.
+            ExchangeError: the list could not be read, so an empty answer says nothing.
+        """
+        if self._signer.agent == self._signer.user:
+            return  # the wallet itself cannot be taken off the list
+        answer = await rest.read(AGENTS)
+        with reading(self._name, "the account's agents"):
+            is_listed = any(text(row["agentAddress"]).lower() == self._signer.agent.lower() for row in rows_of(answer))
+        if not is_listed:
+            raise self._refused("the account has not approved it any more: approve a new one")
+
     def require_current(self, now_ns: int) -> None:
         """Raise AuthenticationFailed once the approval is over, by the venue's time."""
         if self._ends_ns is not None and now_ns >= self._ends_ns:
