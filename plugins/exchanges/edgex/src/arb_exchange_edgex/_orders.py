@@ -190,9 +190,11 @@ def order_of(instrument: InstrumentId, name: ClientOrderId, row: Row) -> Order:
 
 
 def unsettled(row: Row) -> Decimal:
-    """Return how much of an order is matched and neither settled nor failed yet."""
-    matched = maybe_number(row.get("cumMatchSize")) or ZERO
-    return matched - number(row["cumFillSize"]) - (maybe_number(row.get("cumFailSize")) or ZERO)
+    """Return how much of an order is matched and neither settled nor failed yet; raises KeyError where it is not told.
+
+    What failed may be left out: then more counts as on its way, and the order is not called final.
+    """
+    return number(row["cumMatchSize"]) - number(row["cumFillSize"]) - (maybe_number(row.get("cumFailSize")) or ZERO)
 
 
 def _status(row: Row, filled: Decimal, size: Decimal) -> OrderStatus:

@@ -22,7 +22,7 @@ from arb.model import (
     to_cash,
 )
 
-from ._fields import Row, from_ms, maybe_number, maybe_positive, number, positive, rows_of, text
+from ._fields import Row, from_ms, maybe_positive, number, positive, rows_of, text
 from ._markets import perpetual, required
 
 DOLLAR: Final = "USDC"
@@ -48,7 +48,7 @@ def _held(exchange: str, row: Row, now_ns: int) -> Held:
     size, entry = number(row["size"]), positive(row["average_entry_price"])
     if row["side"] not in ("LONG", "SHORT") or (size > 0) != (row["side"] == "LONG"):
         raise ValueError(f"a position of {size} that is {row['side']!r}")
-    accrued = maybe_number(row.get("unrealized_funding_pnl")) or ZERO
+    accrued = number(row["unrealized_funding_pnl"])
     profit = number(row["unrealized_pnl"]) - accrued
     position = Position(
         instrument=required(exchange, row["market"]),
