@@ -11,6 +11,7 @@ import pytest
 
 from arb.api import BadResponse, HttpRequest, HttpResponse
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
+from arb.testing import START_NS, FakeWorld
 from arb_exchange_grvt._rest import Pace
 
 Bench = Callable[..., None]
@@ -145,6 +146,48 @@ def test_margin_rules_are_asked_for_once_in_hours(bench: Bench) -> None:
         assert len(desk.line.sent("/margin_rules")) == 2 * count
 
     bench(body)
+
+
+def test_margin_rules_are_remembered_over_a_restart_and_read_again_by_the_next_listing(bench: Bench) -> None:
+    world = FakeWorld()
+
+    async def first(desk: Any) -> None:
+        assert len(desk.line.sent("/margin_rules")) == len(await desk.exchange.market.fetch_instruments())
+
+    async def later(desk: Any) -> None:
+        assert not desk.line.sent("/margin_rules")
+        count = len(await desk.exchange.market.fetch_instruments())
+        assert not desk.line.sent("/margin_rules")
+        await desk.sleep(7 * HOUR_NS)
+        await desk.exchange.market.fetch_instruments()
+        assert len(desk.line.sent("/margin_rules")) == count
+
+    bench(first, world=world)
+    bench(later, world=world)
+
+
+@pytest.mark.parametrize("stored", ["", "[]", '{"read_ns": 1}', '{"read_ns": "x", "risk_brackets": []}', "{"])
+def test_stored_margin_rules_that_cannot_be_read_are_asked_for_anew(bench: Bench, stored: str) -> None:
+    world = FakeWorld()
+
+    async def nothing(desk: Any) -> None:
+        await world.client_state.put("margin_rules:BTC_USDT_Perp", stored)
+
+    async def again(desk: Any) -> None:
+        assert [each["instrument"] for each in desk.line.bodies("/margin_rules")] == ["BTC_USDT_Perp"]
+        assert "BTC_USDT_Perp" in [each.symbol for each in await desk.exchange.market.fetch_instruments()]
+
+    bench(nothing, world=world)
+    bench(again, world=world)
+
+
+def test_a_first_listing_of_two_hundred_markets_waits_for_the_venues_limit(bench: Bench) -> None:
+    async def body(desk: Any) -> None:
+        listed = await desk.exchange.market.fetch_instruments()
+        assert len(listed) == 200
+        assert desk.clock.now_ns() - START_NS < 60 * SECOND_NS
+
+    bench(body, world=FakeWorld(assets=tuple(f"SOL{number}" for number in range(200))))
 
 
 def test_a_rate_outside_the_bounds_of_its_market_is_left_out(bench: Bench, caplog: Any) -> None:

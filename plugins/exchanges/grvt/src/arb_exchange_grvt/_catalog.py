@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from arb.api import BadResponse, Context, Rejected
-from arb.model import HOUR_NS, FeeSchedule, InstrumentId, MarginTier
+from arb.api import Context, Rejected
+from arb.model import FeeSchedule, InstrumentId
 
+from ._brackets import BracketBook
 from ._fields import reading
-from ._markets import PUBLIC_FEES, Listing, Market, fees_of, listing_of, perpetual_rows, tiers_of
+from ._markets import PUBLIC_FEES, Listing, Market, fees_of, listing_of, perpetual_rows
 from ._rest import NO_BODY, Pace, VenueRest
-
-_RULES_AGE_NS: Final = 6 * HOUR_NS
-"""The venue has one call for the brackets of each market, and they seldom change."""
-
 
 _NOT_ALLOWED: Final = "1001"
 
@@ -31,7 +28,7 @@ class Catalog:
         self._has_key = has_key
         self._listing: Listing | None = None
         self._unread: tuple[str, ...] = ()
-        self._tiers: dict[str, tuple[int, tuple[MarginTier, ...]]] = {}
+        self._brackets = BracketBook(context, rest)
         self._reading = asyncio.Lock()
         self._tells_fees = True
 
@@ -39,7 +36,7 @@ class Catalog:
         """Read markets, brackets and fees now."""
         name = self._context.name
         rows = perpetual_rows(name, await self._rest.market("/full/v1/all_instruments", {"is_active": True}))
-        tiers = await self._all_tiers([str(row.get("instrument")) for row in rows])
+        tiers = await self._brackets.of([str(row.get("instrument")) for row in rows])
         listing = listing_of(name, rows, tiers, await self._fees(), self._classes, before=self._listing)
         if listing.unread and listing.unread != self._unread:
             self._context.log.warning("markets that cannot be read are left out: %s", "; ".join(listing.unread))
@@ -62,24 +59,6 @@ class Catalog:
     async def symbols(self) -> Sequence[str]:
         """Return the symbols of what is listed now."""
         return [market.instrument.symbol for market in (await self.listing()).markets]
-
-    async def _all_tiers(self, symbols: Iterable[str]) -> dict[str, tuple[MarginTier, ...]]:
-        since_ns = self._context.clock.now_ns() - _RULES_AGE_NS
-        wanted = list(symbols)
-        old = [each for each in wanted if each not in self._tiers or self._tiers[each][0] < since_ns]
-        await asyncio.gather(*(self._read_tiers(each) for each in old))
-        return {each: self._tiers[each][1] for each in wanted if each in self._tiers}
-
-    async def _read_tiers(self, symbol: str) -> None:
-        """Read the brackets of one market; one that cannot be read is left out of the listing."""
-        try:
-            answer = await self._rest.market("/full/v1/margin_rules", {"instrument": symbol}, pace=Pace.RULES)
-            with reading(self._context.name, f"the margin brackets of {symbol}"):
-                tiers = tiers_of(answer)
-        except (BadResponse, Rejected) as error:
-            self._context.log.warning("%s: %s", symbol, error)
-            return
-        self._tiers[symbol] = self._context.clock.now_ns(), tiers
 
     async def _fees(self) -> FeeSchedule:
         """Return the account's tier; the call is of the funding account, which not every key may read."""
