@@ -8,9 +8,12 @@ from decimal import Decimal as D
 from arb.api import CachedBook, CacheTier, Exchange
 from arb.marketdata import PriceProvider
 from arb.model import (
+    HOUR_NS,
+    MILLISECOND_NS,
     MINUTE_NS,
     SECOND_NS,
     BookGap,
+    BookLevel,
     BookUpdate,
     Fill,
     Fresh,
@@ -199,5 +202,41 @@ def test_nothing_of_a_book_that_is_lost_is_served_until_the_next_snapshot() -> N
             await b.sleep(1)
             assert isinstance(await b.prices.read_bbo(b.btc, SECOND_NS), Fresh)
             assert (b.feed.counts.gaps, b.feed.counts.snapshots, b.feed.counts.wrong) == (1, 2, 0)
+
+    run_virtual(case(), start_ns=START_NS)
+
+
+def test_what_comes_long_after_it_happened_is_not_served_as_a_price() -> None:
+    async def case() -> None:
+        async with bench(Told) as b:
+            told = b.opened
+            assert isinstance(told, Told)
+            await b.prices.get_bbo(b.btc, SECOND_NS)
+            b.exchange.faults.always("fetch_order_book", Fault.not_sent())
+            first = await b.exchange.market.fetch_bbo(b.btc)
+
+            async def comes(way_ns: int) -> bool:
+                """Whether a book is served that is read `way_ns` after it happened; the clocks are an hour apart."""
+                await b.sleep(10 * SECOND_NS)
+                now_ns = b.clock.now_ns()
+                told.updates.put_nowait(
+                    OrderBook(
+                        instrument=b.btc,
+                        bids=(BookLevel(first.bid, D(1)),),
+                        asks=(BookLevel(first.ask, D(1)),),
+                        sequence=1,
+                        ts_event_ns=now_ns - HOUR_NS - way_ns,
+                        ts_init_ns=now_ns,
+                    )
+                )
+                await b.sleep(1)
+                return isinstance(await b.prices.read_bbo(b.btc, SECOND_NS), Fresh)
+
+            assert [await comes(each * MILLISECOND_NS) for each in (60_000, 30, 500, 1_900)] == [True] * 4
+            assert [await comes(each * MILLISECOND_NS) for each in (2_100, 60_000)] == [False] * 2
+            assert await comes(0)
+            told.updates.put_nowait(BookGap(instrument=b.btc, reason="one is missing"))
+            assert await comes(60_000 * MILLISECOND_NS)
+            assert (b.feed.counts.late, b.feed.counts.wrong) == (2, 0)
 
     run_virtual(case(), start_ns=START_NS)

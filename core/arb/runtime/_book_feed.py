@@ -15,6 +15,7 @@ from arb.model import (
     MILLISECOND_NS,
     MINUTE_NS,
     SECOND_NS,
+    BookDelta,
     BookGap,
     BookUpdate,
     ExchangeName,
@@ -23,6 +24,8 @@ from arb.model import (
     exchange_of,
 )
 
+from ._lateness import Lateness
+
 MAX_BOOKS: Final = 200
 """Streams of one exchange at a time; others' books are asked for."""
 
@@ -30,8 +33,12 @@ IDLE_NS: Final = 10 * MINUTE_NS
 PUBLISH_NS: Final = 100 * MILLISECOND_NS
 """A busy book is handed on no more often: to make it sorted costs more than to keep it."""
 
+LATE_NS: Final = 2 * SECOND_NS
+"""Some venues date to the second: what takes so much longer than the shortest way is the past, and no price."""
+
 _DEPTH: Final = 50
 _AGAIN_NS: Final = 5 * SECOND_NS
+_TELL_EVERY: Final = 1_000
 _SOURCE: Final = "stream"
 _LOG = logging.getLogger("arb.runtime.books")
 
@@ -46,6 +53,7 @@ class FeedCounts:
         gaps: Times a stream said that its book is lost: what it had told is served no longer.
         wrong: Updates that did not fit, and books that were not believable: each ended its stream.
         broken: Streams that raised.
+        late: Updates that came too late to be served as prices.
     """
 
     snapshots: int = 0
@@ -53,6 +61,7 @@ class FeedCounts:
     gaps: int = 0
     wrong: int = 0
     broken: int = 0
+    late: int = 0
 
 
 class BookFeed:
@@ -119,13 +128,15 @@ class BookFeed:
     async def _follow(self, instrument: InstrumentId, prices: PriceProvider) -> None:
         streams = self._exchanges[exchange_of(instrument)].streams
         assert streams is not None
-        book, published_ns = LiveBook(instrument), 0
+        book, lateness, published_ns = LiveBook(instrument), Lateness(), 0
+        begins = True
         updates = cast("AsyncGenerator[BookUpdate, None]", streams.watch_order_book(instrument))
         async with aclosing(updates):
             async for update in updates:
                 if isinstance(update, BookGap):
                     self.counts.gaps += 1
                     book.lose()
+                    begins = True
                     await prices.drop(instrument)
                     continue
                 problem = book.apply(update)
@@ -137,12 +148,26 @@ class BookFeed:
                 self.counts.snapshots += is_whole
                 self.counts.deltas += not is_whole
                 now_ns = self._clock.now_ns()
+                # What a book begins with is dated by its last change, which may be long ago.
+                if not begins and self._is_late(instrument, lateness, update):
+                    continue
+                begins = False
                 if is_whole or now_ns - published_ns >= PUBLISH_NS:
                     published_ns = now_ns
                     if not await self._publish(instrument, book, prices):
                         return
                 if not self._is_wanted(instrument):
                     return
+
+    def _is_late(self, instrument: InstrumentId, lateness: Lateness, update: OrderBook | BookDelta) -> bool:
+        """Whether an update belongs to the past; what was served before grows old, and reads fetch."""
+        late_ns = lateness.of(update.ts_event_ns, update.ts_init_ns)
+        if late_ns <= LATE_NS:
+            return False
+        if self.counts.late % _TELL_EVERY == 0:
+            _LOG.warning("%s: its book stream comes %.1f s late: not served", instrument, late_ns / SECOND_NS)
+        self.counts.late += 1
+        return True
 
     async def _publish(self, instrument: InstrumentId, book: LiveBook, prices: PriceProvider) -> bool:
         whole = book.book(_DEPTH)
