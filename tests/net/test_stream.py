@@ -63,11 +63,12 @@ def play(venue: Venue, body: Callable[[Venue], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def test_after_an_end_everything_is_asked_for_again_before_anything_is_read() -> None:
+def test_after_an_end_everything_is_asked_for_again() -> None:
     async def body(venue: Venue) -> None:
         times = iter(range(10))
         await venue.stream.subscribe("book", lambda: f"book signed at {next(times)}")
         await venue.stream.subscribe("trades", lambda: "trades")
+        await settle()
         await venue.stream.unsubscribe("trades", "no trades")
         await venue.push("1")
         first = venue.socket
@@ -192,6 +193,45 @@ def test_sockets_and_messages_are_paced() -> None:
     asyncio.run(run())
 
 
+def test_nobody_waits_for_the_budget_of_subscriptions_and_one_given_up_before_is_not_sent() -> None:
+    async def run() -> None:
+        clock, sockets = FakeClock(), FakeWebSockets()
+        budget = RateBudget(clock, [RateLimit(weight=1, per_ns=SECOND_NS)], reserve=Decimal(0))
+        rules = StreamRules(silence_ns=MINUTE_NS, sends=budget)
+        stream = Stream(FakeContext(clock=clock, websocket=sockets), URL, rules)
+        async with aclosing(stream.messages()) as messages:
+            assert await anext(messages) == Connected()
+            socket = sockets.opened[0][1]
+            for key in ("a", "b", "c"):
+                await stream.subscribe(key, partial(str, key))
+            await settle()
+            assert socket.sent == ["a"]
+            socket.push("read while others wait")
+            assert await anext(messages) == "read while others wait"
+            await stream.unsubscribe("b", "no b")
+            await stream.unsubscribe("a", "no a")
+            await stream.unsubscribe("c", "no c")
+            await stream.subscribe("c", lambda: "c again")
+            await clock.run_for(9 * SECOND_NS)
+            assert socket.sent == ["a", "c again", "no a"]
+
+    asyncio.run(run())
+
+
+def test_a_subscription_that_cannot_be_made_ends_its_socket(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(venue: Venue) -> None:
+        def broken() -> str:
+            raise ValueError("no such key")
+
+        await venue.stream.subscribe("book", broken)
+        await settle()
+        await venue.stream.unsubscribe("book")
+        await venue.clock.run_for(SECOND_NS)
+        assert "a message could not be made: ValueError('no such key')" in str(venue.seen[-1])
+
+    play(Venue(), body)
+
+
 def test_every_socket_is_opened_where_the_venue_wants_it_now() -> None:
     async def run() -> None:
         clock, sockets, keys = FakeClock(), FakeWebSockets(), iter("abc")
@@ -224,10 +264,15 @@ def test_a_subscription_that_could_not_be_sent_ends_its_socket_and_is_sent_on_th
             assert await anext(messages) == Connected()
             budget.pause(START_NS + 2 * HOUR_NS)
             await stream.subscribe("book", lambda: "book")
-            following = asyncio.create_task(anext(messages))
+            seen: list[object] = []
+
+            async def read() -> None:
+                seen.extend([each async for each in messages])
+
+            reading = asyncio.create_task(read())
             await clock.run_for(3 * HOUR_NS)
-            again = await following
-            assert isinstance(again, Connected)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
             assert sockets.opened[0][1].sent == []
             assert sockets.opened[-1][1].sent == ["book"]
 

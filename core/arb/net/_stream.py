@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -71,12 +72,23 @@ class _Open:
     socket: WebSocket
     heard_ns: int
     unread: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
+    unsent: asyncio.Queue[Callable[[], Message | None]] = field(default_factory=asyncio.Queue)
+    asking: set[str] = field(default_factory=set)
+    """Keys of subscriptions that were not sent yet."""
+
     why: str = ""
 
     def end(self, why: str) -> None:
         """Let the reader see the end after what came before it; the first reason stands."""
         self.why = self.why or why
         self.unread.put_nowait(None)
+
+    def next_wanted(self, make: Callable[[], Message | None]) -> Message | None:
+        """Make what is to be sent, passing over what is wanted no more; None where nothing is left."""
+        message = make()
+        while message is None and not self.unsent.empty():
+            message = self.unsent.get_nowait()()
+        return message
 
     def forget(self) -> None:
         """Drop what was not read yet."""
@@ -111,20 +123,23 @@ class Stream:
         self._open: _Open | None = None
 
     async def subscribe(self, key: str, message: Callable[[], Message]) -> None:
-        """Ask for something now and on every socket to come.
+        """Ask for something on this socket and on every one to come.
+
+        It is sent when the budget has room; nobody waits for that, and a socket that ends before takes it along.
 
         Args:
             key: Names it, for :meth:`unsubscribe`.
             message: Makes what is sent; called each time anew, since it may be signed for the moment.
         """
         self._subscriptions[key] = message
-        await self._send_if_open(message())
+        self._ask(key)
 
     async def unsubscribe(self, key: str, message: Message | None = None) -> None:
-        """Ask for it no more; `message` tells the venue at once."""
+        """Ask for it no more; `message` tells a venue that was asked for it, after what is to be sent before."""
         self._subscriptions.pop(key, None)
-        if message is not None:
-            await self._send_if_open(message)
+        opened = self._open
+        if message is not None and opened is not None and key not in opened.asking:
+            opened.unsent.put_nowait(lambda: message)
 
     def restart(self, why: str) -> None:
         """Give the socket up for a new one, whose snapshots begin anew: after a gap that nothing else mends."""
@@ -163,12 +178,12 @@ class Stream:
         async with self._context.websocket.connect(url, headers=rules.headers()) as socket:
             await rules.greet(socket)
             opened = _Open(socket, self._clock.now_ns())
-            tasks = [asyncio.create_task(work(opened)) for work in (self._read, self._watch, self._ping)]
+            self._open = opened
+            for key in self._subscriptions:
+                self._ask(key)
+            works = (self._read, self._watch, self._ping, self._tell)
+            tasks = [asyncio.create_task(work(opened)) for work in works]
             try:
-                self._open = opened
-                for key in list(self._subscriptions):
-                    if (make := self._subscriptions.get(key)) is not None:
-                        await self._send(socket, make())
                 yield opened
             finally:
                 self._open = None
@@ -202,20 +217,36 @@ class Stream:
         message, every_ns = self._rules.ping
         while not opened.why:
             await self._clock.sleep_until(self._clock.now_ns() + every_ns)
-            await self._send_or_end(opened, message)
+            await self._send(opened, lambda: message)
 
-    async def _send_if_open(self, message: Message) -> None:
-        if self._open is not None:
-            await self._send_or_end(self._open, message)
+    def _ask(self, key: str) -> None:
+        opened = self._open
+        if opened is None or key in opened.asking:
+            return
+        opened.asking.add(key)
 
-    async def _send_or_end(self, opened: _Open, message: Message) -> None:
+        def message() -> Message | None:
+            opened.asking.discard(key)
+            make = self._subscriptions.get(key)
+            return None if make is None else make()
+
+        opened.unsent.put_nowait(message)
+
+    async def _tell(self, opened: _Open) -> None:
+        while not opened.why:
+            first = await opened.unsent.get()
+            await self._send(opened, partial(opened.next_wanted, first))
+
+    async def _send(self, opened: _Open, make: Callable[[], Message | None]) -> None:
+        """Send what is made when its turn has come, which may be long after it was wanted."""
         try:
-            await self._send(opened.socket, message)
+            if self._rules.sends is not None:
+                await self._rules.sends.spend(patience_ns=HOUR_NS)
+            if (message := make()) is not None:
+                await opened.socket.send(message)
         except (NotSent, OutcomeUnknown) as error:
             # A socket that was not asked must not pass for one that was; the next one is asked everything.
             opened.end(f"a message could not be sent: {error}")
-
-    async def _send(self, socket: WebSocket, message: Message) -> None:
-        if self._rules.sends is not None:
-            await self._rules.sends.spend(patience_ns=HOUR_NS)
-        await socket.send(message)
+        except Exception as error:
+            self._context.log.exception("%s: a message could not be made", shown(self._url))
+            opened.end(f"a message could not be made: {error!r}")
