@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -22,7 +23,7 @@ from ._auditor import Violation
 from ._interrupts import heard_interrupts
 from ._profile import PROFILES
 from ._result import EpisodeResult
-from ._running import guarded, run_episode
+from ._running import guarded, ignore_killed_coroutines, run_episode
 from ._scenarios import SCENARIOS
 from ._stage import run_scenario
 
@@ -172,14 +173,16 @@ Timed = tuple[EpisodeResult, float]
 def _results(work: Sequence[Work], jobs: int) -> Iterator[Timed]:
     """Yield results in order."""
     if jobs == 1:
-        for number, one in enumerate(work):
-            yield _timed(one)
-            if number % _COLLECT_EVERY == 0:
-                gc.collect()
+        with warnings.catch_warnings():
+            ignore_killed_coroutines()
+            for number, one in enumerate(work):
+                yield _timed(one)
+                if number % _COLLECT_EVERY == 0:
+                    gc.collect()
         return
     size = 1 if any(one.plugins for one in work) else _CHUNK
     chunks = (work[start : start + size] for start in range(0, len(work), size))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_process)
     try:
         waiting: list[Future[list[Timed]]] = []
         with _interrupts_ignored():
@@ -192,8 +195,9 @@ def _results(work: Sequence[Work], jobs: int) -> Iterator[Timed]:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def _begin_process() -> None:
     """Let this process end as soon as the one that started it is gone, also when that was killed."""
+    ignore_killed_coroutines()
     parent = parent_process()
     if parent is None:
         return

@@ -147,10 +147,17 @@ def undisturbed() -> Iterator[None]:
     gc.disable()
     try:
         with warnings.catch_warnings():
-            # A process that is killed between making a coroutine and awaiting it leaves it behind.
-            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            ignore_killed_coroutines()
             yield
     finally:
         logging.disable(level)
         if collecting:
             gc.enable()
+
+
+def ignore_killed_coroutines() -> None:
+    """Warn of no coroutine that is not awaited: a process that is killed after making one leaves it behind.
+
+    They are found when garbage is collected, which may be long after the episode.
+    """
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)

@@ -49,9 +49,15 @@ LATER: Final = (
         where=_ADAPTERS,
     ),
     Later(
-        references=("C1#lighter-units", "ccxt#27117", "Bruce188#299"),
-        why="Which unit, interval and cap the numbers of a real venue have; Kraken's cap, Aster's four hours.",
+        references=("C1#lighter-units", "ccxt#27117"),
+        why="Which unit, interval and cap the numbers of a real venue have; Kraken's cap.",
         where=_ADAPTERS,
+    ),
+    Later(
+        references=("Bruce188#299",),
+        why="Funding that accrues beside funding that is settled, in one hedge, and Aster's four hours: simulated "
+        "venues settle, so what accrues is shown over the imitated Paradex.",
+        where="tests/e2e/test_accruing.py, and the tests of the plugins",
     ),
     Later(
         references=("hypergrok-trading-desk#20", "hummingbot#7301", "hummingbot#6943"),
