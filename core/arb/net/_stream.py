@@ -186,7 +186,8 @@ class Stream:
             try:
                 yield opened
             finally:
-                self._open = None
+                if self._open is opened:
+                    self._open = None
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
