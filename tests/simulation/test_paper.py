@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -32,6 +33,7 @@ from arb.model import (
     Averaging,
     ClientOrderId,
     ExchangeName,
+    FundingRate,
     Order,
     OrderRequest,
     OrderStatus,
@@ -84,6 +86,25 @@ class Untouchable:
         raise AssertionError("paper trading touched the real account")
 
 
+class AccruingMarket:
+    """The public side of an exchange whose funding accrues at every moment."""
+
+    def __init__(self, inner: MarketData) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def fetch_funding_rates(self) -> Sequence[FundingRate]:
+        return [replace(rate, interval_ns=0, next_funding_ns=None) for rate in await self._inner.fetch_funding_rates()]
+
+
+class Accruing(Untouchable):
+    @property
+    def market(self) -> MarketData:
+        return cast("MarketData", AccruingMarket(super().market))
+
+
 class Desk:
     """One inner exchange, its clock and the paper exchange on it."""
 
@@ -107,9 +128,9 @@ class Desk:
             self.inner.set_funding(instrument, "0.0001")
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[PaperExchange]:
+    async def open(self, seen: type[Untouchable] = Untouchable) -> AsyncIterator[PaperExchange]:
         context = FakeContext("mem", clock=self.clock, state=self.state)
-        async with open_paper_exchange(Untouchable(self.inner), context, deposits={"USDC": Decimal(10_000)}) as paper:
+        async with open_paper_exchange(seen(self.inner), context, deposits={"USDC": Decimal(10_000)}) as paper:
             yield paper
 
     async def order(self, paper: PaperExchange, side: Side, quantity: str, price: str, **more: Any) -> Order:
@@ -315,6 +336,32 @@ def test_a_settlement_still_unknown_at_a_restart_is_booked_later() -> None:
             desk.clock.advance(MINUTE_NS)
             settle_late(desk, hour, "0.0001")
             assert len(await paper.trading.fetch_funding_payments(0)) == 1
+
+    run(test)
+
+
+def test_funding_that_accrues_is_paid_every_hour_at_the_rate_seen_before_it() -> None:
+    async def test(desk: Desk) -> None:
+        begin = desk.clock.now_ns() // HOUR_NS * HOUR_NS
+        desk.inner.set_funding(desk.btc, "0.0008")  # for eight hours
+        async with desk.open(Accruing) as paper:
+            await desk.order(paper, Side.SELL, "0.1", "49000")
+            cash = (await paper.trading.fetch_balances())[0].cash
+            desk.clock.move_to(begin + HOUR_NS + MINUTE_NS)
+            desk.inner.set_funding(desk.btc, "0.0016")
+            [first] = await paper.trading.fetch_funding_payments(0)
+            assert (first.settled_ns, first.rate) == (begin + HOUR_NS, Decimal("0.0001"))
+            desk.clock.move_to(begin + 3 * HOUR_NS + MINUTE_NS)
+            desk.inner.set_funding(desk.btc, "-0.0008")
+            payments = await paper.trading.fetch_funding_payments(0)
+            assert [each.rate for each in payments] == [Decimal("0.0001"), Decimal("0.0002"), Decimal("0.0002")]
+        desk.clock.move_to(begin + 5 * HOUR_NS + MINUTE_NS)
+        async with desk.open(Accruing) as paper:
+            payments = await paper.trading.fetch_funding_payments(0)
+            assert [each.settled_ns for each in payments] == [begin + hour * HOUR_NS for hour in range(1, 6)]
+            # Nobody looked: what is seen now stands for it.
+            assert [each.rate for each in payments[3:]] == [Decimal("-0.0001")] * 2
+            assert (await paper.trading.fetch_balances())[0].cash == cash + sum(each.amount for each in payments)
 
     run(test)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from arb.model import (
     DAY_NS,
+    HOUR_NS,
     MINUTE_NS,
     SECOND_NS,
     FundingKind,
@@ -121,7 +122,10 @@ class LiveMarket:
             seen = self._seen.get(rate.instrument)
             if seen is None:
                 continue
-            if rate.kind is FundingKind.SETTLED:
+            if rate.interval_ns == 0:
+                if rate.kind is FundingKind.PREDICTED:
+                    self._accrue(seen, rate, observed_ns)
+            elif rate.kind is FundingKind.SETTLED:
                 moment = _minute(rate.ts_event_ns)
                 seen.rates[moment] = rate.rate
                 _add(seen, moment)
@@ -143,6 +147,20 @@ class LiveMarket:
         while earlier > seen.since_ns:
             _add(seen, _minute(earlier))
             earlier -= rate.interval_ns
+        seen.since_ns = max(seen.since_ns, observed_ns)
+        seen.predicted = rate
+
+    @staticmethod
+    def _accrue(seen: _Seen, rate: FundingRate, observed_ns: int) -> None:
+        """Let the account pay what accrues at every full hour, at the rate seen last before it."""
+        before = rate if seen.predicted is None else seen.predicted
+        hour = seen.since_ns // HOUR_NS * HOUR_NS + HOUR_NS
+        while hour <= observed_ns:
+            seen.rates.setdefault(hour, before.per_hour)
+            _add(seen, hour)
+            hour += HOUR_NS
+        seen.rates[hour] = rate.per_hour
+        _add(seen, hour)
         seen.since_ns = max(seen.since_ns, observed_ns)
         seen.predicted = rate
 
@@ -211,6 +229,8 @@ class LiveMarket:
         """Return the rate announced last for a settlement after `ts_ns`."""
         seen = self._seen.get(instrument)
         rate = seen.predicted if seen else None
+        if rate is not None and rate.interval_ns == 0:
+            return rate.per_hour
         if rate is None or rate.next_funding_ns is None or rate.next_funding_ns <= ts_ns:
             return None
         return rate.rate
