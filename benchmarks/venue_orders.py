@@ -8,22 +8,28 @@ The SDKs pin versions of what the plugins use too, so each has an environment of
     python -m venv bp && bp/bin/pip install bpx-py
     python -m venv li && li/bin/pip install lighter-sdk
     python -m venv bn && bn/bin/pip install binance-sdk-derivatives-trading-usds-futures
+    python -m venv gr && gr/bin/pip install grvt-pysdk coincurve
+    python -m venv ex && ex/bin/pip install edgex-python-sdk coincurve
+    python -m venv as && as/bin/pip install ccxt coincurve
+    python3.10 -m venv px && px/bin/pip install paradex-py
     python benchmarks/venue_orders.py --sdk-python hyperliquid=hl/bin/python \\
         --sdk-python backpack=bp/bin/python --sdk-python lighter=li/bin/python
 
-Without `coincurve` eth-account signs in pure Python, twenty times slower: the heading says what is there. Without an
-interpreter for a venue ours is measured alone.
+Aster has no SDK: ccxt stands in. That of Paradex has wheels for Python 3.10 alone. Without `coincurve` eth-account
+signs in pure Python, twenty times slower: the heading says what is there. Without an interpreter for a venue ours is
+measured alone.
 
 Both sides have a fake venue of their own, served in another process on loopback. They take turns within each round:
 
 - `prepared`: from a request to what leaves, signature and all. Its parts are measured on their own. Ours also rounds,
   checks the venue's rules, gives the order a number that is stored, and a nonce or an expiry.
 - `answer`, `fills`, `positions`: from the bytes of the venue's answer to values of the model, every number a Decimal.
-  The SDKs of Hyperliquid and Backpack return what `json` makes of them; that of Lighter makes pydantic models. The
-  answer of Lighter that tells what became of an order comes on a socket, and its SDK leaves it to the caller.
+  The SDKs of Hyperliquid, Backpack, edgeX and Paradex return what `json` makes of them; those of Lighter and Binance
+  make pydantic models, that of GRVT dataclasses, ccxt its own dictionaries of floats. The answer of Lighter that tells
+  what became of an order comes on a socket, and its SDK leaves it to the caller.
 - `order`: prepared, sent, answered and read. It fills at once. `send` is the part of ours after the preparation,
   `bare` posts what ours signed with aiohttp alone: what is left is the fake and the loopback. Ours waits for what
-  became of the order; at Lighter the SDK returns when the venue has queued it.
+  became of the order; at Lighter, edgeX and Paradex the SDK returns when the venue has queued it.
 """
 
 from __future__ import annotations

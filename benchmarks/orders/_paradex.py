@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from arb.model import OrderRequest, Side
 from arb.net import decoded
 from arb_exchange_paradex._account import held_of
-from arb_exchange_paradex._fields import rows_of
+from arb_exchange_paradex._fields import results
 from arb_exchange_paradex._markets import required
 from arb_exchange_paradex._orders import order_of, payload_of
 from arb_exchange_paradex._signing import Signer, order_message
@@ -81,8 +81,8 @@ class Paradex(Ours):
         if what == "positions":
             return [each.position for each in held_of(self.name, answer, 0)]
         if what == "answer":
-            return [order_of(required(self.name, row["market"]), row) for row in rows_of(answer)]
-        return [await trading.fill(row) for row in rows_of(answer)]
+            return [order_of(required(self.name, row["market"]), row) for row in results(answer)]
+        return [await trading.fill(row) for row in results(answer)]
 
     def round(self, price: Decimal) -> Decimal:
         """Return a price with few digits; the venue bounds how far a price may be away."""

@@ -43,8 +43,8 @@ class Sdk:
     @contextmanager
     def running(cls, python: str, venue: str, setting: Mapping[str, Any]) -> Iterator[Sdk]:
         """Start it with the interpreter of its environment; `setting` is what it has to know of the venue."""
-        command = [python, str(Path(__file__).with_name("_sdk.py")), venue]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        command, here = [str(Path(python).absolute()), "-m", "sdk", venue], Path(__file__).parent
+        with subprocess.Popen(command, cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 sdk = cls(process)
                 sdk.about = sdk.ask(setting)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import Decimal
-from heapq import nlargest, nsmallest
+from arb.model import BookDelta, InstrumentId, OrderBook
 
-from arb.model import BookDelta, BookLevel, InstrumentId, OrderBook
+from ._book_side import BookSide
 
 
 class LiveBook:
@@ -14,8 +12,8 @@ class LiveBook:
 
     def __init__(self, instrument: InstrumentId) -> None:
         self._instrument = instrument
-        self._bids: dict[Decimal, Decimal] = {}
-        self._asks: dict[Decimal, Decimal] = {}
+        self._bids = BookSide((), is_falling=True)
+        self._asks = BookSide((), is_falling=False)
         self._sequence: int | None = None
         self._ts_event_ns = self._ts_init_ns = 0
 
@@ -29,10 +27,11 @@ class LiveBook:
             self.lose()
             return problem
         if isinstance(update, OrderBook):
-            self._bids, self._asks = dict(update.bids), dict(update.asks)
+            self._bids = BookSide(update.bids, is_falling=True)
+            self._asks = BookSide(update.asks, is_falling=False)
         else:
-            _change(self._bids, update.bids)
-            _change(self._asks, update.asks)
+            self._bids.change(update.bids)
+            self._asks.change(update.asks)
         self._sequence = update.sequence
         self._ts_event_ns, self._ts_init_ns = update.ts_event_ns, update.ts_init_ns
         return ""
@@ -47,8 +46,8 @@ class LiveBook:
             return None
         return OrderBook(
             instrument=self._instrument,
-            bids=tuple(BookLevel(*row) for row in nlargest(depth, self._bids.items())),
-            asks=tuple(BookLevel(*row) for row in nsmallest(depth, self._asks.items())),
+            bids=self._bids.best(depth),
+            asks=self._asks.best(depth),
             sequence=self._sequence,
             ts_event_ns=self._ts_event_ns,
             ts_init_ns=self._ts_init_ns,
@@ -60,11 +59,3 @@ class LiveBook:
         if isinstance(update, BookDelta) and update.previous != self._sequence:
             return f"a change that continues {update.previous}, and the book stands at {self._sequence}"
         return ""
-
-
-def _change(side: dict[Decimal, Decimal], levels: Iterable[BookLevel]) -> None:
-    for price, size in levels:
-        if size:
-            side[price] = size
-        else:
-            side.pop(price, None)

@@ -157,7 +157,8 @@ class PriceProvider:
         tasks = list(self._airborne)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:  # to gather nothing makes a loop where none runs: when a run that was killed is cleared away
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def statistics(self) -> PriceStatistics:
         """Return the counts since the start."""
