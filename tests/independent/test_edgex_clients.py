@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import websocket
 from edgex_sdk import Client
 from edgex_sdk.account.client import GetCollateralTransactionPageParams, SetMarginModeParams
 from edgex_sdk.order.types import (
@@ -436,21 +435,12 @@ def test_sdk_sets_the_margin_mode_with_a_signature(venue: Any, sdk: Sdk) -> None
 
 
 @pytest.fixture
-def manager(venue: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the SDK's sockets; it gives its login as a subprotocol too, which our server does not choose."""
-    connect, made = websocket.create_connection, []
-
-    def connected(url: str, header: Any, subprotocols: Any = None) -> Any:
-        made.append(connect(url, header=header))
-        return made[-1]
-
-    monkeypatch.setattr(websocket, "create_connection", connected)
+def manager(venue: Any) -> Any:
+    """Return the SDK's sockets; it offers its login as a subprotocol too."""
     keys = {name: venue.settings[name] for name in ("api_key", "api_passphrase", "api_secret")}
     found = Manager(venue.stream_address, int(venue.settings["account_id"]), **keys)
     yield found
     found.disconnect_all()
-    for each in made:
-        each.shutdown()  # the SDK leaves a socket open that the venue has closed
 
 
 def test_sdk_hears_the_book_without_gaps(manager: Any, sdk: Sdk, until: Until) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import MappingProxyType
 
+import aiohttp
 import pytest
 
 from arb.api import (
@@ -181,6 +182,21 @@ def test_a_socket_carries_text_and_bytes_both_ways_with_headers() -> None:
             assert connected == url
             assert headers["X-Key"] == "k"
             assert (server.sockets_opened, server.requests) == (1, 0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("offered", [(), ("a-login=",), ("first", "second")])
+def test_a_socket_has_the_first_subprotocol_that_its_client_offers(offered: tuple[str, ...]) -> None:
+    async def run() -> None:
+        async with (
+            serving(SmallVenue()) as (_, address, _http),
+            aiohttp.ClientSession() as session,
+            session.ws_connect(address, protocols=offered) as socket,
+        ):
+            assert socket.protocol == (offered[0] if offered else None)
+            await socket.send_str("hello")
+            assert await socket.receive_str() == "hello"
 
     asyncio.run(run())
 

@@ -62,7 +62,7 @@ class VenueServer:
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
-        socket = web.WebSocketResponse(max_msg_size=_MAX_BODY_BYTES)
+        socket = web.WebSocketResponse(max_msg_size=_MAX_BODY_BYTES, protocols=_offered(request))
         await socket.prepare(request)
         line = cast("asyncio.Transport", request.transport)
         self._lines.add(line)
@@ -123,6 +123,12 @@ async def _pump(inner: WebSocket, socket: web.WebSocketResponse) -> None:
             else:
                 await socket.send_bytes(message)
     await socket.close()
+
+
+def _offered(request: web.Request) -> list[str]:
+    """Return the subprotocols that a client offers: it takes the answer for a refusal where none is chosen."""
+    offered = request.headers.getall("Sec-WebSocket-Protocol", [])
+    return [name.strip() for line in offered for name in line.split(",")]
 
 
 def _cut(request: web.Request) -> web.StreamResponse:
