@@ -161,7 +161,7 @@ async def bench_stream(port: int) -> None:
             assert isinstance(await anext(messages), Connected)
 
             async def take() -> None:
-                await stream.subscribe("burst", lambda: "go")
+                stream.subscribe("burst", lambda: "go")
                 for _ in range(BURST):
                     await anext(messages)
 

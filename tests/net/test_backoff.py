@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
 
+from arb.api import BadResponse, ConnectFailed, OutcomeUnknown, Rejected
 from arb.model import HOUR_NS, SECOND_NS
-from arb.net import Backoff, ServerTime
-from arb.testing import START_NS, FakeClock
+from arb.net import Backoff, ServerTime, until_answered
+from arb.testing import START_NS, FakeClock, FakeContext
 
 
 def test_waits_double_up_to_the_most_and_begin_anew_after_a_success() -> None:
@@ -25,6 +27,27 @@ def test_two_clients_do_not_come_back_in_step() -> None:
 def test_hundreds_of_failures_wait_no_longer_than_the_most() -> None:
     backoff = Backoff(random.Random(1), most_ns=60 * SECOND_NS)  # noqa: TID251 - a test's chance
     assert max(backoff.next_ns() for _ in range(500)) <= 60 * SECOND_NS
+
+
+def test_a_venue_is_asked_until_it_answers() -> None:
+    async def run() -> None:
+        clock = FakeClock()
+        answers: list[Exception | str] = [ConnectFailed("down"), OutcomeUnknown("lost"), BadResponse("?"), "BTC"]
+
+        async def ask() -> str:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        asking = asyncio.create_task(until_answered(FakeContext(clock=clock), ask))
+        await clock.run_for(10 * SECOND_NS)
+        assert await asking == "BTC"
+        answers.append(Rejected("no"))
+        with pytest.raises(Rejected):
+            await until_answered(FakeContext(clock=clock), ask)
+
+    asyncio.run(run())
 
 
 def test_the_quickest_answer_tells_the_offset_and_its_error() -> None:

@@ -66,10 +66,10 @@ def play(venue: Venue, body: Callable[[Venue], Awaitable[None]]) -> None:
 def test_after_an_end_everything_is_asked_for_again() -> None:
     async def body(venue: Venue) -> None:
         times = iter(range(10))
-        await venue.stream.subscribe("book", lambda: f"book signed at {next(times)}")
-        await venue.stream.subscribe("trades", lambda: "trades")
+        venue.stream.subscribe("book", lambda: f"book signed at {next(times)}")
+        venue.stream.subscribe("trades", lambda: "trades")
         await settle()
-        await venue.stream.unsubscribe("trades", "no trades")
+        venue.stream.unsubscribe("trades", "no trades")
         await venue.push("1")
         first = venue.socket
         assert first.sent == ["book signed at 0", "trades", "no trades"]
@@ -165,7 +165,7 @@ def test_a_restart_after_a_gap_and_a_subscription_made_while_nothing_is_open() -
     async def body(venue: Venue) -> None:
         venue.stream.restart("a gap in the book")
         await settle()
-        await venue.stream.subscribe("book", lambda: "book")
+        venue.stream.subscribe("book", lambda: "book")
         await venue.clock.run_for(SECOND_NS)
         assert venue.seen == [Connected(), Connected("a gap in the book")]
         assert venue.socket.sent == ["book"]
@@ -181,7 +181,7 @@ def test_sockets_and_messages_are_paced() -> None:
             FakeContext(clock=clock, websocket=sockets), URL, StreamRules(silence_ns=MINUTE_NS, sends=budget)
         )
         for number in range(5):
-            await stream.subscribe(str(number), partial(str, number))
+            stream.subscribe(str(number), partial(str, number))
         async with aclosing(stream.messages()) as messages:
             first = asyncio.create_task(anext(messages))
             await settle()
@@ -203,15 +203,15 @@ def test_nobody_waits_for_the_budget_of_subscriptions_and_one_given_up_before_is
             assert await anext(messages) == Connected()
             socket = sockets.opened[0][1]
             for key in ("a", "b", "c"):
-                await stream.subscribe(key, partial(str, key))
+                stream.subscribe(key, partial(str, key))
             await settle()
             assert socket.sent == ["a"]
             socket.push("read while others wait")
             assert await anext(messages) == "read while others wait"
-            await stream.unsubscribe("b", "no b")
-            await stream.unsubscribe("a", "no a")
-            await stream.unsubscribe("c", "no c")
-            await stream.subscribe("c", lambda: "c again")
+            stream.unsubscribe("b", "no b")
+            stream.unsubscribe("a", "no a")
+            stream.unsubscribe("c", "no c")
+            stream.subscribe("c", lambda: "c again")
             await clock.run_for(9 * SECOND_NS)
             assert socket.sent == ["a", "c again", "no a"]
 
@@ -223,9 +223,9 @@ def test_a_subscription_that_cannot_be_made_ends_its_socket(caplog: pytest.LogCa
         def broken() -> str:
             raise ValueError("no such key")
 
-        await venue.stream.subscribe("book", broken)
+        venue.stream.subscribe("book", broken)
         await settle()
-        await venue.stream.unsubscribe("book")
+        venue.stream.unsubscribe("book")
         await venue.clock.run_for(SECOND_NS)
         assert "a message could not be made: ValueError('no such key')" in str(venue.seen[-1])
 
@@ -263,7 +263,7 @@ def test_a_subscription_that_could_not_be_sent_ends_its_socket_and_is_sent_on_th
         async with aclosing(stream.messages()) as messages:
             assert await anext(messages) == Connected()
             budget.pause(START_NS + 2 * HOUR_NS)
-            await stream.subscribe("book", lambda: "book")
+            stream.subscribe("book", lambda: "book")
             seen: list[object] = []
 
             async def read() -> None:
@@ -305,7 +305,7 @@ def test_over_real_sockets_that_drop_again_and_again_every_message_is_asked_for_
             port = next(iter(server.sockets)).getsockname()[1]
             context = FakeContext(clock=WallClock(), websocket=WebsocketsTransport())
             stream = Stream(context, f"ws://127.0.0.1:{port}", RULES)
-            await stream.subscribe("book", lambda: "book")
+            stream.subscribe("book", lambda: "book")
             seen: list[object] = []
             async with aclosing(stream.messages()) as messages:
                 async for message in messages:

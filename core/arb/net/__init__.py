@@ -2,6 +2,7 @@
 
 from ._backoff import (
     Backoff,
+    until_answered,
 )
 from ._book_chain import (
     BookMessage,
@@ -18,11 +19,32 @@ from ._evm import (
     keccak256,
     recover_address,
 )
+from ._fields import (
+    BAD_SHAPE,
+    Row,
+    flag,
+    from_ms,
+    from_ns,
+    from_s,
+    from_us,
+    maybe_number,
+    maybe_positive,
+    number,
+    positive,
+    reading,
+    row_of,
+    rows_of,
+    text,
+    whole,
+)
 from ._first_contact import (
     FirstContact,
 )
 from ._http import (
     AiohttpTransport,
+)
+from ._listeners import (
+    Listeners,
 )
 from ._open import (
     open_transports,
@@ -49,12 +71,22 @@ from ._rest import (
     RestCall,
     decoded,
 )
+from ._rounding import (
+    rounded_order,
+)
+from ._sent_ids import (
+    SentId,
+    SentIds,
+)
 from ._serve import (
     VenueServer,
     served,
 )
 from ._server_time import (
     ServerTime,
+)
+from ._shared_stream import (
+    SharedStream,
 )
 from ._stream import (
     Connected,
@@ -67,6 +99,7 @@ from ._websocket import (
 
 __all__ = [
     "AiohttpTransport",
+    "BAD_SHAPE",
     "Backoff",
     "BookMessage",
     "Connected",
@@ -74,6 +107,7 @@ __all__ = [
     "EvmSignature",
     "FOREIGN",
     "FirstContact",
+    "Listeners",
     "NotRecorded",
     "OrderNumbers",
     "RateBudget",
@@ -82,7 +116,11 @@ __all__ = [
     "Replay",
     "Rest",
     "RestCall",
+    "Row",
+    "SentId",
+    "SentIds",
     "ServerTime",
+    "SharedStream",
     "Stream",
     "StreamRules",
     "TrafficRecorder",
@@ -91,11 +129,27 @@ __all__ = [
     "WebsocketsTransport",
     "chained",
     "decoded",
+    "flag",
+    "from_ms",
+    "from_ns",
+    "from_s",
+    "from_us",
     "keccak256",
+    "maybe_number",
+    "maybe_positive",
+    "number",
     "open_transports",
+    "positive",
+    "reading",
     "recorded",
     "recorded_from",
     "recover_address",
     "replayed",
+    "rounded_order",
+    "row_of",
+    "rows_of",
     "served",
+    "text",
+    "until_answered",
+    "whole",
 ]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
+from arb.api import BadResponse, Context, NotSent, OutcomeUnknown
 from arb.model import SECOND_NS
+
+T = TypeVar("T")
 
 FIRST_NS: Final = SECOND_NS // 2
 MOST_NS: Final = 60 * SECOND_NS
@@ -35,3 +39,18 @@ class Backoff:
     def reset(self) -> None:
         """Begin anew: it works again."""
         self._failures = 0
+
+
+async def until_answered(context: Context, ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until there is an answer, and return it: for what somebody waits for as for a socket that does not open.
+
+    Raises:
+        Rejected: by `ask`: the venue has answered.
+    """
+    backoff = Backoff(context.random)
+    while True:
+        try:
+            return await ask()
+        except (NotSent, OutcomeUnknown, BadResponse) as error:
+            context.log.warning("the venue is asked again: %s", error)
+        await context.clock.sleep_until(context.clock.now_ns() + backoff.next_ns())

@@ -122,7 +122,7 @@ class Stream:
         self._backoff = Backoff(context.random)
         self._open: _Open | None = None
 
-    async def subscribe(self, key: str, message: Callable[[], Message]) -> None:
+    def subscribe(self, key: str, message: Callable[[], Message]) -> None:
         """Ask for something on this socket and on every one to come.
 
         It is sent when the budget has room; nobody waits for that, and a socket that ends before takes it along.
@@ -134,7 +134,7 @@ class Stream:
         self._subscriptions[key] = message
         self._ask(key)
 
-    async def unsubscribe(self, key: str, message: Message | None = None) -> None:
+    def unsubscribe(self, key: str, message: Message | None = None) -> None:
         """Ask for it no more; `message` tells a venue that was asked for it, after what is to be sent before."""
         self._subscriptions.pop(key, None)
         opened = self._open

@@ -27,16 +27,7 @@ from ._errors import (
     KEY_ADVICE,
     REFUSALS,
 )
-from ._fields import (
-    Row,
-    flag,
-    from_ms,
-    number,
-    reading,
-    row_of,
-    rows_of,
-    text,
-)
+from ._fields import flag
 from ._open import (
     Check,
     FapiExchange,
@@ -76,7 +67,6 @@ __all__ = [
     "Params",
     "QUOTES",
     "REFUSALS",
-    "Row",
     "Signer",
     "Sockets",
     "Url",
@@ -86,12 +76,6 @@ __all__ = [
     "crypto_perpetual",
     "delta_of",
     "flag",
-    "from_ms",
-    "number",
     "open_fapi",
     "perpetual",
-    "reading",
-    "row_of",
-    "rows_of",
-    "text",
 ]

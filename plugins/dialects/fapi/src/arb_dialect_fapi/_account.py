@@ -20,8 +20,8 @@ from arb.model import (
     TransferId,
     TransferKind,
 )
+from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, row_of, rows_of, text
 
-from ._fields import Row, from_ms, maybe_number, maybe_positive, number, positive, row_of, rows_of, text
 from ._symbols import perpetual, required
 
 _ONE_WAY: Final = "BOTH"

@@ -10,11 +10,10 @@ from typing import Final
 
 from arb.api import BadResponse, Context, ExchangeError, Rejected
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
-from arb.net import Backoff, Connected, RateBudget, Stream, StreamRules, decoded
+from arb.net import Backoff, Connected, RateBudget, Row, Stream, StreamRules, decoded, reading, row_of, text
 
 from ._dialect import Dialect
 from ._errors import NO_LISTEN_KEY
-from ._fields import Row, reading, row_of, text
 from ._line import SENDS
 from ._rest import VenueRest
 

@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, ClientOrderId, Fill, FillId, FundingPayment, Order
-from arb.net import Backoff, Connected
+from arb.net import Backoff, Connected, Row, reading, row_of
 
 from ._account_socket import AccountSocket
 from ._dialect import Dialect
-from ._fields import Row, reading, row_of
 from ._names import OrderNames
 from ._orders import event_fill, event_order, waits
 from ._rest import VenueRest

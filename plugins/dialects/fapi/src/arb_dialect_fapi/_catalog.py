@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from arb.api import Context, Rejected
 from arb.model import HOUR_NS, FeeSchedule, Instrument, InstrumentId, MarginTier
+from arb.net import reading, row_of, rows_of
 
 from ._dialect import Dialect
-from ._fields import reading, row_of, rows_of
 from ._listing import Listing, Terms, fees_of, intervals_of, listing_of
 from ._rest import VenueRest
 from ._tiers import tiers_by_symbol

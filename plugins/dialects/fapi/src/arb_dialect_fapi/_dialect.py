@@ -10,10 +10,9 @@ from typing import Final, NamedTuple, Protocol
 
 from arb.api import ExchangeError
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, FeeSchedule
-from arb.net import RateLimit
+from arb.net import RateLimit, Row, text
 
 from ._errors import CLOCK_CODES, REFUSALS
-from ._fields import Row, text
 from ._symbols import asset_of
 
 Params = Mapping[str, str]

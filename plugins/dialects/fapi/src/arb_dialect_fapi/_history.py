@@ -7,11 +7,11 @@ from typing import Final
 
 from arb.api import Context
 from arb.model import DAY_NS, MINUTE_NS, ExchangeOrderId, Fill, FundingPayment, Transfer
+from arb.net import Row, reading, whole
 
 from ._account import FUNDING_FEE, income_id, payment_of, transfer_of
 from ._catalog import Catalog
 from ._dialect import NO_PARAMS, Dialect, Params
-from ._fields import Row, reading, whole
 from ._lookup import OrderLookup
 from ._orders import fill_of
 from ._rest import VenueRest

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from arb.api import BadResponse, Context, NotSent, OutcomeUnknown
-from arb.net import Backoff, Connected
+from arb.api import Context
+from arb.net import Connected, Listeners, Row, until_answered
 
-from ._fields import Row
 from ._line import Line
 
-Heard = Connected | Row
 MAX_UNREAD: Final = 10_000
 
 
@@ -36,7 +33,7 @@ class Hub:
         self._life_ns = life_ns
         self._pulse = pulse
         self._lines: list[Line] = []
-        self._listeners: dict[str, list[asyncio.Queue[Heard]]] = {}
+        self._listeners = Listeners[str, Row](MAX_UNREAD)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Hub]:
@@ -47,29 +44,24 @@ class Hub:
             for line in self._lines:
                 await line.close()
 
-    async def listen(self, topic: str) -> AsyncGenerator[Heard, None]:
+    async def listen(self, topic: str) -> AsyncGenerator[Connected | Row, None]:
         """Yield the data of a stream, and :class:`Connected` where it begins or has a gap; closing unsubscribes."""
-        unread: asyncio.Queue[Heard] = asyncio.Queue()
-        unread.put_nowait(Connected())
-        listeners = self._listeners.setdefault(topic, [])
-        listeners.append(unread)
-        if len(listeners) == 1:
+        inbox, first = self._listeners.join([topic])
+        inbox.put(Connected())
+        if first:
             self._line_of(topic).add(topic)
         try:
             while True:
-                yield await unread.get()
+                yield await inbox.get()
         finally:
-            await self._leave(topic, unread)
+            if self._listeners.leave([topic], inbox):
+                await self._remove(topic)
 
-    async def _leave(self, topic: str, unread: asyncio.Queue[Heard]) -> None:
-        listeners = self._listeners.get(topic, [])
-        if unread in listeners:
-            listeners.remove(unread)
-        if not listeners and self._listeners.pop(topic, None) is not None:
-            line = self._line_of(topic)
-            if len(line.topics) == 1 and line in self._lines:
-                self._lines.remove(line)
-            await line.remove(topic)
+    async def _remove(self, topic: str) -> None:
+        line = self._line_of(topic)
+        if len(line.topics) == 1 and line in self._lines:
+            self._lines.remove(line)
+        await line.remove(topic)
 
     def _line_of(self, topic: str) -> Line:
         """Return the line that has a stream, or has room for it."""
@@ -89,14 +81,7 @@ class Hub:
         return found
 
     async def _asked_pulse(self) -> str:
-        """Ask until the venue can be asked: whoever listens waits as for a socket that does not open."""
-        backoff, clock = Backoff(self._context.random), self._context.clock
-        while True:
-            try:
-                return await self._pulse()
-            except (NotSent, OutcomeUnknown, BadResponse) as error:
-                self._context.log.warning("the venue cannot be asked what is listed: %s", error)
-            await clock.sleep_until(clock.now_ns() + backoff.next_ns())
+        return await until_answered(self._context, self._pulse)
 
     def _dispatch(self, message: Row) -> None:
         if message.get("error") or message.get("code"):
@@ -104,19 +89,8 @@ class Hub:
             return
         topic, data = message.get("stream"), message.get("data")
         if isinstance(topic, str) and isinstance(data, dict):
-            for unread in self._listeners.get(topic, ()):
-                _put(unread, data)
+            self._listeners.tell(topic, data)
 
     def _has_gap(self, line: Line, connected: Connected) -> None:
         for topic in line.topics:
-            for unread in self._listeners.get(topic, ()):
-                _put(unread, connected)
-
-
-def _put(unread: asyncio.Queue[Heard], message: Heard) -> None:
-    if unread.qsize() >= MAX_UNREAD:
-        # Whoever is that far behind has a gap now, and begins anew.
-        while not unread.empty():
-            unread.get_nowait()
-        unread.put_nowait(Connected(f"{MAX_UNREAD} messages stood unread"))
-    unread.put_nowait(message)
+            self._listeners.tell(topic, connected)

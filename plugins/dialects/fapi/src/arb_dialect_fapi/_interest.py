@@ -8,9 +8,9 @@ from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS
+from arb.net import reading, row_of
 
 from ._dialect import Dialect
-from ._fields import reading, row_of
 from ._prices import interest_of
 from ._rest import VenueRest
 

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import InstrumentId, MarginMode
+from arb.net import reading, row_of, whole
 
 from ._account import WORDS, SymbolSettings, settings_of
 from ._catalog import Catalog
 from ._dialect import Dialect
 from ._errors import SAME_MARGIN_TYPE
-from ._fields import reading, row_of, whole
 from ._rest import VenueRest
 
 

@@ -11,9 +11,7 @@ from typing import Any, Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import Connected, RateBudget, RateLimit, Stream, StreamRules, decoded
-
-from ._fields import Row
+from arb.net import Connected, RateBudget, RateLimit, Row, Stream, StreamRules, decoded
 
 Tell = Callable[[Row], None]
 CHUNK: Final = 100
@@ -95,7 +93,7 @@ class Line:
         if not self.topics:
             await self.close()
         elif self._current is not None:
-            await self._current.unsubscribe(topic)
+            self._current.unsubscribe(topic)
 
     async def close(self) -> None:
         """Close the socket."""
@@ -143,7 +141,7 @@ class Line:
             if self._changed.is_set():
                 await self._pause(_GATHERED_NS)
                 self._changed.clear()
-                await current.subscribe(list(self.topics))
+                current.subscribe(list(self.topics))
 
     async def _either(self, first: asyncio.Event, second: asyncio.Event, longest_ns: int) -> None:
         await self._first_of([first.wait(), second.wait()], longest_ns)
@@ -203,21 +201,21 @@ class _Wire:
         for message in held or ():
             self._tell(message)
 
-    async def subscribe(self, topics: list[str]) -> None:
+    def subscribe(self, topics: list[str]) -> None:
         """Let these be subscribed, now and on every socket to come."""
         self._topics = topics
         if topics == self._asked:
             return
         before, self._asked = self._asked or [], topics
         for number in range(0, len(topics), CHUNK):
-            await self._stream.subscribe(f"{number}", self._maker(number))
+            self._stream.subscribe(f"{number}", self._maker(number))
         for number in range(-(-len(topics) // CHUNK) * CHUNK, len(before), CHUNK):
-            await self._stream.unsubscribe(f"{number}")
+            self._stream.unsubscribe(f"{number}")
 
-    async def unsubscribe(self, topic: str) -> None:
+    def unsubscribe(self, topic: str) -> None:
         """Tell the venue at once; later sockets do not ask for it."""
-        await self.subscribe([each for each in self._topics if each != topic])
-        await self._stream.unsubscribe("none", request("UNSUBSCRIBE", [topic]))
+        self.subscribe([each for each in self._topics if each != topic])
+        self._stream.unsubscribe("none", request("UNSUBSCRIBE", [topic]))
 
     async def close(self) -> None:
         """End the socket."""
@@ -229,8 +227,8 @@ class _Wire:
 
     async def _read(self) -> None:
         pulse = await self._pulse()
-        await self._stream.subscribe("pulse", lambda: request("SUBSCRIBE", [pulse]))
-        await self.subscribe(self._topics)
+        self._stream.subscribe("pulse", lambda: request("SUBSCRIBE", [pulse]))
+        self.subscribe(self._topics)
         async with aclosing(self._stream.messages()) as messages:
             async for message in messages:
                 if isinstance(message, Connected):

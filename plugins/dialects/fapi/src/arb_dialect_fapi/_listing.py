@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from arb.api import Rejected
 from arb.model import HOUR_NS, ZERO, FeeSchedule, Instrument, InstrumentId, InstrumentStatus, MarginTier, PriceBase
+from arb.net import Row, maybe_positive, number, positive, reading, row_of, rows_of, text, whole
 
 from ._dialect import Dialect
-from ._fields import Row, maybe_positive, number, positive, reading, row_of, rows_of, text, whole
 from ._symbols import required
 from ._tiers import tiers_without_key
 

@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
 from arb.model import DAY_NS, ClientOrderId, ExchangeOrderId, Instrument, Order
-from arb.net import FOREIGN
+from arb.net import FOREIGN, reading, row_of, rows_of
 
 from ._dialect import Dialect
 from ._errors import NO_SUCH_ORDER, UNKNOWN_TO_VENUE
-from ._fields import reading, row_of, rows_of
 from ._names import OrderNames
 from ._orders import CLIENT_ID, order_of, owner_of
 from ._rest import VenueRest
@@ -110,8 +109,8 @@ class OrderLookup:
         return number
 
     async def _require_kept(self, name: ClientOrderId) -> None:
-        reserved_ns = await self._names.reserved_ns(name)
-        if reserved_ns is not None and self._clock.now_ns() - reserved_ns > _KEPT_NS:
+        sent = await self._names.sent.reserved(name)
+        if sent is not None and self._clock.now_ns() - sent.since_ns > _KEPT_NS:
             text = f"order {name} was prepared more than 89 days ago: the venue would not know it any more"
             raise BadResponse(text, exchange=self._context.name, code="too_old")
 

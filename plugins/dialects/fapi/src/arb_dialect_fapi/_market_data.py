@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context
 from arb.model import MILLISECOND_NS, Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
+from arb.net import Row, reading, row_of, rows_of
 
 from ._catalog import Catalog
 from ._dialect import Dialect
-from ._fields import Row, reading, row_of, rows_of
 from ._interest import OpenInterest
 from ._listing import Listing
 from ._prices import (

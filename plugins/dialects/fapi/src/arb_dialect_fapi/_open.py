@@ -9,13 +9,13 @@ from typing import Final
 
 from arb.api import Capability, ConfigError, Context, ExchangeTraits
 from arb.model import DAY_NS, SECOND_NS, Averaging, ExchangeName
-from arb.net import FirstContact
+from arb.net import FirstContact, reading, row_of
 
 from ._account_stream import AccountWatch
 from ._capabilities import CAPABILITIES, PUBLIC_CAPABILITIES
 from ._catalog import Catalog
 from ._dialect import Dialect, Signer
-from ._fields import flag, reading, row_of
+from ._fields import flag
 from ._market_data import FapiMarketData
 from ._names import OrderNames
 from ._orders import CLIENT_ID_LENGTH

@@ -7,19 +7,18 @@ from typing import Any
 
 from arb.api import (
     BadResponse,
-    BelowMinimum,
     Context,
     ExchangeError,
     PreparedOrder,
     Rejected,
     WouldCross,
 )
-from arb.model import ClientOrderId, Instrument, InstrumentId, Order, OrderRequest, OrderStatus, TimeInForce
+from arb.model import ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus, TimeInForce
+from arb.net import reading, rounded_order, row_of, rows_of, text
 
 from ._catalog import Catalog
 from ._dialect import Dialect
 from ._errors import UNKNOWN_TO_VENUE
-from ._fields import reading, row_of, rows_of, text
 from ._lookup import OrderLookup
 from ._names import OrderNames
 from ._orders import CLIENT_ID, CLIENT_ID_LENGTH, fields_of, order_of
@@ -71,9 +70,9 @@ class OrderDesk:
         if CLIENT_ID.fullmatch(request.client_order_id) is None:
             why = f"order {request.client_order_id}: an id has 1 to {CLIENT_ID_LENGTH} letters, digits and .:/_-"
             raise self._refused(why, "client_order_id")
-        rounded = self._rounded(listed, request)
+        rounded = rounded_order(request, listed)
         await self._used.add([listed.symbol])
-        await self._names.reserve(request.client_order_id)
+        await self._names.sent.reserve(request.client_order_id)
         await self._rest.ready_to_sign()
         signed = await self._rest.sign(fields_of(rounded, listed.symbol, self._dialect.order_fields))
         payload = SignedOrder(listed.symbol, signed)
@@ -92,7 +91,7 @@ class OrderDesk:
         self._rest.require_valid(payload.signed)
         if request.time_in_force is TimeInForce.GTC:
             await self._switch.cover(payload.symbol)
-        self._names.claim(request.client_order_id)
+        self._names.sent.claim(request.client_order_id)
         answer = await self._rest.place(payload.signed)
         with reading(self._context.name, f"the answer to order {request.client_order_id}"):
             if text(answer["symbol"]) != payload.symbol:
@@ -145,24 +144,6 @@ class OrderDesk:
         rows = await self.resting_rows(urgent=True)
         with reading(self._context.name, "open orders"):
             return sorted({text(row["symbol"]) for row in rows})
-
-    def _rounded(self, listed: Instrument, request: OrderRequest) -> OrderRequest:
-        name = f"order {request.client_order_id} ({request.instrument})"
-        if not (request.quantity.is_finite() and request.price.is_finite()):
-            raise self._refused(f"{name}: quantity and price must be finite", "out_of_range")
-        quantity = listed.floor_quantity(request.quantity)
-        price = listed.limit_price(request.side, request.price)
-        least = max(listed.min_quantity, listed.lot_size)
-        if quantity < least or price <= 0:
-            why = f"{name}: {request.quantity} at {request.price} is {quantity} at {price} in whole steps,"
-            raise BelowMinimum(f"{why} the least is {least}", exchange=self._context.name, code="below_minimum")
-        worth = listed.closing_min_notional if request.reduce_only else listed.min_notional
-        if quantity * price < worth:
-            why = f"{name}: {quantity * price} {listed.quote} is less than the least of {worth}"
-            raise BelowMinimum(why, exchange=self._context.name, code="below_minimum")
-        if listed.max_quantity is not None and quantity > listed.max_quantity:
-            raise self._refused(f"{name}: at most {listed.max_quantity} are taken", "max_quantity")
-        return replace(request, quantity=quantity, price=price)
 
     def _placed(self, request: OrderRequest, order: Order) -> Order:
         """Return what became of an order, in our own words for what was asked; raises WouldCross."""

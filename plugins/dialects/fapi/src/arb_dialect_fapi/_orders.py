@@ -22,9 +22,9 @@ from arb.model import (
     Side,
     TimeInForce,
 )
-from arb.net import FOREIGN
+from arb.net import FOREIGN, Row, from_ms, maybe_number, maybe_positive, number, positive, text, whole
 
-from ._fields import Row, flag, from_ms, maybe_number, maybe_positive, number, positive, text, whole
+from ._fields import flag
 
 CLIENT_ID: Final = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 CLIENT_ID_LENGTH: Final = 36

@@ -22,24 +22,14 @@ from arb.model import (
     Side,
     Trade,
 )
+from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, rows_of, text, whole
 
-from ._fields import (
-    DIGITS,
-    LONGEST_PLAIN,
-    Row,
-    flag,
-    from_ms,
-    maybe_number,
-    maybe_positive,
-    number,
-    positive,
-    rows_of,
-    text,
-    whole,
-)
+from ._fields import flag
 from ._listing import Listing
 
 _ONE: Final = Decimal(1)
+_DIGITS: Final = "0123456789."
+_LONGEST_USUAL: Final = 24
 INTERVALS_NS: Final = frozenset({HOUR_NS, 2 * HOUR_NS, 4 * HOUR_NS, 8 * HOUR_NS})
 """What lies between two settlements of one symbol, by the venues' notices."""
 
@@ -218,7 +208,7 @@ def _changes(rows: Any) -> list[BookLevel]:
 def _is_usual(texts: tuple[Any, ...]) -> bool:
     """Whether all are texts of up to 24 digits and points, as the venue writes prices and sizes."""
     try:
-        return not "".join(texts).strip(DIGITS) and max(map(len, texts)) <= LONGEST_PLAIN
+        return not "".join(texts).strip(_DIGITS) and max(map(len, texts)) <= _LONGEST_USUAL
     except TypeError:
         return False
 

@@ -11,11 +11,10 @@ from urllib.parse import quote, urlencode
 
 from arb.api import Context, ExchangeError, HttpResponse, NotSent, OutcomeUnknown, RateLimited
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms, reading
 
 from ._dialect import NO_PARAMS, Dialect, Endpoint, Params, Signer
 from ._errors import refusal_table
-from ._fields import from_ms, reading
 
 _TIME_AGE_NS: Final = 5 * MINUTE_NS
 _NONE: Final = Decimal(0)

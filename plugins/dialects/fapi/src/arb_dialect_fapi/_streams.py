@@ -19,12 +19,11 @@ from arb.model import (
     OrderBook,
     Trade,
 )
-from arb.net import BookMessage, Connected, chained
+from arb.net import BookMessage, Connected, Row, chained, reading, whole
 
 from ._account_stream import AccountWatch
 from ._catalog import Catalog
 from ._dialect import Dialect
-from ._fields import Row, reading, whole
 from ._hub import Hub
 from ._market_data import FapiMarketData
 from ._prices import delta_of, trade_of

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from arb.api import Context
 from arb.model import MILLISECOND_NS
+from arb.net import reading, row_of, whole
 
 from ._dialect import Dialect
-from ._fields import reading, row_of, whole
 from ._rest import VenueRest
 
 

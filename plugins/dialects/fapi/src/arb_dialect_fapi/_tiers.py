@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arb.model import MarginTier
-
-from ._fields import Row, maybe_number, positive, rows_of
+from arb.net import Row, maybe_number, positive, rows_of
 
 _ONE: Final = Decimal(1)
 _PERCENT: Final = Decimal("0.01")

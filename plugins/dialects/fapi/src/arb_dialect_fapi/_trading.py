@@ -18,12 +18,11 @@ from arb.model import (
     Position,
     Transfer,
 )
-from arb.net import FirstContact
+from arb.net import FirstContact, reading, text
 
 from ._account import balances_of, held_symbols, positions_of, settings_of
 from ._catalog import Catalog
 from ._dialect import Dialect
-from ._fields import reading, text
 from ._history import AccountHistory
 from ._leverage import SymbolLeverage
 from ._lookup import OrderLookup

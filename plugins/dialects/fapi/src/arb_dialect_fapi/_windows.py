@@ -7,9 +7,9 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import DAY_NS, MILLISECOND_NS
+from arb.net import Row, from_ms, reading, rows_of
 
 from ._dialect import Endpoint, Params
-from ._fields import Row, from_ms, reading, rows_of
 from ._rest import VenueRest
 
 PAGE: Final = 1_000

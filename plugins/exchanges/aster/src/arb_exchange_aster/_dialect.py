@@ -11,7 +11,8 @@ from typing import Final
 
 from arb.api import AuthenticationFailed, BelowMinimum, ExchangeError, Rejected
 from arb.model import FeeSchedule
-from arb_dialect_fapi import CLOCK_CODES, REFUSALS, Dialect, Endpoint, Endpoints, Row, Sockets, text
+from arb.net import Row, text
+from arb_dialect_fapi import CLOCK_CODES, REFUSALS, Dialect, Endpoint, Endpoints, Sockets
 
 _V1: Final = "/fapi/v1"
 _V2: Final = "/fapi/v2"

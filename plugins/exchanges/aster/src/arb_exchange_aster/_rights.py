@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from arb.api import AuthenticationFailed, BadResponse, ConfigError, Context
 from arb.model import DAY_NS
-from arb_dialect_fapi import Row, VenueRest, flag, from_ms, reading, rows_of, text
+from arb.net import Row, from_ms, reading, rows_of, text
+from arb_dialect_fapi import VenueRest, flag
 
 from ._dialect import AGENTS
 from ._signing import AgentSigner

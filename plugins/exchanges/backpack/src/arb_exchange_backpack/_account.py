@@ -21,8 +21,9 @@ from arb.model import (
     PaymentId,
     Position,
 )
+from arb.net import Row, maybe_number, number, positive, rows_of, text
 
-from ._fields import Row, from_text, maybe_number, number, positive, rows_of, text
+from ._fields import from_text
 from ._markets import QUOTE, required
 
 

@@ -10,9 +10,8 @@ from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Fill, FillId, FundingPayment, Order
-from arb.net import Backoff, Connected
+from arb.net import Backoff, Connected, Row, reading
 
-from ._fields import Row, reading
 from ._hub import Hub
 from ._markets import perpetual
 from ._names import OrderNames

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from arb.api import Context
 from arb.model import FeeSchedule, Instrument, InstrumentId
+from arb.net import reading
 
-from ._fields import reading
 from ._markets import PUBLIC_FEES, Listing, fees_of, listing_of
 from ._rest import VenueRest
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import InstrumentId, MarginMode
+from arb.net import positive, reading
 
 from ._account import held_of
 from ._catalog import Catalog
-from ._fields import positive, reading
 from ._rest import VenueRest
 
 

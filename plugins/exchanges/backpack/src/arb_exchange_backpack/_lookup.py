@@ -6,9 +6,10 @@ from typing import Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
 from arb.model import MILLISECOND_NS, SECOND_NS, ClientOrderId, Instrument, Order, OrderStatus
+from arb.net import Row, reading
 
 from ._errors import NOT_FOUND
-from ._fields import Row, created_at, reading
+from ._fields import created_at
 from ._names import OrderNames
 from ._orders import client_number, order_of
 from ._pages import pages

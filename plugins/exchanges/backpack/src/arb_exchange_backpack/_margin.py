@@ -11,8 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple
 
 from arb.model import MarginTier
-
-from ._fields import Row, number, positive
+from arb.net import Row, number, positive
 
 _ONE: Final = Decimal(1)
 _STEP: Final = Decimal(2)

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context
 from arb.model import Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
+from arb.net import reading, rows_of
 
 from ._account import dollars_of
 from ._catalog import Catalog
-from ._fields import from_text, reading, rows_of
+from ._fields import from_text
 from ._markets import QUOTE, Listing
 from ._prices import book_of, depth_limit, predicted_of, settled_of, stats_of
 from ._rest import Pace, VenueRest

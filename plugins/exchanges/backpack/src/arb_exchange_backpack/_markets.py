@@ -20,8 +20,8 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
+from arb.net import Row, maybe_number, number, positive, reading, rows_of, text, whole
 
-from ._fields import Row, maybe_number, number, positive, reading, rows_of, text, whole
 from ._margin import margin_function, margin_tiers
 
 QUOTE: Final = "USDC"

@@ -7,9 +7,8 @@ from typing import Any, Final, TypeVar
 
 from arb.api import Context
 from arb.model import ClientOrderId, ExchangeOrderId, Order, OrderStatus
-from arb.net import OrderNumbers
+from arb.net import OrderNumbers, text
 
-from ._fields import text
 from ._orders import client_number, foreign_id
 
 T = TypeVar("T")

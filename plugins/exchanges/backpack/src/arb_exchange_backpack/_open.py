@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from arb.api import Capability, Context, ExchangeError, ExchangeTraits, Rejected
 from arb.model import DAY_NS, MILLISECOND_NS, SECOND_NS, ExchangeName
+from arb.net import reading
 
 from ._capabilities import CAPABILITIES, PUBLIC_CAPABILITIES
 from ._catalog import Catalog
-from ._fields import reading
 from ._market_data import BackpackMarketData
 from ._names import OrderNames
 from ._rest import VenueRest

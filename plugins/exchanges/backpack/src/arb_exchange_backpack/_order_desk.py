@@ -9,19 +9,17 @@ from typing import Final
 
 from arb.api import (
     BadResponse,
-    BelowMinimum,
     Context,
     PreparedOrder,
     Rejected,
     UnknownOrder,
     WouldCross,
 )
-from arb.model import ClientOrderId, Instrument, InstrumentId, Order, OrderRequest, OrderStatus
-from arb.net import decoded
+from arb.model import ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus
+from arb.net import decoded, reading, rounded_order, rows_of, text
 
 from ._catalog import Catalog
 from ._errors import CROSSED
-from ._fields import reading, rows_of, text
 from ._markets import required
 from ._names import OrderNames
 from ._orders import client_number, order_of, payload_of
@@ -60,7 +58,7 @@ class OrderDesk:
             Rejected: the order breaks a rule of the instrument, or its id may have been used.
         """
         listed = await self._catalog.instrument(request.instrument)
-        rounded = self._rounded(listed, request)
+        rounded = rounded_order(request, listed)
         number = await self._names.reserve(request.client_order_id)
         body = payload_of(rounded, listed.symbol, number)
         await self._rest.ready_to_sign()
@@ -123,20 +121,6 @@ class OrderDesk:
         answer = await self._rest.read("/api/v1/orders", "orderQueryAll", {"marketType": "PERP"}, urgent=True)
         with reading(self._context.name, "open orders"):
             return sorted({text(row["symbol"]) for row in rows_of(answer)})
-
-    def _rounded(self, listed: Instrument, request: OrderRequest) -> OrderRequest:
-        name = f"order {request.client_order_id} ({request.instrument})"
-        if not (request.quantity.is_finite() and request.price.is_finite()):
-            raise self._refused(f"{name}: quantity and price must be finite", "out_of_range")
-        quantity = listed.floor_quantity(request.quantity)
-        price = listed.limit_price(request.side, request.price)
-        least = max(listed.min_quantity, listed.lot_size)
-        if quantity < least or price <= 0:
-            why = f"{name}: {request.quantity} at {request.price} is {quantity} at {price} in whole steps,"
-            raise BelowMinimum(f"{why} the least is {least}", exchange=self._context.name, code="below_minimum")
-        if listed.max_quantity is not None and quantity > listed.max_quantity:
-            raise self._refused(f"{name}: at most {listed.max_quantity} are taken", "max_quantity")
-        return replace(request, quantity=quantity, price=price)
 
     def _placed(self, request: OrderRequest, order: Order) -> Order:
         """Return what became of an order, in our own words for what was asked; raises WouldCross."""

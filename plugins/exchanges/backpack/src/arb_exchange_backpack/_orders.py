@@ -22,8 +22,9 @@ from arb.model import (
     Side,
     TimeInForce,
 )
+from arb.net import Row, from_us, maybe_number, number, positive, text, whole
 
-from ._fields import Row, created_at, from_text, from_us, maybe_number, number, positive, text, whole
+from ._fields import created_at, from_text
 
 SELF_TRADE: Final = "RejectTaker"
 """The newer of two own orders that would meet is refused: an account never trades with itself."""

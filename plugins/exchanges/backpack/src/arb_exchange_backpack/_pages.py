@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from arb.api import BadResponse, Context
+from arb.net import Row, reading, rows_of
 
-from ._fields import Row, reading, rows_of
 from ._rest import Pace, VenueRest
 from ._signing import Params
 

@@ -22,8 +22,9 @@ from arb.model import (
     Trade,
     parse_utc,
 )
+from arb.net import Row, from_ms, from_us, maybe_number, number, positive, rows_of, whole
 
-from ._fields import Row, from_ms, from_text, from_us, maybe_number, number, positive, rows_of, whole
+from ._fields import from_text
 from ._markets import Listing
 
 DEPTHS: Final = (5, 10, 20, 50, 100, 500, 1000)

@@ -14,10 +14,9 @@ from urllib.parse import quote, urlencode
 
 from arb.api import BadResponse, Context, ExchangeError, HttpResponse, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms
 
 from ._errors import is_clock, refusal_table
-from ._fields import from_ms
 from ._settings import BackpackSettings
 from ._signing import NO_PARAMS, Params, Signer
 

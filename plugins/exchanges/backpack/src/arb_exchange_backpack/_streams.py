@@ -9,11 +9,10 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import BookDelta, BookUpdate, Fill, FundingPayment, Instrument, InstrumentId, Order, OrderBook, Trade
-from arb.net import BookMessage, Connected, chained
+from arb.net import BookMessage, Connected, Row, chained, reading
 
 from ._account_stream import AccountWatch
 from ._catalog import Catalog
-from ._fields import Row, reading
 from ._hub import Hub
 from ._market_data import BackpackMarketData
 from ._names import OrderNames

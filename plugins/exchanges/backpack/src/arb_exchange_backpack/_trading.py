@@ -20,10 +20,11 @@ from arb.model import (
     Position,
     Transfer,
 )
+from arb.net import Row, reading, rows_of
 
 from ._account import Held, balances_of, held_of, payment_of, settled_of
 from ._catalog import Catalog
-from ._fields import Row, from_text, reading, rows_of
+from ._fields import from_text
 from ._leverage import AccountLeverage
 from ._lookup import OrderLookup
 from ._markets import perpetual, required

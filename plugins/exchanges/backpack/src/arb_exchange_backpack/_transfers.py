@@ -8,8 +8,9 @@ from typing import Final
 
 from arb.api import Context
 from arb.model import MILLISECOND_NS, ExchangeName, Transfer, TransferId, TransferKind
+from arb.net import Row, number, reading, text
 
-from ._fields import Row, from_text, number, reading, text
+from ._fields import from_text
 from ._pages import pages
 from ._rest import Pace, VenueRest
 from ._signing import Params

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from arb.api import AuthenticationFailed, ConfigError, Context
-from arb_dialect_fapi import Endpoint, VenueRest, flag, reading, row_of
+from arb.net import reading, row_of
+from arb_dialect_fapi import Endpoint, VenueRest, flag
 
 _RESTRICTIONS: Final = Endpoint("/sapi/v1/account/apiRestrictions", 1)
 

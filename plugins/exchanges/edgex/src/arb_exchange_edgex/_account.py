@@ -24,8 +24,9 @@ from arb.model import (
     TransferId,
     TransferKind,
 )
+from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, row_of, rows_of, text
 
-from ._fields import Row, either, from_ms, maybe_number, number, positive, price_or_none, row_of, rows_of, text
+from ._fields import either, shortened
 from ._markets import Listing, Market
 
 MODES: Final[Mapping[str, MarginMode]] = MappingProxyType(
@@ -51,7 +52,7 @@ _BOOKED: Final = frozenset({"CENSOR_SUCCESS", "L2_APPROVED"})
 def positions_of(listing: Listing, data: Any, now_ns: int) -> list[Position]:
     """Read the positions of `getAccountAsset`; the venue nets, so a contract has one at most. Raises ValueError."""
     answer = row_of(data)
-    values = {str(row["contractId"]): row for row in rows_of(answer["positionAssetList"])}
+    values = {str(row["contractId"]): shortened(row) for row in rows_of(answer["positionAssetList"])}
     rows = [row for row in rows_of(answer["positionList"]) if number(row["openSize"])]
     account = row_of(answer["account"])
     return [_position(listing, row, values[str(row["contractId"])], account, now_ns) for row in rows]
@@ -67,7 +68,7 @@ def _position(listing: Listing, row: Row, value: Row, account: Row, now_ns: int)
         entry_price=positive(value["avgEntryPrice"]),
         mark_price=mark,
         unrealized_pnl=number(either(value, "unrealizePnl", "unrealizedPnl")),
-        liquidation_price=price_or_none(either(value, "liquidatePrice", "liquidationPrice")),
+        liquidation_price=maybe_positive(either(value, "liquidatePrice", "liquidationPrice")),
         leverage=maybe_number(value.get("maxLeverage")),
         margin_mode=mode_of(account, market) if told in (None, "") else MODES[told],
         ts_event_ns=now_ns,
@@ -78,12 +79,12 @@ def balances_of(listing: Listing, data: Any, now_ns: int) -> list[Balance]:
     """Read the currencies of `getAccountAsset`. Raises ValueError."""
     answer = row_of(data)
     profits: dict[str, Decimal] = {}
-    for row in rows_of(answer["positionAssetList"]):
+    for row in map(shortened, rows_of(answer["positionAssetList"])):
         coin_id = str(row.get("coinId") or listing.required(row["contractId"]).coin_id)
         profit = number(either(row, "unrealizePnl", "unrealizedPnl"))
         profits[coin_id] = profits.get(coin_id, ZERO) + profit
     found = []
-    for row in rows_of(answer["collateralAssetModelList"]):
+    for row in map(shortened, rows_of(answer["collateralAssetModelList"])):
         coin_id, equity = str(row["coinId"]), number(row["totalEquity"])
         found.append(
             Balance(
@@ -132,7 +133,7 @@ def payment_of(listing: Listing, row: Row) -> FundingPayment | None:
         currency=listing.coin(row["coinId"]),
         settled_ns=from_ms(row["fundingTime"]),
         quantity=maybe_number(row.get("fundingPositionSize")),
-        price=price_or_none(row.get("fundingOraclePrice")),
+        price=maybe_positive(row.get("fundingOraclePrice")),
         rate=maybe_number(row.get("fundingRate")),
     )
 

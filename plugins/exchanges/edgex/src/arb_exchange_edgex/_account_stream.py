@@ -9,11 +9,10 @@ from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, ClientOrderId, Fill, FundingPayment, Order
-from arb.net import Backoff, Connected, RateBudget, Stream, StreamRules
+from arb.net import Backoff, Connected, RateBudget, Row, Stream, StreamRules, reading, row_of, rows_of, whole
 
 from ._account import payment_of
 from ._catalog import Catalog
-from ._fields import Row, reading, row_of, rows_of, whole
 from ._hub import PING, SENDS, SILENCE_NS, Socket, read_object
 from ._names import OrderNames
 from ._orders import WAITING, order_of

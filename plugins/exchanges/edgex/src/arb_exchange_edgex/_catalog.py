@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from arb.api import Context
 from arb.model import Instrument, InstrumentId
+from arb.net import reading, row_of
 
-from ._fields import reading, row_of
 from ._markets import AccountFees, Listing, Market, listing_of
 from ._rest import VenueRest
 

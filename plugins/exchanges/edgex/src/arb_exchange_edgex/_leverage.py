@@ -7,11 +7,11 @@ from typing import Final
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, InstrumentId, MarginMode
+from arb.net import reading, row_of
 
 from ._account import MODE_NUMBERS, leverage_of, mode_of
 from ._catalog import Catalog
 from ._errors import OPEN_ORDERS
-from ._fields import reading, row_of
 from ._markets import Market
 from ._rest import VenueRest
 from ._signing import Chain, TypedSigner, nonce_of

@@ -6,9 +6,9 @@ from typing import Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
 from arb.model import SECOND_NS, ClientOrderId, Order
+from arb.net import Row, reading, rows_of
 
 from ._errors import NOT_FOUND
-from ._fields import Row, reading, rows_of
 from ._markets import Market
 from ._names import OrderNames, Reserved
 from ._orders import order_of

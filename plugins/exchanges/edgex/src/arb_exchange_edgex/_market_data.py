@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context
 from arb.model import MINUTE_NS, SECOND_NS, Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
+from arb.net import reading, row_of, rows_of
 
 from ._catalog import Catalog
-from ._fields import reading, row_of, rows_of
 from ._pages import next_offset
 from ._prices import book_of, depth_level, depth_row, milliseconds, predicted_of, settled_of, stats_of
 from ._rest import VenueRest

@@ -19,8 +19,9 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
+from arb.net import Row, flag, maybe_number, number, positive, reading, row_of, rows_of, text, whole
 
-from ._fields import Row, flag, maybe_number, number, positive, reading, resolution, row_of, rows_of, text, whole
+from ._fields import resolution
 from ._signing import Chain
 
 HOME_QUOTE: Final = "USDC"

@@ -11,8 +11,8 @@ from typing import Final
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import ClientOrderId, ExchangeOrderId
+from arb.net import Row, reading, rows_of, text
 
-from ._fields import Row, reading, rows_of, text
 from ._rest import VenueRest
 from ._signing import nonce_of
 

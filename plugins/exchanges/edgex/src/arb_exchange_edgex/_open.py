@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from arb.api import AuthenticationFailed, Capability, ConfigError, Context, ExchangeTraits
 from arb.model import DAY_NS, SECOND_NS, ExchangeName
-from arb.net import FirstContact
+from arb.net import FirstContact, Row, reading, row_of
 
 from ._account_stream import AccountWatch
 from ._capabilities import CAPABILITIES, PUBLIC_CAPABILITIES
 from ._catalog import Catalog
-from ._fields import Row, reading, row_of
 from ._hub import Hub
 from ._leverage import ContractLeverage
 from ._market_data import EdgexMarketData

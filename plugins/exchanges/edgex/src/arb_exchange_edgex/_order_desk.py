@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from arb.api import (
     BadResponse,
-    BelowMinimum,
     Context,
     ExchangeError,
     InsufficientMargin,
@@ -23,18 +22,16 @@ from arb.model import (
     MILLISECOND_NS,
     SECOND_NS,
     ClientOrderId,
-    Instrument,
     InstrumentId,
     Order,
     OrderRequest,
     OrderStatus,
     TimeInForce,
 )
-from arb.net import FirstContact
+from arb.net import FirstContact, Row, reading, rounded_order, row_of, rows_of, text
 
 from ._catalog import Catalog
 from ._errors import CANCELLED, GONE
-from ._fields import Row, reading, row_of, rows_of, text
 from ._names import OrderNames
 from ._orders import NO_MARGIN, NOT_FILLED, NOT_REDUCED, PENDING, order_body, order_of, terms_of
 from ._rest import WINDOW_NS, SignedBody, VenueRest
@@ -96,7 +93,11 @@ class OrderDesk:
         await self._contact.before_trading()
         listing = await self._catalog.listing()
         market = listing.market(request.instrument)
-        rounded = self._rounded(market.instrument, request)
+        name = request.client_order_id
+        if not 0 < len(name) <= ID_LENGTH or not name.isascii():
+            why = f"order {name}: its id has to have 1 to {ID_LENGTH} characters of ASCII"
+            raise self._refused(why, "client_order_id")
+        rounded = rounded_order(request, market.instrument)
         await self._rest.ready_to_sign()
         rests = rounded.time_in_force is TimeInForce.GTC
         offset_ns, venue_ns = self._rest.time.offset_ns, self._rest.time.now_ns()
@@ -217,22 +218,6 @@ class OrderDesk:
             if await self._names.of(row) != request.client_order_id:
                 raise ValueError("it is another order's")
             return order_of(market.instrument.id, request.client_order_id, row)
-
-    def _rounded(self, listed: Instrument, request: OrderRequest) -> OrderRequest:
-        name = f"order {request.client_order_id} ({request.instrument})"
-        if not 0 < len(request.client_order_id) <= ID_LENGTH or not request.client_order_id.isascii():
-            raise self._refused(f"{name}: its id has to have 1 to {ID_LENGTH} characters of ASCII", "client_order_id")
-        if not (request.quantity.is_finite() and request.price.is_finite()):
-            raise self._refused(f"{name}: quantity and price must be finite", "out_of_range")
-        quantity = listed.floor_quantity(request.quantity)
-        price = listed.limit_price(request.side, request.price)
-        least = max(listed.min_quantity, listed.lot_size)
-        if quantity < least or price <= 0:
-            why = f"{name}: {request.quantity} at {request.price} is {quantity} at {price} in whole steps,"
-            raise BelowMinimum(f"{why} the least is {least}", exchange=self._context.name, code="below_minimum")
-        if listed.max_quantity is not None and quantity > listed.max_quantity:
-            raise self._refused(f"{name}: at most {listed.max_quantity} are taken", "max_quantity")
-        return replace(request, quantity=quantity, price=price)
 
     def _placed(self, request: OrderRequest, order: Order) -> Order:
         """Return what became of an order, in our own words for what was asked; raises Rejected."""

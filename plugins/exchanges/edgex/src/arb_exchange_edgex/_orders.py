@@ -25,8 +25,8 @@ from arb.model import (
     TimeInForce,
     exact_money,
 )
+from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, text
 
-from ._fields import Row, from_ms, maybe_number, number, positive, price_or_none, text
 from ._markets import Market
 from ._signing import Chain, OrderToSign, TypedSigner, nonce_of
 
@@ -218,7 +218,7 @@ def _request(
     instrument: InstrumentId, name: ClientOrderId, row: Row, size: Decimal, average: Decimal | None
 ) -> OrderRequest:
     # A market order has no price: then what it met stands for it, or the worst price that was signed.
-    price = price_or_none(row.get("price")) or average or number(row["l2Value"]) / positive(row["l2Size"])
+    price = maybe_positive(row.get("price")) or average or number(row["l2Value"]) / positive(row["l2Size"])
     force = row["timeInForce"]
     return OrderRequest(
         client_order_id=name,

@@ -20,8 +20,8 @@ from arb.model import (
     Side,
     Trade,
 )
+from arb.net import Row, flag, from_ms, maybe_number, maybe_positive, number, positive, rows_of, text, whole
 
-from ._fields import Row, flag, from_ms, maybe_number, number, positive, price_or_none, rows_of, text, whole
 from ._markets import Listing, Market
 
 LEVELS: Final = (15, 200)
@@ -91,12 +91,12 @@ def stats_of(listing: Listing, tickers: Mapping[str, Row], told_ns: int, now_ns:
     found = []
     for market in listing.markets:
         row = tickers.get(market.contract_id, {})
-        mark, contracts = price_or_none(row.get("markPrice")), maybe_number(row.get("openInterest"))
+        mark, contracts = maybe_positive(row.get("markPrice")), maybe_number(row.get("openInterest"))
         found.append(
             MarketStats(
                 instrument=market.instrument.id,
                 mark_price=mark,
-                index_price=price_or_none(row.get("indexPrice")),
+                index_price=maybe_positive(row.get("indexPrice")),
                 volume_24h=maybe_number(row.get("value")),
                 open_interest=None if contracts is None or mark is None else contracts * mark,
                 ts_event_ns=told_ns,

@@ -11,10 +11,9 @@ from urllib.parse import quote, urlencode
 
 from arb.api import BadResponse, Context, ExchangeError, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms, row_of
 
 from ._errors import PAUSE_NS, SUCCESS, code_of, is_clock, refusal_table
-from ._fields import from_ms, row_of
 from ._settings import EdgexSettings
 from ._signing import NO_PARAMS, Body, Params, RequestSigner, flattened
 

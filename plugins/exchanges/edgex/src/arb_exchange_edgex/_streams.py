@@ -21,11 +21,10 @@ from arb.model import (
     OrderBook,
     Trade,
 )
-from arb.net import BookMessage, Connected, chained
+from arb.net import BookMessage, Connected, Row, chained, reading, rows_of, text
 
 from ._account_stream import AccountWatch
 from ._catalog import Catalog
-from ._fields import Row, reading, rows_of, text
 from ._hub import Hub
 from ._markets import Market
 from ._prices import LEVELS, book_of, delta_of, depth_row, trade_of
@@ -67,7 +66,7 @@ class EdgexStreams:
         async def resync(gap: str) -> None:
             self._context.log.warning("%s: %s; a snapshot is asked for", instrument, gap)
             waiting.since_ns = self._clock.now_ns()
-            await self._public.again(channel)
+            self._public.again(channel)
 
         await self._rest.know_time()
         async with (
@@ -122,14 +121,14 @@ class EdgexStreams:
                     self._context.log.warning("%s", error)
                     waiting.since_ns = self._clock.now_ns()
                     yield BookGap(instrument=market.instrument.id, reason=str(error))
-                    await self._public.again(channel)
+                    self._public.again(channel)
                     continue
                 if isinstance(update, OrderBook):
                     waiting.since_ns = None
                 elif waiting.since_ns is not None and self._clock.now_ns() - waiting.since_ns >= _PATIENCE_NS:
                     # The snapshot itself was lost, or it could not be asked for so soon.
                     waiting.since_ns = self._clock.now_ns()
-                    await self._public.again(channel)
+                    self._public.again(channel)
                 yield update
 
     def _book(self, market: Market, content: Row) -> OrderBook | BookDelta:

@@ -9,9 +9,8 @@ from typing import Final
 
 from arb.api import BadResponse, Context, ExchangeError
 from arb.model import SECOND_NS
-from arb.net import Connected
+from arb.net import Connected, Row, reading, rows_of
 
-from ._fields import Row, reading, rows_of
 from ._hub import Hub
 
 CHANNEL: Final = "ticker.all.1s"

@@ -20,10 +20,10 @@ from arb.model import (
     Position,
     Transfer,
 )
+from arb.net import Row, from_ms, reading, text
 
 from ._account import PAYMENT, TRANSFER_KINDS, balances_of, payment_of, positions_of, transfer_of
 from ._catalog import Catalog
-from ._fields import Row, from_ms, reading, text
 from ._leverage import ContractLeverage
 from ._lookup import OrderLookup
 from ._markets import Listing

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from arb.api import ConfigError, Context
+from arb.net import reading, row_of
 
-from ._fields import reading, row_of
 from ._rest import Pace, VenueRest
 
 _SINGLE: Final = "SINGLE_ASSET_MODE"

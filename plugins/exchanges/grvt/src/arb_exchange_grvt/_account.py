@@ -16,8 +16,8 @@ from arb.model import (
     PaymentId,
     Position,
 )
+from arb.net import Row, from_ns, maybe_number, maybe_positive, number, positive, row_of, rows_of, text
 
-from ._fields import Row, maybe_number, maybe_positive, moment, number, positive, row_of, rows_of, text
 from ._markets import required
 
 MODES: Final[Mapping[str, MarginMode]] = MappingProxyType({"CROSS": MarginMode.CROSS, "ISOLATED": MarginMode.ISOLATED})
@@ -101,7 +101,7 @@ def payment_of(exchange: str, row: Row) -> FundingPayment:
 
     It is told some milliseconds after the settlement, which is on a whole minute.
     """
-    told_ns = moment(row["event_time"])
+    told_ns = from_ns(row["event_time"])
     return FundingPayment(
         payment_id=PaymentId(f"{text(row['tx_id'])}-{text(row['instrument'])}"),
         instrument=required(exchange, row["instrument"]),

@@ -9,9 +9,8 @@ from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Fill, FillId, FundingPayment, Order
-from arb.net import Backoff, Connected, ServerTime
+from arb.net import Backoff, Connected, ServerTime, reading
 
-from ._fields import reading
 from ._hub import Hub, Subscribed, Told, Topic
 from ._names import client_number
 from ._orders import client_id_of

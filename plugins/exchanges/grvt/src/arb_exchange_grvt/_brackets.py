@@ -10,9 +10,8 @@ from typing import Final
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import DAY_NS, HOUR_NS, MarginTier
-from arb.net import decoded
+from arb.net import decoded, reading, row_of, rows_of, whole
 
-from ._fields import reading, row_of, rows_of, whole
 from ._markets import tiers_of
 from ._rest import Pace, VenueRest
 

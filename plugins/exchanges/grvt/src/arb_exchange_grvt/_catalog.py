@@ -8,9 +8,9 @@ from typing import Final
 
 from arb.api import Context, Rejected
 from arb.model import FeeSchedule, InstrumentId
+from arb.net import reading
 
 from ._brackets import BracketBook
-from ._fields import reading
 from ._markets import PUBLIC_FEES, Listing, Market, fees_of, listing_of, perpetual_rows
 from ._rest import NO_BODY, Pace, VenueRest
 

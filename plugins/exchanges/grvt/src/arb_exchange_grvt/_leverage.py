@@ -7,11 +7,11 @@ from typing import Final
 
 from arb.api import AuthenticationFailed, BadResponse, Context, Rejected
 from arb.model import InstrumentId, MarginMode
+from arb.net import reading
 
 from ._account import leverage_of
 from ._catalog import Catalog
 from ._errors import EXPIRED
-from ._fields import reading
 from ._markets import Market
 from ._order_desk import OrderDesk
 from ._rest import Pace, VenueRest

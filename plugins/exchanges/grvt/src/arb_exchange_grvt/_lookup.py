@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
 from arb.model import MINUTE_NS, SECOND_NS, ClientOrderId, InstrumentId, Order
+from arb.net import Row, reading, row_of, whole
 
 from ._catalog import Catalog
 from ._errors import NOT_FOUND
-from ._fields import Row, reading, row_of, whole
 from ._markets import PERPETUAL, Market
 from ._names import OrderNames, client_number
 from ._orders import client_id_of, order_of, symbol_of

@@ -8,10 +8,10 @@ from typing import Any
 
 from arb.api import BadResponse, Context
 from arb.model import Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
+from arb.net import Row, reading, text
 
 from ._account import dollars_of
 from ._catalog import Catalog
-from ._fields import Row, reading, text
 from ._pages import pages
 from ._prices import DEPTHS, book_of, depth_of, predicted_of, settled_of, stats_of
 from ._rest import Pace, VenueRest

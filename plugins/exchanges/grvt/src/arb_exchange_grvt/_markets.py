@@ -19,8 +19,7 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
-
-from ._fields import BAD_SHAPE, Row, maybe_number, number, positive, reading, row_of, rows_of, text, whole
+from arb.net import BAD_SHAPE, Row, maybe_number, number, positive, reading, row_of, rows_of, text, whole
 
 QUOTE: Final = "USDT"
 PERPETUAL: Final = "PERPETUAL"

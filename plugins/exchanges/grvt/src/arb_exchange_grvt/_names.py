@@ -8,9 +8,7 @@ from typing import Any, Final
 
 from arb.api import Context
 from arb.model import ClientOrderId, Order, OrderStatus
-from arb.net import FOREIGN, OrderNumbers
-
-from ._fields import whole
+from arb.net import FOREIGN, OrderNumbers, whole
 
 API_IDS: Final = 1 << 63
 """From here on ids belong to clients of the API; the venue's own pages draw theirs from below."""

@@ -7,19 +7,17 @@ from typing import Any, Final
 
 from arb.api import (
     BadResponse,
-    BelowMinimum,
     Context,
     PreparedOrder,
     Rejected,
     UnknownOrder,
 )
 from arb.model import ClientOrderId, InstrumentId, Order, OrderRequest, OrderStatus, TimeInForce
-from arb.net import FirstContact
+from arb.net import FirstContact, Row, reading, rounded_order, whole
 
 from ._catalog import Catalog
-from ._fields import Row, reading, whole
 from ._lookup import OrderLookup
-from ._markets import PERPETUAL, Market, required
+from ._markets import PERPETUAL, required
 from ._names import OrderNames
 from ._orders import client_id_of, order_of, payload_of, refusal_of, symbol_of, terms_of
 from ._reports import OrderReports
@@ -79,7 +77,7 @@ class OrderDesk:
         """
         await self._contact.before_trading()
         market = await self._catalog.market(request.instrument)
-        rounded = self._rounded(market, request)
+        rounded = rounded_order(request, market.instrument)
         number = await self._names.reserve(request.client_order_id, market.instrument.symbol)
         await self._rest.ready_to_sign()
         terms = terms_of(rounded, market)
@@ -181,26 +179,6 @@ class OrderDesk:
         if (told.request.instrument, told.request.side) != (request.instrument, request.side):
             raise ValueError("it is another order")
         return replace(told, request=request)
-
-    def _rounded(self, market: Market, request: OrderRequest) -> OrderRequest:
-        listed = market.instrument
-        name = f"order {request.client_order_id} ({request.instrument})"
-        if not (request.quantity.is_finite() and request.price.is_finite()):
-            raise self._refused(f"{name}: quantity and price must be finite", "out_of_range")
-        if listed.max_quantity is not None and request.quantity >= listed.max_quantity + listed.lot_size:
-            raise self._refused(f"{name}: at most {listed.max_quantity} are taken", "max_quantity")
-        quantity = listed.floor_quantity(request.quantity)
-        price = listed.limit_price(request.side, request.price)
-        least = max(listed.min_quantity, listed.lot_size)
-        if quantity < least or price <= 0:
-            why = f"{name}: {request.quantity} at {request.price} is {quantity} at {price} in whole steps,"
-            raise self._small(f"{why} the least is {least}")
-        if quantity * price < (listed.closing_min_notional if request.reduce_only else listed.min_notional):
-            raise self._small(f"{name}: {quantity * price} is below the minimum of {listed.min_notional}")
-        return replace(request, quantity=quantity, price=price)
-
-    def _small(self, why: str) -> BelowMinimum:
-        return BelowMinimum(why, exchange=self._context.name, code="below_minimum")
 
     def _refused(self, why: str, code: str) -> Rejected:
         return Rejected(why, exchange=self._context.name, code=code)

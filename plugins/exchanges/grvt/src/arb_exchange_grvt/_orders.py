@@ -22,9 +22,9 @@ from arb.model import (
     Side,
     TimeInForce,
 )
+from arb.net import Row, flag, from_ns, maybe_number, number, positive, rows_of, text
 
 from ._errors import REASONS
-from ._fields import Row, flag, maybe_number, moment, number, only, positive, rows_of, text
 from ._markets import QUOTE, Market
 from ._signing import OrderTerms
 
@@ -109,7 +109,7 @@ def symbol_of(row: Row) -> str:
 def is_readable(row: Row) -> bool:
     """Whether an order is one of the book: it waits for no trigger, and has a price of its own or that of a fill."""
     trigger = (row["metadata"].get("trigger") or {}).get("trigger_type") or NONE
-    has_price = not row.get("is_market") or number(only(row["state"]["traded_size"])) > ZERO
+    has_price = not row.get("is_market") or number(_only(row["state"]["traded_size"])) > ZERO
     return trigger == NONE and has_price
 
 
@@ -120,7 +120,7 @@ def order_of(instrument: InstrumentId, name: ClientOrderId, row: Row) -> Order:
         ValueError: it has no size or price, or does not tell how much of it was filled.
     """
     (leg,), state = rows_of(row["legs"]), row["state"]
-    filled, average = number(only(state["traded_size"])), maybe_number(only(state["avg_fill_price"])) or None
+    filled, average = number(_only(state["traded_size"])), maybe_number(_only(state["avg_fill_price"])) or None
     post_only = bool(row.get("post_only"))
     # A market order has no price: what it met stands for it.
     price = maybe_number(leg.get("limit_price")) or average
@@ -143,7 +143,7 @@ def order_of(instrument: InstrumentId, name: ClientOrderId, row: Row) -> Order:
         exchange_order_id=exchange_id_of(row["order_id"]),
         filled_quantity=filled,
         average_price=average if filled else None,
-        ts_event_ns=moment(state["update_time"]),
+        ts_event_ns=from_ns(state["update_time"]),
         reason="" if reason == NONE else reason,
     )
 
@@ -200,6 +200,13 @@ def fill_of(instrument: InstrumentId, name: ClientOrderId, row: Row) -> Fill:
         fee=number(row["fee"]) + (maybe_number(row.get("builder_fee")) or ZERO),
         fee_currency=row.get("fee_currency") or QUOTE,
         liquidity=Liquidity.TAKER if flag(row["is_taker"]) else Liquidity.MAKER,
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
         realized_pnl=None,
     )
+
+
+def _only(values: Any) -> Any:
+    """Return what a list of one holds: the venue writes a list where an order could have several legs."""
+    if not isinstance(values, list) or len(values) != 1:
+        raise ValueError("not a list of one")
+    return values[0]

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from arb.api import BadResponse, Context
-
-from ._fields import Row, reading, row_of, rows_of
+from arb.net import Row, reading, row_of, rows_of
 
 PAGE: Final = 1_000
 MOST_PAGES: Final = 100

@@ -20,8 +20,8 @@ from arb.model import (
     Side,
     Trade,
 )
+from arb.net import Row, flag, from_ns, maybe_number, maybe_positive, number, positive, rows_of, whole
 
-from ._fields import Row, flag, maybe_number, maybe_positive, moment, number, positive, rows_of, whole
 from ._markets import interval_ns
 
 DEPTHS: Final = (10, 50, 100, 500)
@@ -50,7 +50,7 @@ def book_of(instrument: InstrumentId, row: Row, sequence: int, now_ns: int) -> O
         bids=bids,
         asks=asks,
         sequence=sequence,
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
         ts_init_ns=now_ns,
     )
 
@@ -63,7 +63,7 @@ def delta_of(instrument: InstrumentId, row: Row, previous: int, sequence: int, n
         asks=tuple(_changes(row["asks"])),
         previous=previous,
         sequence=sequence,
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
         ts_init_ns=now_ns,
     )
 
@@ -75,7 +75,7 @@ def trade_of(instrument: InstrumentId, row: Row, now_ns: int) -> Trade:
         side=Side.BUY if flag(row["is_taker_buyer"]) else Side.SELL,
         price=positive(row["price"]),
         quantity=positive(row["size"]),
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
         ts_init_ns=now_ns,
     )
 
@@ -90,7 +90,7 @@ def stats_of(instrument: InstrumentId, row: Row, now_ns: int) -> MarketStats:
         index_price=maybe_positive(row.get("index_price")),
         volume_24h=None if bought is None or sold is None else bought + sold,
         open_interest=None if contracts is None or mark is None else contracts * mark,
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
         ts_init_ns=now_ns,
     )
 
@@ -108,16 +108,16 @@ def predicted_of(instrument: Instrument, row: Row, now_ns: int) -> FundingRate |
         unit=RateUnit(factor=PERCENT, period_ns=period_ns),
         interval_ns=period_ns,
         kind=FundingKind.PREDICTED,
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
         ts_init_ns=now_ns,
-        next_funding_ns=moment(next_ns),
+        next_funding_ns=from_ns(next_ns),
     )
 
 
 def settled_of(instrument: InstrumentId, row: Row, now_ns: int) -> FundingRate | None:
     """Read a row of `funding`; None for one of before 2025-10, when funding accrued and its interval is 0."""
     period_ns = interval_ns(row["funding_interval_hours"])
-    rate, paid_ns = number(row["funding_rate"]), moment(row["funding_time"])
+    rate, paid_ns = number(row["funding_rate"]), from_ns(row["funding_time"])
     if period_ns is None:
         return None
     return FundingRate(

@@ -9,8 +9,8 @@ from typing import Final
 
 from arb.api import Clock, Context, ExchangeError
 from arb.model import MILLISECOND_NS, SECOND_NS
+from arb.net import Row
 
-from ._fields import Row
 from ._orders import OPEN, PENDING
 
 _PAUSES_NS: Final = tuple(each * MILLISECOND_NS for each in (40, 80, 200, 400, 1_000))

@@ -12,10 +12,9 @@ from typing import Any, Final
 
 from arb.api import AuthenticationFailed, Context, ExchangeError, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS, ZERO
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ns, reading, row_of, whole
 
 from ._errors import EXPIRED, NOT_LOGGED_IN, refusal_table
-from ._fields import moment, reading, row_of, whole
 from ._session import Cookie, Login, without
 from ._settings import GrvtSettings
 
@@ -151,7 +150,7 @@ class VenueRest:
         with reading(self._context.name, "the venue's time"):
             told = whole(row_of(answer)["server_time"])
             coarse_ns = 0 if told > _NANOSECONDS else MILLISECOND_NS
-            server_ns = moment(told * (coarse_ns or 1)) + coarse_ns // 2
+            server_ns = from_ns(told * (coarse_ns or 1)) + coarse_ns // 2
             self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=coarse_ns)
         self._asked_ns = received_ns
 

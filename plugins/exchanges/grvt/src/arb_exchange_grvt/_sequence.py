@@ -8,9 +8,8 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import BookGap, InstrumentId, OrderBook
-from arb.net import BookMessage, Connected
+from arb.net import BookMessage, Connected, reading
 
-from ._fields import reading
 from ._hub import Heard, Subscribed, Told
 from ._prices import book_of, delta_of
 

@@ -8,11 +8,10 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import BookUpdate, Fill, FundingPayment, InstrumentId, Order, Trade
-from arb.net import Connected, chained
+from arb.net import Connected, chained, reading
 
 from ._account_stream import AccountWatch
 from ._catalog import Catalog
-from ._fields import reading
 from ._hub import Hub, Told, Topic
 from ._prices import trade_of
 from ._sequence import BookNumbers
@@ -39,7 +38,7 @@ class GrvtStreams:
 
         async def resync(gap: str) -> None:
             self._context.log.warning("%s: %s; it is subscribed to anew", instrument, gap)
-            await self._public.refresh(topic)
+            self._public.refresh(topic)
 
         numbers = BookNumbers(self._context, instrument, resync)
         async with (

@@ -9,9 +9,8 @@ from typing import Final
 
 from arb.api import Context, ExchangeError, Rejected
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import Connected
+from arb.net import Connected, Row, reading, row_of, text
 
-from ._fields import Row, reading, row_of, text
 from ._hub import Hub, Told, Topic
 from ._rest import VenueRest
 

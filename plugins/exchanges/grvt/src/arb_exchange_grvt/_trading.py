@@ -21,10 +21,9 @@ from arb.model import (
     Position,
     Transfer,
 )
-from arb.net import FirstContact
+from arb.net import FirstContact, Row, reading, rows_of
 
 from ._account import balances_of, payment_of, positions_of
-from ._fields import Row, reading, rows_of
 from ._leverage import PositionConfig
 from ._lookup import OrderLookup
 from ._markets import PERPETUAL, perpetual, required

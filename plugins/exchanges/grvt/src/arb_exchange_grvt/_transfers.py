@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from arb.api import Context
 from arb.model import ExchangeName, Transfer, TransferId, TransferKind
+from arb.net import Row, from_ns, positive, reading, text
 
-from ._fields import Row, moment, positive, reading, text
 from ._pages import pages
 from ._rest import Pace, VenueRest
 
@@ -55,5 +55,5 @@ def transfer_of(exchange: ExchangeName, row: Row, sub_account_id: str) -> Transf
         kind=TransferKind.OTHER if row.get("transfer_type") in _OTHER else kind,
         currency=text(row["currency"]),
         amount=amount if came else -amount,
-        ts_event_ns=moment(row["event_time"]),
+        ts_event_ns=from_ns(row["event_time"]),
     )

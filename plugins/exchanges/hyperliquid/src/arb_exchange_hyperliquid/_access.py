@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from arb.api import AuthenticationFailed, BadResponse, ConfigError
-from arb.net import EvmKey
+from arb.net import EvmKey, reading
 
 from ._balances import APART, POOLED
 from ._client import Client
 from ._settings import HyperliquidSettings
 from ._signing import ActionSigner
-from ._wire import reading
 
 UNKNOWN_MODE: Final = "account_mode"
 _WALLET: Final = "user"
@@ -116,7 +115,7 @@ async def _owner(client: Client, key: EvmKey, settings: HyperliquidSettings) -> 
 
 async def _role(client: Client, address: str) -> Mapping[str, Any]:
     answer = await client.info("userRole", user=address)
-    with reading("the role of an address", client.name):
+    with reading(client.name, "the role of an address"):
         if answer["role"] not in (_WALLET, _AGENT, _MISSING, "vault", "subAccount"):
             raise ValueError(f"{answer['role']!r} is no role that is known")
         if answer["role"] in (_AGENT, "subAccount"):

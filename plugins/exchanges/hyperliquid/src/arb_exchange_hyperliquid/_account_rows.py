@@ -19,9 +19,9 @@ from arb.model import (
     PaymentId,
     Position,
 )
+from arb.net import from_ms, maybe_number, maybe_positive, number, whole
 
 from ._market_rows import SIDES
-from ._wire import maybe, moment, number, price, whole
 
 MODES: Final[Mapping[str, MarginMode]] = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
 ONE_WAY: Final = "oneWay"
@@ -50,7 +50,7 @@ def position(row: Mapping[str, Any], instrument: InstrumentId, ts_ns: int) -> Po
         entry_price=number(held["entryPx"]),
         mark_price=number(held["positionValue"]) / abs(quantity),
         unrealized_pnl=number(held["unrealizedPnl"]),
-        liquidation_price=price(held["liquidationPx"]),
+        liquidation_price=maybe_positive(held["liquidationPx"]),
         leverage=value,
         margin_mode=mode,
         ts_event_ns=ts_ns,
@@ -70,8 +70,8 @@ def fill(row: Mapping[str, Any], instrument: Instrument, client_order_id: Client
         fee=number(row["fee"]),
         fee_currency=str(row.get("feeToken") or instrument.quote),
         liquidity=Liquidity.TAKER if row["crossed"] else Liquidity.MAKER,
-        ts_event_ns=moment(row["time"]),
-        realized_pnl=maybe(row.get("closedPnl")),
+        ts_event_ns=from_ms(row["time"]),
+        realized_pnl=maybe_number(row.get("closedPnl")),
     )
 
 
@@ -96,7 +96,7 @@ def payment(row: Mapping[str, Any], time: Any, instrument: Instrument) -> Fundin
         instrument=instrument.id,
         amount=number(row["usdc"]),
         currency=instrument.quote,
-        settled_ns=moment(time),
+        settled_ns=from_ms(time),
         quantity=number(row["szi"]),
-        rate=number(row["fundingRate"]) * (maybe(row.get("nSamples")) or 1),
+        rate=number(row["fundingRate"]) * (maybe_number(row.get("nSamples")) or 1),
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Any
 
 from arb.api import ExchangeError, UnknownOrder
 from arb.model import ClientOrderId, Fill, FundingPayment, InstrumentId, Order
-from arb.net import Connected
+from arb.net import Connected, Row, from_ms, number, reading, whole
 
 from ._account_rows import fill_id
 from ._client import Client
@@ -19,7 +18,6 @@ from ._order_rows import Filled, OrderRow, order_of, order_row, status_of
 from ._orders import Orders
 from ._seen import REMEMBERED, Seen
 from ._trading import HyperliquidTrading
-from ._wire import moment, number, reading, whole
 
 Change = Order | Fill | FundingPayment
 
@@ -52,11 +50,9 @@ class AccountStream:
         """Yield working orders, then every change from now on."""
         watch = _Watch(self._client, self._market, self._orders, self._trading)
         async with aclosing(self._hub.watch(*self._subscriptions)) as messages:
-            async for channel, item in messages:
+            async for item in messages:
                 try:
-                    changes = (
-                        await watch.connected() if isinstance(item, Connected) else await watch.take(channel, item)
-                    )
+                    changes = await (watch.connected() if isinstance(item, Connected) else watch.take(item))
                 except ExchangeError as error:
                     self._hub.restart(f"the account could not be read: {error}")
                     continue
@@ -94,9 +90,10 @@ class _Watch:
             self._working[order.request.client_order_id] = order.request.instrument
         return [*changes, *resting]
 
-    async def take(self, channel: str, item: Mapping[str, Any]) -> list[Change]:
+    async def take(self, item: Row) -> list[Change]:
         """Read a message."""
-        with reading(f"a message of {channel}", self._client.name):
+        channel = item["channel"]
+        with reading(self._client.name, f"a message of {channel}"):
             if channel == "orderUpdates":
                 return [order for row in item["data"] if (order := await self._order(row)) is not None]
             if channel == "userFills":
@@ -105,8 +102,8 @@ class _Watch:
             payments = [await self._payment(row) for row in item["data"]["fundings"]]
             return [payment for payment in payments if payment is not None]
 
-    async def _order(self, row: Mapping[str, Any]) -> Order | None:
-        order, text, ts_ns = order_row(row["order"]), str(row["status"]), moment(row["statusTimestamp"])
+    async def _order(self, row: Row) -> Order | None:
+        order, text, ts_ns = order_row(row["order"]), str(row["status"]), from_ms(row["statusTimestamp"])
         if not order.quantity or await self._market.market_of_coin(order.coin) is None:
             return None
         if order.filled > self._filled.get(order.oid, Filled()).quantity:
@@ -129,7 +126,7 @@ class _Watch:
             self._working[name] = market.instrument.id
         return order_of(row.request(name, market.instrument.id), row, status, filled, text, ts_ns)
 
-    async def _fill(self, row: Mapping[str, Any]) -> list[Change]:
+    async def _fill(self, row: Row) -> list[Change]:
         """Count a fill, and return it unless it is old, with the order that waited for it."""
         if not self._fills.add(fill_id(row)):
             return []
@@ -139,7 +136,7 @@ class _Watch:
         if len(self._filled) > REMEMBERED:
             self._filled.popitem(last=False)
         changes: list[Change] = []
-        if moment(row["time"]) >= self._since_ns and (fill := await self._trading.fill(row)) is not None:
+        if from_ms(row["time"]) >= self._since_ns and (fill := await self._trading.fill(row)) is not None:
             changes.append(fill)
         waiting = self._waiting.get(oid)
         if waiting is not None and waiting[0].filled <= total.quantity:
@@ -148,7 +145,7 @@ class _Watch:
                 changes.append(order)
         return changes
 
-    async def _payment(self, row: Mapping[str, Any]) -> FundingPayment | None:
+    async def _payment(self, row: Row) -> FundingPayment | None:
         payment = await self._trading.payment(row, row["time"])
         if payment is None or not self._paid.add(payment.payment_id):
             return None

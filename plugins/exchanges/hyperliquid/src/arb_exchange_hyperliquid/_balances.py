@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arb.model import ZERO, Balance
-
-from ._wire import maybe, moment, number, whole
+from arb.net import from_ms, maybe_number, number, whole
 
 APART: Final = frozenset({"default", "disabled", "dexAbstraction"})
 POOLED: Final = frozenset({"unifiedAccount", "portfolioMargin"})
@@ -40,7 +39,7 @@ class DexState:
     @property
     def ts_ns(self) -> int:
         """Return the venue's time."""
-        return moment(self.state["time"])
+        return from_ms(self.state["time"])
 
 
 def balances(mode: str, dexes: Sequence[DexState], spot: Mapping[str, Any] | None) -> list[Balance]:
@@ -77,7 +76,7 @@ def _pooled(currency: str, dexes: Sequence[DexState], spot: Mapping[str, Any]) -
     total = hold = ZERO
     token = None
     if held is not None:
-        total = number(held["total"]) - (maybe(held.get("borrowed")) or ZERO)
+        total = number(held["total"]) - (maybe_number(held.get("borrowed")) or ZERO)
         hold, token = number(held["hold"]), held.get("token")
     after = {whole(index): number(left) for index, left in spot.get("tokenToAvailableAfterMaintenance") or ()}
     needed = sum_or_none(dex.maintenance for dex in dexes)

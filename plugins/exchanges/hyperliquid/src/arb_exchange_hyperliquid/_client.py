@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 from arb.api import BadResponse, Context, ExchangeError, HttpResponse
 from arb.model import MILLISECOND_NS, MINUTE_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, reading, whole
 
 from ._errors import refused
 from ._settings import HyperliquidSettings
-from ._wire import reading, whole
 
 API_URLS: Final = MappingProxyType(
     {"mainnet": "https://api.hyperliquid.xyz", "testnet": "https://api.hyperliquid-testnet.xyz"}
@@ -90,7 +89,7 @@ class Client:
         """Read the venue's clock; raises what a read raises."""
         self._sampled_ns = sent_ns = self._clock.now_ns()
         answer = await self._info("exchangeStatus", {})
-        with reading("the venue's time", self.name):
+        with reading(self.name, "the venue's time"):
             server_ns = whole(answer["time"]) * MILLISECOND_NS
             self.venue_time.add(server_ns, sent_ns=sent_ns, received_ns=self._clock.now_ns())
 
@@ -108,7 +107,7 @@ class Client:
         """
         weight = 1 + count // _BATCH
         answer = await self._rest.call(self._call("/exchange", body, weight=weight, writes=True, urgent=urgent))
-        with reading("the answer to an action", self.name):
+        with reading(self.name, "the answer to an action"):
             status, response = answer["status"], answer["response"]
         if status == "ok" and isinstance(response, Mapping):
             return response

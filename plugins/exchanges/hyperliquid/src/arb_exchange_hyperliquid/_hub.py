@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from arb.api import BadResponse, Context, NotSent, OutcomeUnknown
+from arb.api import BadResponse, Context
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import Backoff, Connected, RateBudget, RateLimit, Stream, StreamRules, decoded
+from arb.net import Connected, RateBudget, RateLimit, Row, SharedStream, Stream, StreamRules, decoded, until_answered
 
 from ._client import Client
 from ._settings import HyperliquidSettings
@@ -25,15 +24,13 @@ SILENCE_NS: Final = 30 * SECOND_NS
 
 CONNECTS: Final = RateLimit(weight=30, per_ns=MINUTE_NS)
 SENDS: Final = RateLimit(weight=2_000, per_ns=MINUTE_NS)
-MAX_BEHIND: Final = 10_000
+MAX_UNREAD: Final = 10_000
 _PING: Final = json.dumps({"method": "ping"})
 _NO_DATA: Final = frozenset({"pong", "subscriptionResponse", "error"})
 _CHANNEL: Final = re.compile(r'"channel"\s*:\s*"(\w+)"')
 
 Key = tuple[str, str]
 """A channel, and the coin it is about; empty for the account's."""
-
-Item = Connected | Mapping[str, Any]
 
 
 class Hub:
@@ -55,12 +52,8 @@ class Hub:
         host = urlsplit(url).netloc
         self._context = context
         self._name = client.name
-        self._watchers: dict[Key, list[asyncio.Queue[Item]]] = {}
-        self._subscriptions: dict[Key, Mapping[str, Any]] = {}
+        self._subscriptions: dict[Key, Row] = {}
         self._heartbeat = heartbeat
-        self._backoff = Backoff(context.random)
-        self._reading: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
         self._stream = Stream(
             context,
             url,
@@ -72,104 +65,39 @@ class Hub:
                 sends=context.shared(RateBudget, f"hyperliquid:{host}:sends", lambda: _budget(context, SENDS)),
             ),
         )
+        self._shared = SharedStream[Key, Row](
+            context,
+            self._stream,
+            subscription=lambda key: _message("subscribe", self._subscriptions[key]),
+            cancellation=lambda key: _message("unsubscribe", self._subscriptions[key]),
+            take=self._take,
+            begin=self._begin,
+            most_unread=MAX_UNREAD,
+            # Fills are told again with a new subscription only.
+            restart_when_behind=True,
+        )
 
-    async def watch(self, *subscriptions: Mapping[str, Any]) -> AsyncGenerator[tuple[str, Item], None]:
-        """Yield what comes on these subscriptions, for ever: the channel's name and its data.
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Let the hub be used in a block, whose end closes its socket."""
+        return self._shared.opened()
 
-        :class:`Connected` comes first and again with every new socket, with an empty name.
-        """
-        queue: asyncio.Queue[Item] = asyncio.Queue()
-        keys = [key_of(subscription) for subscription in subscriptions]
-        for key in keys:
-            self._watchers.setdefault(key, []).append(queue)
-        try:
-            async with self._turn:
-                if self._reading is None:
-                    await self._begin()
-                else:
-                    queue.put_nowait(Connected())
-            for key, subscription in zip(keys, subscriptions, strict=True):
-                await self._subscribe(key, subscription)
-            while True:
-                item = await queue.get()
-                if isinstance(item, Connected):
-                    yield "", item
-                else:
-                    yield str(item["channel"]), item
-        finally:
-            await self._leave(keys, queue)
+    def watch(self, *subscriptions: Row) -> AsyncGenerator[Connected | Row, None]:
+        """Yield what comes on these subscriptions, for ever, and :class:`Connected` where a socket begins."""
+        keyed = {key_of(subscription): subscription for subscription in subscriptions}
+        self._subscriptions |= keyed
+        return self._shared.listen(*keyed)
 
     def restart(self, why: str) -> None:
         """Give the socket up for a new one."""
-        self._stream.restart(why)
-
-    async def close(self) -> None:
-        """Close the socket, whoever watches."""
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        self._shared.restart(why)
 
     async def _begin(self) -> None:
-        beat = {"type": "activeAssetCtx", "coin": await self._coin_of_heartbeat()}
-        await self._stream.subscribe("heartbeat", lambda: _message("subscribe", beat))
-        self._reading = asyncio.create_task(self._read())
+        beat = {"type": "activeAssetCtx", "coin": await until_answered(self._context, self._heartbeat)}
+        self._stream.subscribe("heartbeat", lambda: _message("subscribe", beat))
 
-    async def _coin_of_heartbeat(self) -> str:
-        """Ask until the venue can be asked: whoever watches waits as for a socket that does not open."""
-        while True:
-            try:
-                coin = await self._heartbeat()
-            except (NotSent, OutcomeUnknown, BadResponse) as error:
-                self._context.log.warning("the venue cannot be asked what is listed: %s", error)
-            else:
-                self._backoff.reset()
-                return coin
-            clock = self._context.clock
-            await clock.sleep_until(clock.now_ns() + self._backoff.next_ns())
-
-    async def _subscribe(self, key: Key, subscription: Mapping[str, Any]) -> None:
-        if key not in self._subscriptions:
-            self._subscriptions[key] = subscription
-            await self._stream.subscribe(repr(key), lambda: _message("subscribe", subscription))
-
-    async def _leave(self, keys: list[Key], queue: asyncio.Queue[Item]) -> None:
-        for key in keys:
-            watchers = self._watchers[key]
-            watchers.remove(queue)
-            if not watchers:
-                del self._watchers[key]
-                subscription = self._subscriptions.pop(key, None)
-                if subscription is not None and self._watchers:
-                    await self._stream.unsubscribe(repr(key), _message("unsubscribe", subscription))
-                else:
-                    await self._stream.unsubscribe(repr(key))
-        async with self._turn:
-            if not self._watchers:
-                await self.close()
-
-    async def _read(self) -> None:
-        # Whatever happens: a reader that ends would leave every watcher waiting for ever.
-        while True:
-            try:
-                await self._read_sockets()
-            except Exception as error:
-                self._context.log.exception("reading the socket begins anew after an error: %r", error)
-            clock = self._context.clock
-            await clock.sleep_until(clock.now_ns() + SECOND_NS)
-
-    async def _read_sockets(self) -> None:
-        async with aclosing(self._stream.messages()) as messages:
-            async for message in messages:
-                if isinstance(message, Connected):
-                    for queue in {id(each): each for each in self._queues()}.values():
-                        queue.put_nowait(message)
-                    continue
-                with suppress(BadResponse):
-                    self._hand_out(decoded(message, self._name))
-
-    def _queues(self) -> list[asyncio.Queue[Item]]:
-        return [queue for watchers in self._watchers.values() for queue in watchers]
+    async def _take(self, message: str | bytes) -> None:
+        with suppress(BadResponse):
+            self._hand_out(decoded(message, self._name))
 
     def _hand_out(self, item: Any) -> None:
         channel = item.get("channel") if isinstance(item, Mapping) else None
@@ -178,16 +106,11 @@ class Hub:
             return
         if not isinstance(channel, str) or channel in _NO_DATA:
             return
-        data = item.get("data")
-        for coin in _coins(channel, data):
-            for queue in self._watchers.get((channel, coin), ()):
-                if queue.qsize() >= MAX_BEHIND:
-                    self.restart(f"{MAX_BEHIND} messages of {channel} stood unread")
-                    return
-                queue.put_nowait(item)
+        for coin in _coins(channel, item.get("data")):
+            self._shared.tell((channel, coin), item)
 
 
-def key_of(subscription: Mapping[str, Any]) -> Key:
+def key_of(subscription: Row) -> Key:
     """Return where the messages of a subscription go: channels of a user come to one user only."""
     return subscription["type"], subscription.get("coin", "")
 
@@ -206,7 +129,7 @@ def _is_data(message: str | bytes) -> bool:
     return found is not None and found[1] not in _NO_DATA
 
 
-def _message(method: str, subscription: Mapping[str, Any]) -> str:
+def _message(method: str, subscription: Row) -> str:
     return json.dumps({"method": method, "subscription": dict(subscription)})
 
 

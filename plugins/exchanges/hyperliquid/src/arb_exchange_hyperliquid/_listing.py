@@ -19,9 +19,9 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
+from arb.net import BAD_SHAPE, maybe_positive, number, text, whole
 
 from ._precision import PERP_DECIMALS, lot, price_step
-from ._wire import number, price, whole
 
 MIN_NOTIONAL: Final = Decimal(10)
 """US dollars (documentation, "Error responses": minTradeNtl)."""
@@ -109,7 +109,7 @@ class Listing:
         Spot pairs are called `@107` or `PURR/USDC`, outcomes `#12` or `+12`, a dex's own `dex:COIN`.
         """
         if not isinstance(coin, str) or not coin:
-            raise BadResponse(f"{coin!r} is no coin", exchange=self._exchange, code="unreadable")
+            raise BadResponse(f"{coin!r} is no coin", exchange=self._exchange, code="bad_shape")
         if coin in self._by_coin or coin[0] in "@#+" or "/" in coin:
             return False
         dex, _, name = coin.partition(":")
@@ -143,20 +143,33 @@ def account_fees(answer: Mapping[str, Any]) -> FeeSchedule:
     return FeeSchedule(maker=number(answer["userAddRate"]), taker=number(answer["userCrossRate"]))
 
 
-def markets(answer: Sequence[Any], dex: Dex, fees: FeeSchedule, exchange: str) -> list[Market]:
-    """Read `metaAndAssetCtxs`: coins and their state, joined by position."""
+def markets(answer: Sequence[Any], dex: Dex, fees: FeeSchedule, exchange: str) -> tuple[list[Market], list[str]]:
+    """Read `metaAndAssetCtxs`: coins and their state, joined by position.
+
+    A coin that cannot be read is left out, and does not move the numbers of the others.
+
+    Returns:
+        The markets, and what is left out with the reason.
+
+    Raises:
+        ValueError: none can be read, or coins and states are not as many.
+    """
     meta, states = answer
     universe = meta["universe"]
     if len(universe) != len(states):
         raise ValueError(f"{len(universe)} coins with {len(states)} states")
     tables = {whole(table): rows["marginTiers"] for table, rows in meta.get("marginTables", ())}
     charged = fees if not dex.name else _doubled(fees)
-    found = []
+    found, unread = [], []
     for place, (row, state) in enumerate(zip(universe, states, strict=True)):
-        decimals = whole(row["szDecimals"])
-        instrument = _instrument(row, state, dex, charged, tables, exchange)
-        found.append(Market(instrument, dex.first_asset + place, decimals, dex.name))
-    return found
+        try:
+            instrument = _instrument(row, state, dex, charged, tables, exchange)
+            found.append(Market(instrument, dex.first_asset + place, whole(row["szDecimals"]), dex.name))
+        except BAD_SHAPE as error:
+            unread.append(f"{row.get('name') if isinstance(row, dict) else row!r}: {error!r}")
+    if unread and not found:
+        raise ValueError(f"none of {len(unread)} coins, such as {unread[0]}")
+    return found, unread
 
 
 def _instrument(
@@ -167,9 +180,9 @@ def _instrument(
     tables: Mapping[int, Any],
     exchange: str,
 ) -> Instrument:
-    coin, decimals = str(row["name"]), whole(row["szDecimals"])
+    coin, decimals = text(row["name"]), whole(row["szDecimals"])
     base, multiplier = base_of(coin)
-    shown = price(state.get("midPx")) or price(state.get("markPx")) or price(state.get("oraclePx"))
+    shown = next(filter(None, (maybe_positive(state.get(name)) for name in ("midPx", "markPx", "oraclePx"))), None)
     finest = Decimal(1).scaleb(decimals - PERP_DECIMALS)
     return Instrument(
         id=instrument_id(f"{coin}-PERP", exchange),

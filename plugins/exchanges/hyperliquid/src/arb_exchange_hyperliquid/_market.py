@@ -20,6 +20,7 @@ from arb.model import (
     MarketStats,
     OrderBook,
 )
+from arb.net import reading
 
 from . import _listing, _market_rows
 from ._client import Client
@@ -27,7 +28,6 @@ from ._listing import BASE_FEES, USDC, Dex, Listing, Market
 from ._paging import whole_list
 from ._settings import HyperliquidSettings
 from ._shared_read import SharedRead
-from ._wire import reading
 
 HISTORY_ROWS: Final = 500
 MAIN_DEX: Final = ""
@@ -47,6 +47,7 @@ class HyperliquidMarket:
         self._dex_names = settings.dexes
         self._context = context
         self._listing: Listing | None = None
+        self._unread: list[str] = []
         self._fees = SharedRead(context.clock, self._read_fees, for_ns=FEES_NS)
         self._answers = {
             name: SharedRead(context.clock, partial(self._read_states, name), for_ns=STATES_NS)
@@ -71,10 +72,16 @@ class HyperliquidMarket:
         if self._account is not None:
             fees = await self._fees.get()
         markets: list[Market] = []
+        unread: list[str] = []
         for dex, answer in await self._states():
-            with reading(f"the markets of dex {dex.name!r}", self._client.name):
-                markets += _listing.markets(answer, dex, fees, self._client.name)
-        with reading("the list of markets", self._client.name):
+            with reading(self._client.name, f"the markets of dex {dex.name!r}"):
+                read, left_out = _listing.markets(answer, dex, fees, self._client.name)
+            markets += read
+            unread += left_out
+        if unread and unread != self._unread:
+            self._context.log.warning("coins that cannot be read are left out: %s", "; ".join(unread))
+        self._unread = unread
+        with reading(self._client.name, "the list of markets"):
             self._listing = Listing(markets, self._client.name, before=self._listing)
         return self._listing
 
@@ -116,7 +123,7 @@ class HyperliquidMarket:
         """Return the book; the venue shows twenty levels a side."""
         market = await self.open_market(instrument)
         answer = await self._client.info("l2Book", coin=market.coin)
-        with reading(f"the book of {instrument}", self._client.name):
+        with reading(self._client.name, f"the book of {instrument}"):
             return _market_rows.order_book(answer, instrument, self._context.clock.now_ns())
 
     async def fetch_bbo(self, instrument: InstrumentId) -> Bbo:
@@ -136,7 +143,7 @@ class HyperliquidMarket:
     async def fetch_stats(self) -> Sequence[MarketStats]:
         """Return prices and activity of every market that is open."""
         states = await self._open_states()
-        with reading("the state of the markets", self._client.name):
+        with reading(self._client.name, "the state of the markets"):
             return [
                 _market_rows.stats(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
                 for market, state in states
@@ -145,7 +152,7 @@ class HyperliquidMarket:
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
         """Return the rate of the running hour of every market that is open."""
         states = await self._open_states()
-        with reading("the rates of the markets", self._client.name):
+        with reading(self._client.name, "the rates of the markets"):
             rows = [
                 _market_rows.predicted_rate(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
                 for market, state in states
@@ -166,7 +173,7 @@ class HyperliquidMarket:
         what = f"the funding history of {instrument}"
         window = (max(0, start_ns) // MILLISECOND_NS, (end_ns - 1) // MILLISECOND_NS)
         rows = await whole_list(ask, *window, most=HISTORY_ROWS, what=what, exchange=self._client.name)
-        with reading(what, self._client.name):
+        with reading(self._client.name, what):
             rates = [_market_rows.settled_rate(row, instrument, self._context.clock.now_ns()) for row in rows]
         by_time = {rate.ts_event_ns: rate for rate in rates if start_ns <= rate.ts_event_ns < end_ns}
         return [by_time[ts_ns] for ts_ns in sorted(by_time)]
@@ -178,7 +185,7 @@ class HyperliquidMarket:
         if not others:
             return {USDC: _ONE}
         answer = await self._client.info("spotMetaAndAssetCtxs")
-        with reading("the spot prices", self._client.name):
+        with reading(self._client.name, "the spot prices"):
             tokens = {row["name"]: row["index"] for row in answer[0]["tokens"] if row["name"] in others}
             return {**_market_rows.usd_prices(answer, tokens), USDC: _ONE}
 
@@ -192,7 +199,7 @@ class HyperliquidMarket:
         found: list[tuple[Market, Mapping[str, Any]]] = []
         for dex in self.dex_names:
             answer = await self._answers[dex].get()
-            with reading(f"the state of dex {dex!r}", self._client.name):
+            with reading(self._client.name, f"the state of dex {dex!r}"):
                 meta, states = answer
                 for row, state in zip(meta["universe"], states, strict=True):
                     market = listing.of_coin(row["name"])
@@ -202,13 +209,13 @@ class HyperliquidMarket:
 
     async def _read_fees(self) -> FeeSchedule:
         answer = await self._client.info("userFees", user=self._account)
-        with reading("the account's fees", self._client.name):
+        with reading(self._client.name, "the account's fees"):
             return _listing.account_fees(answer)
 
     async def _read_states(self, dex: str) -> tuple[Mapping[str, Any], list[Any]]:
         """Return what a dex lists, and the state of each market in the same order."""
         answer = await self._client.info("metaAndAssetCtxs", dex=dex or None)
-        with reading(f"the markets of dex {dex!r}", self._client.name):
+        with reading(self._client.name, f"the markets of dex {dex!r}"):
             meta, states = answer
             if len(meta["universe"]) != len(states):
                 raise ValueError("states and markets are not as many")
@@ -219,7 +226,7 @@ class HyperliquidMarket:
         numbers = {MAIN_DEX: 0}
         if self._dex_names:
             answer = await self._client.info("perpDexs")
-            with reading("the list of dexes", self._client.name):
+            with reading(self._client.name, "the list of dexes"):
                 numbers |= _listing.dex_numbers(answer)
         missing = [name for name in self._dex_names if name not in numbers]
         if missing:
@@ -228,8 +235,8 @@ class HyperliquidMarket:
         return [(await self._dex(name, numbers[name], answer), answer) for name, answer in answers.items()]
 
     async def _dex(self, name: str, first_asset: int, answer: Any) -> Dex:
-        with reading(f"the markets of dex {name!r}", self._client.name):
+        with reading(self._client.name, f"the markets of dex {name!r}"):
             token = answer[0].get("collateralToken", 0)
         spot = await self._client.info("spotMeta") if token else None
-        with reading(f"the collateral of dex {name!r}", self._client.name):
+        with reading(self._client.name, f"the collateral of dex {name!r}"):
             return Dex(name, first_asset, _listing.collateral_name(token, spot))

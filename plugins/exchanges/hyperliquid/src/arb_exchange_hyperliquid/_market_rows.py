@@ -19,8 +19,7 @@ from arb.model import (
     Side,
     Trade,
 )
-
-from ._wire import maybe, moment, number, price
+from arb.net import from_ms, maybe_number, maybe_positive, number
 
 SIDES: Final[Mapping[str, Side]] = {"B": Side.BUY, "A": Side.SELL}
 HOURLY: Final = RateUnit(factor=Decimal(1), period_ns=HOUR_NS)
@@ -39,7 +38,7 @@ def levels(rows: Sequence[Mapping[str, Any]]) -> tuple[BookLevel, ...]:
 def order_book(row: Mapping[str, Any], instrument: InstrumentId, received_ns: int) -> OrderBook:
     """Read an `l2Book`; the venue numbers no books, so the time of its block stands for a sequence."""
     bids, asks = row["levels"]
-    ts_ns = moment(row["time"])
+    ts_ns = from_ms(row["time"])
     return OrderBook(
         instrument=instrument,
         bids=levels(bids),
@@ -52,12 +51,12 @@ def order_book(row: Mapping[str, Any], instrument: InstrumentId, received_ns: in
 
 def stats(state: Mapping[str, Any], instrument: InstrumentId, venue_ns: int, received_ns: int) -> MarketStats:
     """Read one coin's state; its open interest is in coins, so it is valued at the mark price."""
-    mark, interest = price(state.get("markPx")), maybe(state.get("openInterest"))
+    mark, interest = maybe_positive(state.get("markPx")), maybe_number(state.get("openInterest"))
     return MarketStats(
         instrument=instrument,
         mark_price=mark,
-        index_price=price(state.get("oraclePx")),
-        volume_24h=maybe(state.get("dayNtlVlm")),
+        index_price=maybe_positive(state.get("oraclePx")),
+        volume_24h=maybe_number(state.get("dayNtlVlm")),
         open_interest=None if mark is None or interest is None else interest * mark,
         ts_event_ns=venue_ns,
         ts_init_ns=received_ns,
@@ -68,7 +67,7 @@ def predicted_rate(
     state: Mapping[str, Any], instrument: InstrumentId, venue_ns: int, received_ns: int
 ) -> FundingRate | None:
     """Read the rate of the running hour; None where the venue has none."""
-    raw = maybe(state.get("funding"))
+    raw = maybe_number(state.get("funding"))
     if raw is None:
         return None
     return FundingRate(
@@ -90,7 +89,7 @@ def next_settlement_ns(venue_ns: int) -> int:
 
 def settled_rate(row: Mapping[str, Any], instrument: InstrumentId, received_ns: int) -> FundingRate:
     """Read a row of `fundingHistory`; until June 2023 the venue settled every eight hours."""
-    paid_ns = moment(row["time"])
+    paid_ns = from_ms(row["time"])
     unit = EIGHT_HOURLY if paid_ns <= LAST_EIGHT_HOURLY_NS else HOURLY
     return FundingRate(
         instrument=instrument,
@@ -110,7 +109,7 @@ def trade(row: Mapping[str, Any], instrument: InstrumentId, received_ns: int) ->
         side=SIDES[row["side"]],
         price=number(row["px"]),
         quantity=number(row["sz"]),
-        ts_event_ns=moment(row["time"]),
+        ts_event_ns=from_ms(row["time"]),
         ts_init_ns=received_ns,
     )
 
@@ -119,6 +118,6 @@ def usd_prices(spot: Sequence[Any], tokens: Mapping[str, int]) -> dict[str, Deci
     """Read `spotMetaAndAssetCtxs`: the mid price in USDC of each token that has a pair with it."""
     meta, states = spot
     pairs = {tuple(pair["tokens"]): pair["name"] for pair in meta["universe"]}
-    mids = {state["coin"]: price(state.get("midPx")) for state in states if "coin" in state}
+    mids = {state["coin"]: maybe_positive(state.get("midPx")) for state in states if "coin" in state}
     found = {name: mids.get(pairs.get((index, 0))) for name, index in tokens.items()}
     return {name: mid for name, mid in found.items() if mid is not None}

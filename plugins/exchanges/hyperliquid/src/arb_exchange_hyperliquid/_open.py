@@ -76,10 +76,8 @@ async def open_exchange(settings: HyperliquidSettings, context: Context) -> Asyn
         orders, trading = _private(client, market, access, contact, settings, context)
         account_stream = AccountStream(client, hub, market, orders, trading, access.address)
     streams = HyperliquidStreams(client, hub, market, account_stream, context, fast_books=settings.fast_books)
-    try:
+    async with hub.opened():
         yield HyperliquidExchange(context, settings, market, trading, streams)
-    finally:
-        await hub.close()
 
 
 async def _looked_at(client: Client, market: HyperliquidMarket, access: Access | None) -> None:

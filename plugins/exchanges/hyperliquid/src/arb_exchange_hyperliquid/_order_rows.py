@@ -19,10 +19,11 @@ from arb.model import (
     Side,
     TimeInForce,
 )
+from arb.net import from_ms, number, whole
 
 from ._errors import NO_MATCH, refused
 from ._market_rows import SIDES
-from ._wire import moment, number, to_wire, whole
+from ._wire import to_wire
 
 CLOID_BITS: Final = 127
 _TIFS: Final[Mapping[TimeInForce, str]] = {TimeInForce.GTC: "Gtc", TimeInForce.IOC: "Ioc"}
@@ -110,7 +111,7 @@ def order_row(row: Mapping[str, Any]) -> OrderRow:
         price=number(row["limitPx"]),
         quantity=quantity,
         remaining=remaining,
-        placed_ns=moment(row["timestamp"]),
+        placed_ns=from_ms(row["timestamp"]),
         tif=row.get("tif"),
         reduce_only=bool(row.get("reduceOnly")),
     )

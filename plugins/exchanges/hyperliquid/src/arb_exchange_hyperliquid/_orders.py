@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import BelowMinimum, ExchangeError, PreparedOrder, Rejected, UnknownOrder
+from arb.api import ExchangeError, PreparedOrder, Rejected, UnknownOrder
 from arb.model import (
     MILLISECOND_NS,
     ClientOrderId,
@@ -15,20 +16,20 @@ from arb.model import (
     Order,
     OrderRequest,
     OrderStatus,
+    Side,
     TimeInForce,
 )
-from arb.net import OrderNumbers
+from arb.net import OrderNumbers, from_ms, reading, rounded_order
 
 from ._account_rows import FILL_ROWS, fill_id
 from ._actions import Actions, Signed
 from ._client import Client
 from ._errors import NOT_OPEN, refused
-from ._listing import MIN_NOTIONAL, Market
+from ._listing import Market
 from ._market import HyperliquidMarket
 from ._order_rows import Filled, OrderRow, cloid, filled_of, order_of, order_row, order_wire, sent_order, status_of
 from ._paging import whole_list
 from ._precision import round_price
-from ._wire import moment, reading
 
 CANCEL_BATCH: Final = 200
 _UNKNOWN: Final = "unknownOid"
@@ -62,7 +63,7 @@ class Orders:
         market = await self._market.market_of(request.instrument)
         rounded = self._rounded(request, market)
         number = await self._numbers.reserve(request.client_order_id)
-        with reading(f"order {request.client_order_id}", self._client.name):
+        with reading(self._client.name, f"order {request.client_order_id}"):
             wire = order_wire(rounded, market.asset, number)
         signed = await self._actions.sign({"type": "order", "orders": [wire], "grouping": "na"})
         return PreparedOrder(request=rounded, payload=Ready(number, signed), expires_ns=signed.expires_ns)
@@ -74,7 +75,7 @@ class Orders:
             raise Rejected("the order was not prepared here", exchange=self._client.name, code="not_prepared")
         self._numbers.claim(ready.number, request.client_order_id)
         answer = await self._actions.send(ready.signed)
-        with reading(f"the answer to order {request.client_order_id}", self._client.name):
+        with reading(self._client.name, f"the answer to order {request.client_order_id}"):
             order = sent_order(answer, request, self._client.venue_time.now_ns(), self._client.name)
         if order.status is OrderStatus.OPEN and not request.post_only:
             # The venue says no more than that it rests; it may have taken something before.
@@ -151,24 +152,18 @@ class Orders:
 
         what = f"the fills of order {row.oid}"
         rows = await whole_list(ask, *window, most=FILL_ROWS, what=what, exchange=self._client.name)
-        with reading(what, self._client.name):
+        with reading(self._client.name, what):
             return filled_of(row.oid, {fill_id(each): each for each in rows}.values())
 
     def _rounded(self, request: OrderRequest, market: Market) -> OrderRequest:
-        name, instrument = request.client_order_id, market.instrument
         if request.time_in_force is TimeInForce.FOK:
-            raise self._refused(name, "the venue has no fill-or-kill orders", "no_fill_or_kill")
-        if not (request.quantity.is_finite() and request.price.is_finite()):
-            raise self._refused(name, "quantity and price must be finite", "out_of_range")
-        quantity = instrument.floor_quantity(request.quantity)
-        price = round_price(request.side, request.price, market.sz_decimals)
-        if quantity <= 0 or price <= 0:
-            text = f"order {name}: {request.quantity} at {request.price} is nothing after rounding"
-            raise BelowMinimum(text, exchange=self._client.name, code="below_minimum")
-        if quantity * price < MIN_NOTIONAL and not request.reduce_only:
-            text = f"order {name}: {quantity} at {price} is worth less than {MIN_NOTIONAL} {instrument.quote}"
-            raise BelowMinimum(text, exchange=self._client.name, code="below_minimum")
-        return replace(request, quantity=quantity, price=price)
+            text = f"order {request.client_order_id}: the venue has no fill-or-kill orders"
+            raise Rejected(text, exchange=self._client.name, code="no_fill_or_kill")
+
+        def limit_price(side: Side, price: Decimal) -> Decimal:
+            return round_price(side, price, market.sz_decimals)
+
+        return rounded_order(request, market.instrument, limit_price=limit_price)
 
     async def _number(self, client_order_id: ClientOrderId) -> int:
         number = await self._numbers.number_of(client_order_id)
@@ -179,7 +174,7 @@ class Orders:
     async def _status(self, number: int, client_order_id: ClientOrderId, *, urgent: bool = False) -> Mapping[str, Any]:
         """Return what the venue knows of an order; raises UnknownOrder."""
         answer = await self._client.info("orderStatus", user=self._user, oid=cloid(number), urgent=urgent)
-        with reading(f"the status of order {client_order_id}", self._client.name):
+        with reading(self._client.name, f"the status of order {client_order_id}"):
             if answer["status"] == _UNKNOWN:
                 raise self._unknown(client_order_id)
             if answer["status"] != "order":
@@ -192,8 +187,8 @@ class Orders:
     ) -> Order:
         answer = await self._status(number, client_order_id, urgent=urgent)
         what = f"order {client_order_id}"
-        with reading(what, self._client.name):
-            row, why, ts_ns = order_row(answer["order"]), str(answer["status"]), moment(answer["statusTimestamp"])
+        with reading(self._client.name, what):
+            row, why, ts_ns = order_row(answer["order"]), str(answer["status"]), from_ms(answer["statusTimestamp"])
             if row.number != number:
                 raise ValueError("it is another order")
             status = status_of(answer["status"], row)
@@ -203,7 +198,7 @@ class Orders:
         # Fills are the money: an order that is over is what its fills say, and an average is in them alone.
         end_ns = ts_ns if status.is_final else None
         filled = await self.filled(row, end_ns, urgent=urgent) if row.filled or status.is_final else Filled()
-        with reading(what, self._client.name):
+        with reading(self._client.name, what):
             if filled.quantity < row.filled or filled.quantity > row.quantity:
                 raise ValueError(f"{row.filled} of {row.quantity} are filled, but its fills are {filled.quantity}")
             if status is OrderStatus.OPEN and filled.quantity:
@@ -213,7 +208,7 @@ class Orders:
     async def _resting(self, row: OrderRow, instrument: InstrumentId) -> Order:
         client_order_id = await self.id_of(row)
         filled = await self.filled(row) if row.filled else Filled()
-        with reading(f"order {client_order_id}", self._client.name):
+        with reading(self._client.name, f"order {client_order_id}"):
             if filled.quantity < row.filled:
                 raise ValueError(f"{row.filled} are filled, but its fills are {filled.quantity}")
         status = OrderStatus.PARTIALLY_FILLED if filled.quantity else OrderStatus.OPEN
@@ -223,7 +218,7 @@ class Orders:
         found = []
         for dex in self._market.dex_names:
             answer = await self._client.info("frontendOpenOrders", user=self._user, dex=dex or None, urgent=urgent)
-            with reading("the open orders", self._client.name):
+            with reading(self._client.name, "the open orders"):
                 if not isinstance(answer, list):
                     raise TypeError(f"no list but {type(answer).__name__}")
                 rows = [order_row(row) for row in answer if row["coin"][0] not in "@#+" and "/" not in row["coin"]]
@@ -235,7 +230,7 @@ class Orders:
         return found
 
     def _statuses(self, answer: Mapping[str, Any], count: int) -> list[Any]:
-        with reading("the answer to a cancellation", self._client.name):
+        with reading(self._client.name, "the answer to a cancellation"):
             statuses = list(answer["data"]["statuses"])
             if len(statuses) != count:
                 raise ValueError(f"{len(statuses)} answers to {count} cancellations")
@@ -243,9 +238,6 @@ class Orders:
 
     def _refusal(self, status: Any) -> ExchangeError:
         return refused(status.get("error") if isinstance(status, Mapping) else status, self._client.name)
-
-    def _refused(self, name: ClientOrderId, why: str, code: str) -> Rejected:
-        return Rejected(f"order {name}: {why}", exchange=self._client.name, code=code)
 
     def _unknown(self, client_order_id: ClientOrderId) -> UnknownOrder:
         text = f"there is no order {client_order_id} of this account"

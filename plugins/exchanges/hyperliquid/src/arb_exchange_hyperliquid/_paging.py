@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from arb.api import BadResponse
-
-from ._wire import reading, whole
+from arb.net import reading, whole
 
 Row = Mapping[str, Any]
 Ask = Callable[[int, int], Awaitable[Any]]
@@ -35,7 +34,7 @@ async def whole_list(ask: Ask, start_ms: int, end_ms: int, *, most: int, what: s
     while windows:
         first, last = windows.pop()
         answer = await ask(first, last)
-        with reading(what, exchange):
+        with reading(exchange, what):
             if not isinstance(answer, list):
                 raise TypeError(f"no list but {type(answer).__name__}")
             # What lies outside was not asked for; it would lead the search astray.

@@ -8,7 +8,7 @@ from typing import Any
 
 from arb.api import BadResponse, ConfigError, Context
 from arb.model import BookUpdate, Fill, FundingPayment, InstrumentId, Order, OrderBook, Trade
-from arb.net import BookMessage, Connected, chained
+from arb.net import BookMessage, Connected, chained, reading, whole
 
 from . import _market_rows
 from ._account_stream import AccountStream
@@ -16,7 +16,6 @@ from ._client import Client
 from ._hub import Hub
 from ._market import HyperliquidMarket
 from ._seen import Seen
-from ._wire import reading, whole
 
 
 class HyperliquidStreams:
@@ -64,11 +63,11 @@ class HyperliquidStreams:
         market = await self._market.open_market(instrument)
         since_ns, seen = self._client.venue_time.now_ns(), Seen()
         async with aclosing(self._hub.watch({"type": "trades", "coin": market.coin})) as messages:
-            async for channel, item in messages:
-                if not channel or isinstance(item, Connected):
+            async for item in messages:
+                if isinstance(item, Connected):
                     continue
                 for row in self._rows(item["data"], market.coin):
-                    with reading(f"a trade of {instrument}", self._client.name):
+                    with reading(self._client.name, f"a trade of {instrument}"):
                         trade = _market_rows.trade(row, instrument, self._clock.now_ns())
                         is_new = seen.add(whole(row["tid"]))
                     # What the venue sends at the beginning may be older than whoever watches.
@@ -91,13 +90,13 @@ class HyperliquidStreams:
         coin = (await self._market.open_market(instrument)).coin
         book: OrderBook | None = None
         async with aclosing(self._hub.watch({"type": "l2Book", "coin": coin, **self._books_asked})) as messages:
-            async for _, item in messages:
+            async for item in messages:
                 if isinstance(item, Connected):
                     book = None
                     yield item
                     continue
                 try:
-                    with reading(f"the book of {instrument}", self._client.name):
+                    with reading(self._client.name, f"the book of {instrument}"):
                         changed = _market_rows.order_book(item["data"], instrument, self._clock.now_ns())
                 except BadResponse as error:
                     self._hub.restart(str(error))
@@ -107,5 +106,5 @@ class HyperliquidStreams:
                     yield book
 
     def _rows(self, data: Any, coin: str) -> list[Any]:
-        with reading(f"the trades of {coin}", self._client.name):
+        with reading(self._client.name, f"the trades of {coin}"):
             return [row for row in data if row["coin"] == coin]

@@ -21,6 +21,7 @@ from arb.model import (
     OrderRequest,
     Position,
 )
+from arb.net import from_ms, reading
 
 from . import _account_rows, _balances
 from ._access import account_mode
@@ -31,7 +32,6 @@ from ._client import Client
 from ._market import HyperliquidMarket
 from ._orders import Orders
 from ._paging import Row, whole_list
-from ._wire import moment, reading
 
 KEPT_FILLS: Final = 10_000
 """The newest fills of an account; older ones are not told (documentation, "Retrieve a user's fills by time")."""
@@ -98,7 +98,7 @@ class HyperliquidTrading:
 
         what = "the account's fills"
         rows = await self._rows(ask, since_ns, FILL_ROWS, what)
-        with reading(what, self._client.name):
+        with reading(self._client.name, what):
             by_id = {_account_rows.fill_id(row): row for row in rows}
         if len(by_id) >= KEPT_FILLS:
             text = f"{what} since then are {len(by_id)} or more, and the venue tells of no more: ask for a shorter time"
@@ -108,12 +108,12 @@ class HyperliquidTrading:
 
     async def fill(self, row: Row) -> Fill | None:
         """Read a fill; None for one of a market that is not read, such as spot."""
-        with reading("a fill", self._client.name):
+        with reading(self._client.name, "a fill"):
             coin, given = row["coin"], row.get("cloid")
         market = await self._market.market_of_coin(coin)
         if market is None:
             return None
-        with reading("a fill", self._client.name):
+        with reading(self._client.name, "a fill"):
             number = None if given is None else int(given, 16)
             name = f"foreign-{row['oid']}" if number is None else await self._orders.name_of(number)
             return _account_rows.fill(row, market.instrument, ClientOrderId(name))
@@ -122,14 +122,14 @@ class HyperliquidTrading:
         """Return every open position of the dexes that are read."""
         found = []
         for state in await self._states():
-            with reading("the positions", self._client.name):
+            with reading(self._client.name, "the positions"):
                 rows = [(row["position"]["coin"], row) for row in state["assetPositions"]]
-                ts_ns = moment(state["time"])
+                ts_ns = from_ms(state["time"])
             for coin, row in rows:
                 market = await self._market.market_of_coin(coin)
                 if market is None:
                     raise BadResponse(f"a position in {coin!r}", exchange=self._client.name, code="unknown_coin")
-                with reading(f"the position in {coin}", self._client.name):
+                with reading(self._client.name, f"the position in {coin}"):
                     found.append(_account_rows.position(row, market.instrument.id, ts_ns))
         return [position for position in found if position is not None]
 
@@ -139,7 +139,7 @@ class HyperliquidTrading:
         currencies = {market.dex: market.instrument.quote for market in await self._market.listing()}
         states = await self._states()
         spot = await self._client.info("spotClearinghouseState", user=self._user) if mode in POOLED else None
-        with reading("the balances", self._client.name):
+        with reading(self._client.name, "the balances"):
             named = zip(self._market.dex_names, states, strict=True)
             return _balances.balances(mode, [DexState(currencies[dex], state) for dex, state in named], spot)
 
@@ -158,7 +158,7 @@ class HyperliquidTrading:
         what = "the account's funding payments"
         found: dict[str, FundingPayment] = {}
         for row in await self._rows(ask, since_ns, PAYMENT_ROWS, what):
-            with reading(what, self._client.name):
+            with reading(self._client.name, what):
                 delta, time = row["delta"], row["time"]
             payment = await self.payment(delta, time)
             if payment is not None and payment.settled_ns >= since_ns:
@@ -167,12 +167,12 @@ class HyperliquidTrading:
 
     async def payment(self, row: Row, time: Any) -> FundingPayment | None:
         """Read a payment; None for one of a market that is not read."""
-        with reading("a funding payment", self._client.name):
+        with reading(self._client.name, "a funding payment"):
             coin = row["coin"]
         market = await self._market.market_of_coin(coin)
         if market is None:
             return None
-        with reading("a funding payment", self._client.name):
+        with reading(self._client.name, "a funding payment"):
             return _account_rows.payment(row, time, market.instrument)
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal, mode: MarginMode) -> None:
@@ -194,7 +194,7 @@ class HyperliquidTrading:
         """Return what the venue has set now."""
         market = await self._market.market_of(instrument)
         answer = await self._client.info("activeAssetData", user=self._user, coin=market.coin)
-        with reading(f"the leverage of {instrument}", self._client.name):
+        with reading(self._client.name, f"the leverage of {instrument}"):
             return _account_rows.leverage(answer["leverage"])
 
     async def arm_dead_mans_switch(self, timeout_ns: int) -> None:

@@ -23,8 +23,9 @@ from arb.model import (
     Side,
     to_cash,
 )
+from arb.net import Row, flag, from_s, maybe_positive, number, positive, text, whole
 
-from ._fields import Row, changed_at, flag, from_s, number, positive, price_or_none, rows_of, text, whole
+from ._fields import changed_at, maybe_rows
 from ._markets import FEE_TICK, MARGIN_TICK, QUOTE, Market
 
 _MODES: Final[Mapping[int, MarginMode]] = MappingProxyType({0: MarginMode.CROSS, 1: MarginMode.ISOLATED})
@@ -110,7 +111,7 @@ def position_of(row: Row, market: Market, now_ns: int) -> Position | None:
         entry_price=number(row["avg_entry_price"]),
         mark_price=(abs(value) / abs(quantity)).quantize(_CENT * market.instrument.tick_size, ROUND_HALF_EVEN),
         unrealized_pnl=number(row["unrealized_pnl"]),
-        liquidation_price=price_or_none(row.get("liquidation_price")),
+        liquidation_price=maybe_positive(row.get("liquidation_price")),
         leverage=None if fraction is None else leverage_of(fraction),
         margin_mode=_MODES[whole(row["margin_mode"])],
         ts_event_ns=now_ns,
@@ -125,7 +126,7 @@ def balance_of(account: Row, now_ns: int) -> Balance:
     """
     # Seen with digits that a float of the venue left behind.
     equity = to_cash(number(account["total_asset_value"]))
-    profit = sum((number(row["unrealized_pnl"]) for row in rows_of(account["positions"])), ZERO)
+    profit = sum((number(row["unrealized_pnl"]) for row in maybe_rows(account["positions"])), ZERO)
     need = account.get("cross_maintenance_margin_requirement")
     return Balance(
         currency=QUOTE,

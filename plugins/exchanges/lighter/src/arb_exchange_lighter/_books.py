@@ -12,10 +12,9 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import SECOND_NS, BookDelta, BookGap, BookLevel, BookUpdate, InstrumentId, OrderBook
-from arb.net import BookMessage, Connected, chained
+from arb.net import BookMessage, Connected, chained, reading
 
 from ._channels import Channels, Heard
-from ._fields import reading
 from ._prices import book_message
 from ._waiting import first_of, for_ever, stopped
 
@@ -124,7 +123,7 @@ class KeptBook:
     async def _resync(self, gap: str) -> None:
         self._lose(gap)
         self._context.log.info("%s: %s; asking for a new snapshot", self._channel, gap)
-        await self._channels.again(self._channel)
+        self._channels.again(self._channel)
 
     def _apply(self, update: OrderBook | BookDelta) -> None:
         if isinstance(update, OrderBook):

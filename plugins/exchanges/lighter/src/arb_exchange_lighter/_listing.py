@@ -8,8 +8,8 @@ from typing import Final
 
 from arb.api import BadResponse, Context, ExchangeError, Rejected
 from arb.model import MINUTE_NS, FeeSchedule, InstrumentId
+from arb.net import reading
 
-from ._fields import reading
 from ._markets import Market, account_fees, markets_of
 from ._rest import Api
 

@@ -9,10 +9,9 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import Connected
+from arb.net import Connected, Row, from_ms, reading, row_of, text, whole
 
 from ._channels import Channels, Heard
-from ._fields import Row, from_ms, reading, row_of, text, whole
 from ._waiting import first_of, for_ever, stopped
 
 _CHANNEL: Final = "market_stats/all"

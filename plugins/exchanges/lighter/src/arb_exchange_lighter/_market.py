@@ -18,9 +18,10 @@ from arb.model import (
     OrderBook,
     parse_utc,
 )
+from arb.net import Row, reading, whole
 
 from ._books import Books
-from ._fields import Row, reading, rows_of, whole
+from ._fields import maybe_rows
 from ._listing import Listing
 from ._live_stats import LiveStats
 from ._markets import QUOTE
@@ -173,7 +174,7 @@ class LighterMarket:
         answer = await self._api.read("funding-rates")
         now_ns = self._clock.now_ns()
         with reading(self._context.name, "funding-rates"):
-            own = [row for row in rows_of(answer["funding_rates"]) if row.get("exchange") == OWN_ROWS]
+            own = [row for row in maybe_rows(answer["funding_rates"]) if row.get("exchange") == OWN_ROWS]
             return [
                 listed_rate(row, market.instrument.id, now_ns)
                 for row in own

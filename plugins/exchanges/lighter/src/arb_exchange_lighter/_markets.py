@@ -19,8 +19,9 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
+from arb.net import Row, flag, number, positive, row_of, text, whole
 
-from ._fields import Row, flag, number, positive, row_of, rows_of, text, whole
+from ._fields import maybe_rows
 
 QUOTE: Final = "USDC"
 MARGIN_TICK: Final = 10_000
@@ -103,7 +104,7 @@ def markets_of(
         unreadable: Told of a market that cannot be read, which is left out; without it the error is raised.
     """
     found = []
-    for row in rows_of(answer["order_book_details"]):
+    for row in maybe_rows(answer["order_book_details"]):
         if row.get("market_type", "perp") != "perp":
             continue
         try:

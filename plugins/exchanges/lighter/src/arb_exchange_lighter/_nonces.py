@@ -13,9 +13,9 @@ from typing import Final
 
 from arb.api import BadResponse, Context, ExchangeError, NotSent, OutcomeUnknown
 from arb.model import SECOND_NS
+from arb.net import Row, reading, whole
 
 from ._errors import INVALID_NONCE
-from ._fields import Row, reading, whole
 from ._native import SigningError
 from ._rest import Api
 from ._signing import SignedTx, Signer

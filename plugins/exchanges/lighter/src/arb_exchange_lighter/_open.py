@@ -67,7 +67,7 @@ async def open_exchange(settings: LighterSettings, context: Context) -> AsyncIte
     listing = Listing(context, api, settings.asset_classes, account_index)
     async with AsyncExitStack() as stack:
         public = Channels(context, settings.stream_address, budgets)
-        stack.push_async_callback(public.close)
+        await stack.enter_async_context(public.opened())
         live = LiveStats(context, public)
         stack.push_async_callback(live.close)
         books = Books(
@@ -107,7 +107,7 @@ async def _open_account(
         renewed_ns=tokens.renewed_ns - MINUTE_NS,
         beats=False,
     )
-    stack.push_async_callback(channels.close)
+    await stack.enter_async_context(channels.opened())
     reports = OrderReports(context, channels, account_index)
     numbers = OrderNumbers(context.state, bits=_INDEX_BITS)
     reads = AccountReads(context, api, listing, numbers, reports if settings.live_reads else None, account_index)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from arb.api import BelowMinimum, InsufficientMargin, Rejected, WouldCross
+from arb.api import InsufficientMargin, Rejected, WouldCross
 from arb.model import (
     DAY_NS,
     MILLISECOND_NS,
@@ -22,9 +21,9 @@ from arb.model import (
     Side,
     TimeInForce,
 )
+from arb.net import Row, flag, from_ms, from_us, number, rounded_order, text, whole
 
-from ._fields import Row, flag, from_ms, from_us, number, text, whole
-from ._markets import MAX_BASE, MAX_PRICE, Market
+from ._markets import MAX_PRICE, Market
 from ._signing import GOOD_TILL_TIME, IMMEDIATE_OR_CANCEL, POST_ONLY, OrderFields
 
 _RESTS_NS: Final = 28 * DAY_NS
@@ -64,7 +63,7 @@ _ENDED: Final = frozenset(
 """The statuses of lighter-sdk's model of an order."""
 
 
-def rounded(request: OrderRequest, market: Market, exchange: str) -> OrderRequest:
+def rounded(request: OrderRequest, market: Market) -> OrderRequest:
     """Return an order on the market's steps, never at a worse price and never larger.
 
     Raises:
@@ -73,29 +72,20 @@ def rounded(request: OrderRequest, market: Market, exchange: str) -> OrderReques
     """
     rules = market.instrument
 
-    def refuse(code: str, why: str, kind: type[Rejected] = Rejected) -> Rejected:
-        return kind(f"order {request.client_order_id} ({rules.id}): {why}", exchange=exchange, code=code)
+    def refuse(code: str, why: str) -> Rejected:
+        return Rejected(f"order {request.client_order_id} ({rules.id}): {why}", exchange=rules.exchange, code=code)
 
-    if not (request.quantity.is_finite() and request.price.is_finite()):
-        raise refuse("out_of_range", "quantity and price must be finite")
     if request.time_in_force is TimeInForce.FOK:
         raise refuse("time_in_force", "Lighter has no fill-or-kill orders")
     reducing = rules.status is InstrumentStatus.REDUCE_ONLY and request.reduce_only
     if rules.status is not InstrumentStatus.TRADING and not reducing:
         raise refuse("not_trading", f"the market is {rules.status}")
-    if request.quantity > MAX_BASE * rules.lot_size or request.price > (MAX_PRICE + 1) * rules.tick_size:
-        raise refuse("out_of_range", "the venue's whole numbers do not reach that far")
-    quantity, price = rules.floor_quantity(request.quantity), rules.limit_price(request.side, request.price)
-    if price <= 0 or price > MAX_PRICE * rules.tick_size:
-        raise refuse("out_of_range", f"the price {request.price} is no price in steps of {rules.tick_size}")
-    if quantity < max(rules.min_quantity, rules.lot_size):
-        raise refuse("below_minimum", f"{request.quantity} is below {rules.min_quantity} contracts", BelowMinimum)
-    if quantity * price < rules.min_notional:
-        why = f"{quantity * price} is below the minimum of {rules.min_notional} {rules.quote}"
-        raise refuse("below_minimum", why, BelowMinimum)
-    if quantity * price > market.order_limit:
+    order = rounded_order(request, rules)
+    if order.price > MAX_PRICE * rules.tick_size:
+        raise refuse("out_of_range", f"the venue's whole numbers do not reach a price of {order.price}")
+    if order.quantity * order.price > market.order_limit:
         raise refuse("order_limit", f"one order takes {market.order_limit} {rules.quote} at most")
-    return replace(request, quantity=quantity, price=price)
+    return order
 
 
 def fields_of(request: OrderRequest, market: Market, client_order_index: int, now_ns: int) -> OrderFields:

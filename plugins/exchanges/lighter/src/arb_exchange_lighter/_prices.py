@@ -20,23 +20,22 @@ from arb.model import (
     Side,
     Trade,
 )
-
-from ._fields import (
+from arb.net import (
     Row,
-    changed_at,
     flag,
     from_ms,
     from_s,
     from_us,
     maybe_number,
+    maybe_positive,
     number,
     positive,
-    price_or_none,
     row_of,
-    rows_of,
     text,
     whole,
 )
+
+from ._fields import changed_at, maybe_rows
 
 PERCENT_AN_HOUR: Final = RateUnit(factor=Decimal("0.01"), period_ns=HOUR_NS)
 """Of the socket's `market_stats` and of `fundings`."""
@@ -60,8 +59,8 @@ def resting_orders(answer: Row, instrument: InstrumentId, limit: int, *, told_ns
     """
     return OrderBook(
         instrument=instrument,
-        bids=_summed(rows_of(answer["bids"]), limit, descending=True),
-        asks=_summed(rows_of(answer["asks"]), limit, descending=False),
+        bids=_summed(maybe_rows(answer["bids"]), limit, descending=True),
+        asks=_summed(maybe_rows(answer["asks"]), limit, descending=False),
         sequence=0,
         ts_event_ns=told_ns,
         ts_init_ns=now_ns,
@@ -75,7 +74,7 @@ def book_message(message: Row, instrument: InstrumentId, now_ns: int) -> OrderBo
     """
     body = row_of(message["order_book"])
     times = {"ts_event_ns": _book_time(message, body), "ts_init_ns": now_ns}
-    bids, asks = (_levels(rows_of(body.get(side))) for side in ("bids", "asks"))
+    bids, asks = (_levels(maybe_rows(body.get(side))) for side in ("bids", "asks"))
     if text(message["type"]).startswith("subscribed/"):
         return OrderBook(
             instrument=instrument,
@@ -96,7 +95,7 @@ def book_message(message: Row, instrument: InstrumentId, now_ns: int) -> OrderBo
 
 def trades_of(message: Row, instrument: InstrumentId, now_ns: int) -> list[tuple[int, Trade]]:
     """Return the trades of a message with their numbers, oldest first; liquidations are among them."""
-    rows = [*rows_of(message.get("trades")), *rows_of(message.get("liquidation_trades"))]
+    rows = [*maybe_rows(message.get("trades")), *maybe_rows(message.get("liquidation_trades"))]
     found = {whole(row["trade_id"]): row for row in rows}
     return [(trade_id, _trade(found[trade_id], instrument, now_ns)) for trade_id in sorted(found)]
 
@@ -113,7 +112,7 @@ def stats_of(details: Row, live: Row | None, instrument: InstrumentId, now_ns: i
         now_ns: Now.
     """
     mark, index = (
-        price_or_none(details.get(name)) or price_or_none((live or {}).get(name))
+        maybe_positive(details.get(name)) or maybe_positive((live or {}).get(name))
         for name in ("mark_price", "index_price")
     )
     interest = maybe_number(details.get("open_interest"))
@@ -151,14 +150,14 @@ def settled_rates(answer: Row, instrument: InstrumentId, now_ns: int) -> list[Fu
             ts_event_ns=from_s(row["timestamp"]),
             ts_init_ns=now_ns,
         )
-        for row in rows_of(answer["fundings"])
+        for row in maybe_rows(answer["fundings"])
     ]
 
 
 def usd_rates(answer: Row, currencies: Iterable[str]) -> dict[str, Decimal]:
     """Return the venue's index prices, in US dollars, of the currencies asked for."""
     wanted = set(currencies)
-    found = {text(row["symbol"]): price_or_none(row.get("index_price")) for row in rows_of(answer["asset_details"])}
+    found = {text(row["symbol"]): maybe_positive(row.get("index_price")) for row in maybe_rows(answer["asset_details"])}
     return {symbol: price for symbol, price in found.items() if symbol in wanted and price is not None}
 
 

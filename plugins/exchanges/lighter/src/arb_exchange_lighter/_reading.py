@@ -20,7 +20,7 @@ from arb.model import (
     Order,
     Position,
 )
-from arb.net import OrderNumbers
+from arb.net import OrderNumbers, Row, from_s, number, reading, row_of, whole
 
 from ._account import (
     CLASSIC,
@@ -34,7 +34,7 @@ from ._account import (
     payment_of,
     position_of,
 )
-from ._fields import Row, changed_at, from_s, number, reading, row_of, rows_of, whole
+from ._fields import changed_at, maybe_rows
 from ._listing import Listing
 from ._markets import Market
 from ._orders import order_of, reported_at
@@ -85,7 +85,7 @@ class AccountReads:
         """
         answer = await self._api.read("account", {"by": "index", "value": self._account_index})
         with reading(self._context.name, "account"):
-            found = [row for row in rows_of(answer["accounts"]) if _index_of(row) == self._account_index]
+            found = [row for row in maybe_rows(answer["accounts"]) if _index_of(row) == self._account_index]
             if len(found) != 1:
                 raise ValueError(f"{len(found)} accounts of index {self._account_index}")
             if whole(found[0].get("account_trading_mode") or CLASSIC) != CLASSIC:
@@ -123,7 +123,7 @@ class AccountReads:
         answer = await self._api.private("accountActiveOrders", {"account_index": self._account_index})
         found = []
         with reading(self._context.name, "accountActiveOrders"):
-            rows = rows_of(answer["orders"])
+            rows = maybe_rows(answer["orders"])
         for row in rows:
             order = await self.known_order(row)
             if order is not None:
@@ -205,7 +205,7 @@ class AccountReads:
         now_ns = self._api.time.earliest_ns()
         found = []
         with reading(self._context.name, "account"):
-            for row in rows_of(account["positions"]):
+            for row in maybe_rows(account["positions"]):
                 if not number(row["position"]):
                     continue
                 market = await self._listing.numbered(whole(row["market_id"]))
@@ -225,7 +225,7 @@ class AccountReads:
         market = await self._listing.of(instrument)
         account = await self.account()
         with reading(self._context.name, "account"):
-            rows = [row for row in rows_of(account["positions"]) if whole(row["market_id"]) == market.market_id]
+            rows = [row for row in maybe_rows(account["positions"]) if whole(row["market_id"]) == market.market_id]
             return margin_of(rows[0] if rows else None, market)
 
     def _heard(self, number: int) -> Row | None:
@@ -235,7 +235,7 @@ class AccountReads:
         params = {"account_index": self._account_index, "client_order_indexes": number}
         answer = await self._api.private("accountOrders", params)
         with reading(self._context.name, "accountOrders"):
-            return _latest(rows_of(answer["orders"]), number)
+            return _latest(maybe_rows(answer["orders"]), number)
 
     async def _ended(self, number: int, since_ns: int) -> Row | None:
         """Look through the orders that have ended since a time."""

@@ -10,10 +10,10 @@ from typing import Final
 
 from arb.api import BadResponse, Context
 from arb.model import SECOND_NS
-from arb.net import Connected
+from arb.net import Connected, Row, reading, text, whole
 
 from ._channels import Channels, Heard
-from ._fields import Row, reading, rows_of, text, whole
+from ._fields import maybe_rows
 from ._waiting import first_of, for_ever, stopped
 
 _REMEMBERED: Final = 5_000
@@ -118,4 +118,4 @@ class OrderReports:
 
 def order_rows(message: Row) -> list[Row]:
     """Return the orders of a message, whatever market they are of."""
-    return [row for rows in (message.get("orders") or {}).values() for row in rows_of(rows)]
+    return [row for rows in (message.get("orders") or {}).values() for row in maybe_rows(rows)]

@@ -11,11 +11,10 @@ from urllib.parse import urlencode
 
 from arb.api import AuthenticationFailed, BadResponse, Context, RateLimited
 from arb.model import HOUR_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime
+from arb.net import RateBudget, RateLimit, Rest, RestCall, Row, ServerTime, from_s, reading, row_of
 
 from ._budgets import Budgets, weight_of
 from ._errors import error_of, is_success, refusal_table
-from ._fields import Row, from_s, reading, row_of
 from ._native import SigningError
 from ._settings import Tier
 from ._signing import SignedTx, Signer

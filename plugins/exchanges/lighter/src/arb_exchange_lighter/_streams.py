@@ -7,11 +7,11 @@ from contextlib import aclosing
 
 from arb.api import BadResponse, Context
 from arb.model import BookUpdate, Fill, FundingPayment, InstrumentId, Order, Trade
-from arb.net import Connected
+from arb.net import Connected, Row, from_s, reading, text, whole
 
 from ._books import Books
 from ._channels import Channels
-from ._fields import Row, from_s, reading, rows_of, text, whole
+from ._fields import maybe_rows
 from ._listing import Listing
 from ._prices import trades_of
 from ._reading import AccountReads
@@ -135,4 +135,4 @@ class _Seen:
 
 
 def _groups(message: Row, name: str) -> list[list[Row]]:
-    return [rows_of(rows) for rows in (message.get(name) or {}).values()]
+    return [maybe_rows(rows) for rows in (message.get(name) or {}).values()]

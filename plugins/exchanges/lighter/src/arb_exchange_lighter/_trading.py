@@ -23,11 +23,10 @@ from arb.model import (
     Position,
     TimeInForce,
 )
-from arb.net import FirstContact, OrderNumbers, ServerTime
+from arb.net import FirstContact, OrderNumbers, Row, ServerTime, reading
 
 from ._account import fraction_for
 from ._errors import GONE
-from ._fields import Row, reading
 from ._listing import Listing
 from ._markets import MARGIN_TICK, Market
 from ._nonces import NonceLine
@@ -85,7 +84,7 @@ class LighterTrading:
         """
         await self._contact.before_trading()
         market = await self._listing.of(request.instrument)
-        request = rounded(request, market, self._context.name)
+        request = rounded(request, market)
         number = await self._numbers.reserve(request.client_order_id)
         # Orders are looked for no further back than this.
         await self._context.state.put(_begun(number), str(self._clock.now_ns()))

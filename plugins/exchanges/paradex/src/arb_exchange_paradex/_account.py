@@ -21,8 +21,9 @@ from arb.model import (
     Position,
     to_cash,
 )
+from arb.net import Row, from_ms, maybe_positive, number, positive, text
 
-from ._fields import Row, from_ms, maybe_positive, number, positive, rows_of, text
+from ._fields import results
 from ._markets import perpetual, required
 
 DOLLAR: Final = "USDC"
@@ -40,7 +41,7 @@ class Held:
 
 def held_of(exchange: str, answer: Any, now_ns: int) -> list[Held]:
     """Read `GET /positions`; the venue nets, so a market has one row at most. Options are no part of it."""
-    rows = [row for row in rows_of(answer) if row["status"] == _OPEN and number(row["size"])]
+    rows = [row for row in results(answer) if row["status"] == _OPEN and number(row["size"])]
     return [_held(exchange, row, now_ns) for row in rows if perpetual(exchange, row["market"]) is not None]
 
 
@@ -77,7 +78,7 @@ def balances_of(answer: Any, summary: Row, held: Sequence[Held], now_ns: int) ->
     USDC carries the positions, and its margin is the account's. Other tokens count with what is held of them and lend
     no margin here: the venue has counted them in `free_collateral`.
     """
-    sizes = {text(row["token"]): number(row["size"]) for row in rows_of(answer)}
+    sizes = {text(row["token"]): number(row["size"]) for row in results(answer)}
     cash = sizes.pop(DOLLAR, ZERO)
     equity = cash + sum((each.position.unrealized_pnl for each in held), ZERO)
     balances = [

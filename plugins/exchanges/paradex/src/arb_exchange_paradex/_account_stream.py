@@ -9,10 +9,9 @@ from typing import Final, TypeVar
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Fill, FundingPayment, Order
-from arb.net import Backoff, Connected
+from arb.net import Backoff, Connected, Row, reading
 
 from ._channels import FILLS, ORDERS
-from ._fields import Row, reading
 from ._frames import FILL
 from ._hub import Hub, Lost
 from ._markets import perpetual
@@ -50,7 +49,7 @@ class AccountWatch:
         known = _Known()
         heard_ns: int | None = None
         with self._reports.listening():
-            async with aclosing(self._hub.listen([ORDERS, FILLS])) as messages:
+            async with aclosing(self._hub.listen(ORDERS, FILLS)) as messages:
                 async for message in messages:
                     if isinstance(message, Lost):
                         continue  # what it would have told is asked for when the next one begins

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from arb.api import Context
 from arb.model import FeeSchedule, Instrument, InstrumentId
+from arb.net import reading, text
 
-from ._fields import reading, text
 from ._markets import Listing, Market, account_of, fees_of, listing_of
 from ._rest import VenueRest
 

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context
 from arb.model import HOUR_NS, MILLISECOND_NS, MINUTE_NS, FundingKind, FundingRate, RateUnit, parse_utc
+from arb.net import Row, from_ms, maybe_number, number, reading
 
-from ._fields import Row, from_ms, maybe_number, number, reading, rows_of
+from ._fields import results
 from ._markets import Market
 from ._prices import ONE
 from ._rest import Params, VenueRest
@@ -104,7 +105,7 @@ class AccruedFunding:
             answer = await self._asked(params)
             with reading(self._context.name, f"the funding of {symbol}"):
                 # In which order the venue lists them it does not say.
-                near = [row for row in rows_of(answer) if from_ms(row["created_at"]) <= at_ns]
+                near = [row for row in results(answer) if from_ms(row["created_at"]) <= at_ns]
                 best = max([*near, *([] if best is None else [best])], key=_created, default=None)
                 cursor = answer.get("next")
             if not cursor:

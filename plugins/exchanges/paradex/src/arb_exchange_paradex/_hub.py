@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from arb.api import BadResponse, Context, ExchangeError, WebSocket
+from arb.api import Context, ExchangeError, WebSocket
 from arb.model import SECOND_NS
-from arb.net import Connected, Stream, StreamRules, decoded
+from arb.net import Connected, Row, SharedStream, Stream, StreamRules, decoded
 
 from ._budgets import Budgets
-from ._channels import ALL, JSON_KINDS, Channel
-from ._fields import Row
+from ._channels import JSON_KINDS, channel_of
 from ._frames import SCHEMA, decode_frame
 
 
@@ -28,9 +26,8 @@ class Lost:
     why: str
 
 
-Heard = Connected | Lost | tuple[int, Row]
-Unread = asyncio.Queue[Heard | ExchangeError]
-Route = tuple[int, str]
+Heard = Lost | tuple[int, Row]
+"""A frame is heard with the number of its kind."""
 
 MAX_UNREAD: Final = 2_000
 """The venue itself drops a client that is so far behind."""
@@ -81,64 +78,29 @@ class Hub:
         self._ids = itertools.count(_LOGIN_ID + 1)
         self._unopened = 0
         rules = StreamRules(silence_ns=_SILENCE_NS, greet=self._greet, connects=budgets.connects, sends=budgets.sends)
-        self._stream = Stream(context, url, rules, address=self._address)
-        self._listeners: dict[Route, list[Unread]] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._shared = SharedStream[str, Heard](
+            context,
+            Stream(context, url, rules, address=self._address),
+            subscription=partial(self._request, "subscribe"),
+            cancellation=partial(self._request, "unsubscribe"),
+            take=self._take,
+            most_unread=MAX_UNREAD,
+        )
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Hub]:
-        """Lend the hub; its task ends with the block."""
-        try:
-            yield self
-        finally:
-            await self._stop()
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Let the hub be used in a block, whose end closes its socket."""
+        return self._shared.opened()
 
     def restart(self, why: str) -> None:
         """Give the socket up for a new one; its listeners are told at once."""
-        self._tell_all(Lost(why))
-        self._stream.restart(why)
+        self._shared.tell_all(Lost(why))
+        self._shared.restart(why)
 
-    async def listen(self, channels: Sequence[Channel]) -> AsyncGenerator[Heard, None]:
+    def listen(self, *channels: str) -> AsyncGenerator[Connected | Heard, None]:
         """Yield what comes in some channels, :class:`Connected` where a socket begins and :class:`Lost` where it is
         given up; closing it unsubscribes.
         """
-        unread: Unread = asyncio.Queue()
-        await self._join(channels, unread)
-        try:
-            while True:
-                heard = await unread.get()
-                if isinstance(heard, ExchangeError):
-                    raise heard
-                yield heard
-        finally:
-            await self._leave(channels, unread)
-
-    async def _join(self, channels: Sequence[Channel], unread: Unread) -> None:
-        fresh = [each for each in channels if not self._listeners.get((each.template, each.market))]
-        for each in channels:
-            self._listeners.setdefault((each.template, each.market), []).append(unread)
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
-        else:
-            unread.put_nowait(Connected())
-        for each in fresh:
-            await self._stream.subscribe(each.name, partial(self._request, "subscribe", each.name))
-
-    async def _leave(self, channels: Sequence[Channel], unread: Unread) -> None:
-        for each in channels:
-            listeners = self._listeners.get((each.template, each.market), [])
-            if unread in listeners:
-                listeners.remove(unread)
-            if not listeners and self._listeners.pop((each.template, each.market), None) is not None:
-                await self._stream.unsubscribe(each.name, self._request("unsubscribe", each.name))
-        if not self._listeners:
-            await self._stop()
-
-    async def _stop(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        return self._shared.listen(*channels)
 
     async def _address(self) -> str:
         """Return where the next socket is opened: with the version of the schema, now and then with the oldest."""
@@ -158,25 +120,7 @@ class Hub:
     def _request(self, method: str, channel: str) -> str:
         return json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": {"channel": channel}})
 
-    async def _read(self) -> None:
-        try:
-            async with aclosing(self._stream.messages()) as messages:
-                async for message in messages:
-                    if isinstance(message, Connected):
-                        self._tell_all(message)
-                    else:
-                        self._take(message)
-        except ExchangeError as error:
-            # No new socket would mend it, such as a key that the venue does not know.
-            self._reading = None
-            self._tell_all(error)
-        except Exception as error:
-            # Nothing comes any more, and nobody may wait for it; who listens next opens a new socket.
-            self._reading = None
-            self._context.log.exception("reading the socket failed")
-            self._tell_all(BadResponse(f"reading the socket failed: {error!r}", exchange=self._name, code="bug"))
-
-    def _take(self, message: str | bytes) -> None:
+    async def _take(self, message: str | bytes) -> None:
         try:
             if isinstance(message, bytes):
                 frame = decode_frame(message)
@@ -208,26 +152,10 @@ class Hub:
         self.restart(f"refused: {error}")
 
     def _dispatch(self, template: int, row: Row) -> None:
-        for route in ((template, str(row.get("market"))), (template, ALL)):
-            for unread in self._listeners.get(route, ()):
-                _put(unread, (template, row))
-
-    def _tell_all(self, told: Connected | Lost | ExchangeError) -> None:
-        seen: list[Unread] = []
-        for unread in itertools.chain.from_iterable(self._listeners.values()):
-            if not any(unread is each for each in seen):
-                seen.append(unread)
-                _put(unread, told)
+        channel = channel_of(template, str(row.get("market")))
+        if channel is not None:
+            self._shared.tell(channel, (template, row))
 
     @property
     def _name(self) -> str:
         return self._context.name
-
-
-def _put(unread: Unread, message: Heard | ExchangeError) -> None:
-    if unread.qsize() >= MAX_UNREAD:
-        # Whoever is that far behind has a gap now, and begins anew.
-        while not unread.empty():
-            unread.get_nowait()
-        unread.put_nowait(Connected(f"{MAX_UNREAD} messages stood unread"))
-    unread.put_nowait(message)

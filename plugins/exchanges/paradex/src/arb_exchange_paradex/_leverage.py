@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import InstrumentId, MarginMode
-from arb.net import FirstContact, decoded
+from arb.net import FirstContact, decoded, maybe_positive, positive, reading
 
 from ._catalog import Catalog
-from ._fields import maybe_positive, positive, reading
 from ._rest import VenueRest
 
 _MODES: Final = {"CROSS": MarginMode.CROSS, "ISOLATED": MarginMode.ISOLATED}

@@ -7,13 +7,12 @@ from urllib.parse import quote
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
 from arb.model import MILLISECOND_NS, SECOND_NS, ClientOrderId, ExchangeOrderId, Instrument, Order
+from arb.net import Row, SentIds, reading, whole
 
 from ._errors import BY_CLIENT_ID, BY_ORDER_ID, NOT_RESTING
-from ._fields import Row, reading, whole
 from ._orders import CLOSED, NEW, order_of, state_of
 from ._pages import all_rows
 from ._rest import Params, VenueRest
-from ._sent import SentIds
 
 _CLOCKS_NS: Final = 10 * SECOND_NS
 """How far the venue's clock may be behind ours, beyond what is known of it."""

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from arb.api import Context
 from arb.model import Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
+from arb.net import Row, reading
 
 from ._catalog import Catalog
-from ._fields import Row, reading
 from ._funding import AccruedFunding
 from ._markets import Listing
 from ._prices import ONE, bbo_of, book_of, predicted_of, stats_of, summaries_of

@@ -20,8 +20,9 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
+from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, reading, text
 
-from ._fields import Row, from_ms, maybe_number, maybe_positive, number, positive, reading, rows_of, text
+from ._fields import results
 
 PUBLIC_FEES: Final = FeeSchedule(maker=Decimal("0.00003"), taker=Decimal("0.00045"))
 """The base tier of API orders since 2026-07-03 (docs.paradex.trade, "Trading Fees"), for who asks without a key."""
@@ -127,7 +128,7 @@ def listing_of(
     """
     markets, unread = [], []
     with reading(exchange, "the list of markets"):
-        for row in rows_of(answer):
+        for row in results(answer):
             if row["asset_kind"] != PERPETUAL or row.get("market_kind") not in (None, "", "cross"):
                 continue
             try:
@@ -233,7 +234,7 @@ def period_ns(value: Any) -> int:
 
 def account_of(answer: Any, account: str) -> Row:
     """Return this account's row of `GET /account/info`; raises ValueError."""
-    for row in rows_of(answer):
+    for row in results(answer):
         if int(text(row["account"]), 16) == int(account, 16):
             return row
     raise ValueError("the venue does not list this account")

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 
 from arb.api import AuthenticationFailed, Capability, ConfigError, Context, ExchangeTraits
 from arb.model import DAY_NS, SECOND_NS, Averaging, ExchangeName
-from arb.net import FirstContact
+from arb.net import FirstContact, SentIds, reading, text
 
 from ._budgets import budgets_of
 from ._capabilities import CAPABILITIES, PUBLIC_CAPABILITIES
 from ._catalog import Catalog
-from ._fields import reading, text
 from ._leverage import MarketLeverage
 from ._lookup import OrderLookup
 from ._market_data import ParadexMarketData
-from ._order_desk import OrderDesk
+from ._order_desk import ID_LENGTH, OrderDesk
 from ._reports import OrderReports
 from ._rest import VenueRest
-from ._sent import LONGEST, SentIds
 from ._settings import ParadexSettings
 from ._signing import Signer, main_address
 from ._streams import ParadexStreams, open_streams
@@ -48,7 +46,7 @@ def traits_of(settings: ParadexSettings) -> ExchangeTraits:
     return ExchangeTraits(
         read_after_write_ns=2 * SECOND_NS,
         order_validity_ns=settings.window + 2 * SECOND_NS,
-        client_order_id_length=LONGEST,
+        client_order_id_length=ID_LENGTH,
         history_ns=30 * DAY_NS,
         averaging=Averaging.CONTINUOUS,
     )

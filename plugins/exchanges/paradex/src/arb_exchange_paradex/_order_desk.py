@@ -9,7 +9,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from arb.api import (
-    BelowMinimum,
     Context,
     ExchangeError,
     HttpResponse,
@@ -24,24 +23,24 @@ from arb.model import (
     SECOND_NS,
     ClientOrderId,
     ExchangeOrderId,
-    Instrument,
     InstrumentId,
     Order,
     OrderRequest,
     TimeInForce,
 )
-from arb.net import FirstContact, decoded
+from arb.net import FirstContact, Row, SentIds, decoded, reading, rounded_order, text
 
 from ._catalog import Catalog
 from ._errors import BY_CLIENT_ID
-from ._fields import Row, reading, text
 from ._lookup import OrderLookup
 from ._orders import CLOSED, LIMIT, OPEN, order_of, payload_of, rejection_of, state_of
 from ._reports import OrderReports
 from ._rest import VenueRest
-from ._sent import SentIds
 from ._signing import Signer, order_message
 from ._waiting import within
+
+ID_LENGTH: Final = 64
+"""Characters of an id (AsyncAPI of the venue)."""
 
 _PATIENCE_NS: Final = 5 * SECOND_NS
 """How long the outcome of an order that was accepted is waited for; the venue's checks take milliseconds."""
@@ -101,9 +100,14 @@ class OrderDesk:
         """
         await self._contact.before_trading()
         listed = await self._catalog.instrument(request.instrument)
-        rounded = self._rounded(listed, request)
+        name = request.client_order_id
+        if len(name) > ID_LENGTH:
+            raise self._refused(f"order {name}: an id has {ID_LENGTH} characters at most", "client_order_id")
+        if request.time_in_force is TimeInForce.FOK:
+            raise self._refused(f"order {name}: the venue has no fill-or-kill", "time_in_force")
+        rounded = rounded_order(request, listed)
         await self._rest.ready_to_sign()
-        await self._sent.reserve(request.client_order_id, request.side)
+        await self._sent.reserve(name, request.side)
         timestamp_ms = self._timestamp_ms()
         try:
             message = order_message(
@@ -115,7 +119,7 @@ class OrderDesk:
                 price=rounded.price,
             )
         except ValueError as error:
-            raise self._refused(f"order {request.client_order_id}: {error}", "precision") from error
+            raise self._refused(f"order {name}: {error}", "precision") from error
         body = payload_of(
             rounded,
             listed.symbol,
@@ -237,28 +241,6 @@ class OrderDesk:
         with reading(self._context.name, what):
             if not isinstance(decoded(response.body, self._context.name), dict | list | str):
                 raise ValueError("neither an object nor a list")
-
-    def _rounded(self, listed: Instrument, request: OrderRequest) -> OrderRequest:
-        name = f"order {request.client_order_id} ({request.instrument})"
-        if not (request.quantity.is_finite() and request.price.is_finite()):
-            raise self._refused(f"{name}: quantity and price must be finite", "out_of_range")
-        if request.time_in_force is TimeInForce.FOK:
-            raise self._refused(f"{name}: the venue has no fill-or-kill", "time_in_force")
-        quantity = listed.floor_quantity(request.quantity)
-        price = listed.limit_price(request.side, request.price)
-        least = max(listed.min_quantity, listed.lot_size)
-        min_notional = listed.closing_min_notional if request.reduce_only else listed.min_notional
-        why = f"{name}: {request.quantity} at {request.price} is {quantity} at {price} in whole steps,"
-        if quantity < least or price <= 0:
-            raise self._too_small(f"{why} the least is {least}")
-        if quantity * price < min_notional:
-            raise self._too_small(f"{why} the least is {min_notional} {listed.quote}")
-        if listed.max_quantity is not None and quantity > listed.max_quantity:
-            raise self._refused(f"{name}: at most {listed.max_quantity} are taken", "max_quantity")
-        return replace(request, quantity=quantity, price=price)
-
-    def _too_small(self, text_: str) -> BelowMinimum:
-        return BelowMinimum(text_, exchange=self._context.name, code="below_minimum")
 
     def _refused(self, text_: str, code: str) -> Rejected:
         return Rejected(text_, exchange=self._context.name, code=code)

@@ -21,10 +21,9 @@ from arb.model import (
     Side,
     TimeInForce,
 )
-from arb.net import FOREIGN
+from arb.net import FOREIGN, Row, from_ms, maybe_positive, number, positive, text
 
 from ._errors import refusal_by
-from ._fields import Row, from_ms, maybe_positive, number, positive, text
 from ._prices import SIDE_OF
 
 LIMIT: Final = "LIMIT"

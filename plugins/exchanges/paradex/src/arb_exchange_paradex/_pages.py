@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from arb.api import BadResponse, Context
+from arb.net import Row, reading
 
-from ._fields import Row, reading, rows_of
+from ._fields import results
 from ._rest import VenueRest
 
 PAGE: Final = 1_000
@@ -27,7 +28,7 @@ async def all_rows(
     for _ in range(MOST_PAGES):
         answer = await rest.read(path, asked, urgent=urgent)
         with reading(context.name, path):
-            found += rows_of(answer)
+            found += results(answer)
             cursor = answer.get("next")
         if not cursor:
             return found

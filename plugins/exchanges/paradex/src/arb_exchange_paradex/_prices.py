@@ -20,8 +20,9 @@ from arb.model import (
     Side,
     Trade,
 )
+from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, whole
 
-from ._fields import Row, from_ms, maybe_number, maybe_positive, number, positive, rows_of, whole
+from ._fields import results
 from ._markets import Listing, Market
 
 ONE: Final = Decimal(1)
@@ -87,7 +88,7 @@ def trade_of(instrument: InstrumentId, data: Row, now_ns: int) -> Trade | None:
 
 def summaries_of(answer: Any) -> Mapping[str, Row]:
     """Return the rows of `GET /markets/summary` by symbol; thousands of them are options."""
-    return MappingProxyType({row["symbol"]: row for row in rows_of(answer)})
+    return MappingProxyType({row["symbol"]: row for row in results(answer)})
 
 
 def stats_of(listing: Listing, summaries: Mapping[str, Row], now_ns: int) -> list[MarketStats]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from arb.model import ClientOrderId
-
-from ._fields import Row
+from arb.net import Row
 
 
 class OrderReports:

@@ -20,11 +20,10 @@ from arb.api import (
     RateLimited,
 )
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms
 
 from ._budgets import Budgets
 from ._errors import UNAUTHORIZED, error_of, is_clock, refusal_table
-from ._fields import from_ms
 from ._session import Session
 from ._signing import Signer
 

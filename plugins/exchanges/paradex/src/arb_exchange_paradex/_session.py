@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from arb.api import Context, ExchangeError
 from arb.model import SECOND_NS
-
-from ._fields import reading, text
+from arb.net import reading, text
 
 LIFE_NS: Final = 300 * SECOND_NS
 """Of a token that does not tell."""

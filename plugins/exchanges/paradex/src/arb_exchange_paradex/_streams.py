@@ -19,13 +19,12 @@ from arb.model import (
     OrderBook,
     Trade,
 )
-from arb.net import Connected
+from arb.net import Connected, Row, reading
 
 from ._account_stream import AccountWatch
 from ._budgets import Budgets
 from ._catalog import Catalog
 from ._channels import book_channel, trade_channel
-from ._fields import Row, reading
 from ._frames import SNAPSHOT
 from ._hub import Hub, Lost
 from ._prices import streamed_book, trade_of
@@ -55,7 +54,7 @@ class ParadexStreams:
         """
         listed = await self._catalog.instrument(instrument)
         last: OrderBook | None = None
-        async with aclosing(self._public.listen([book_channel(listed.symbol)])) as messages:
+        async with aclosing(self._public.listen(book_channel(listed.symbol))) as messages:
             async for message in messages:
                 if isinstance(message, Connected | Lost):
                     if last is not None:
@@ -75,7 +74,7 @@ class ParadexStreams:
     async def watch_trades(self, instrument: InstrumentId) -> AsyncGenerator[Trade, None]:
         """Yield public trades from now on."""
         listed = await self._catalog.instrument(instrument)
-        async with aclosing(self._public.listen([trade_channel(listed.symbol)])) as messages:
+        async with aclosing(self._public.listen(trade_channel(listed.symbol))) as messages:
             async for message in messages:
                 if isinstance(message, Connected | Lost):
                     continue

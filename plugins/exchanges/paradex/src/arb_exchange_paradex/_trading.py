@@ -21,10 +21,11 @@ from arb.model import (
     Side,
     Transfer,
 )
+from arb.net import Row, SentIds, reading, text
 
 from ._account import Held, balances_of, held_of, payment_of
 from ._catalog import Catalog
-from ._fields import Row, reading, rows_of, text
+from ._fields import results
 from ._leverage import MarketLeverage
 from ._lookup import OrderLookup
 from ._markets import perpetual, required
@@ -32,7 +33,6 @@ from ._order_desk import OrderDesk
 from ._orders import OPEN, fill_name, fill_of, order_of, state_of
 from ._pages import all_rows
 from ._rest import Params, VenueRest
-from ._sent import SentIds
 from ._transfers import transfers_since
 
 _LOOKS: Final = 4
@@ -94,7 +94,7 @@ class ParadexTrading:
         with reading(self._name, "open orders"):
             orders = [
                 order_of(found, row)
-                for row in rows_of(answer)
+                for row in results(answer)
                 if state_of(row) == OPEN and (found := perpetual(self._name, row["market"])) is not None
             ]
         return sorted(orders, key=lambda order: (order.ts_event_ns, str(order.exchange_order_id)))
@@ -185,7 +185,7 @@ class ParadexTrading:
     async def _own_side(self, row: Row) -> Side | None:
         """Return the side of our order that a fill is of; None for one that is not ours."""
         reserved = await self._sent.reserved(fill_name(row))
-        return None if reserved is None else reserved.side
+        return None if reserved is None else Side(reserved.note)
 
     async def _held(self) -> list[Held]:
         answer = await self._rest.read("/positions")

@@ -8,8 +8,8 @@ from typing import Final
 
 from arb.api import Context
 from arb.model import MILLISECOND_NS, ExchangeName, Transfer, TransferId, TransferKind
+from arb.net import Row, from_ms, number, reading, text
 
-from ._fields import Row, from_ms, number, reading, text
 from ._pages import all_rows
 from ._rest import VenueRest
 

@@ -1,24 +1,25 @@
-"""Which client order ids have left, over restarts too. Paradex refuses an id of an order that rests, not an old one."""
+"""Which client order ids have left, over restarts too: venues take an id again when its order has ended."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
 
 from arb.api import Context, Rejected
-from arb.model import ClientOrderId, Side
-
-LONGEST: Final = 64
-"""Characters of an id (AsyncAPI of the venue)."""
+from arb.model import ClientOrderId
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
-    """What was written down when an order was prepared: since when, by our clock, and its side."""
+class SentId:
+    """What was written down when an order was prepared.
+
+    Attributes:
+        since_ns: When that was, by our clock: the order is not older.
+        note: Whatever else the plugin has to know of it later.
+    """
 
     since_ns: int
-    side: Side
+    note: str
 
 
 class SentIds:
@@ -30,18 +31,15 @@ class SentIds:
         self._unsent: set[ClientOrderId] = set()
         self._reserving = asyncio.Lock()
 
-    async def reserve(self, name: ClientOrderId, side: Side) -> None:
+    async def reserve(self, name: ClientOrderId, note: str = "") -> None:
         """Write an id down; raises Rejected for one that may have been sent already, perhaps by an earlier process."""
-        if len(name) > LONGEST:
-            text = f"order {name}: an id has {LONGEST} characters at most"
-            raise Rejected(text, exchange=self._context.name, code="client_order_id")
         async with self._reserving:
-            known = await self._context.state.get(_key(name))
-            if known is None:
-                await self._context.state.put(_key(name), f"{self._context.clock.now_ns()} {side}")
-                self._unsent.add(name)
-        if name not in self._unsent:
-            raise self._used(name)
+            if name in self._unsent:
+                return
+            if await self.reserved(name) is not None:
+                raise self._used(name)
+            await self._context.state.put(_key(name), f"{self._context.clock.now_ns()} {note}")
+            self._unsent.add(name)
 
     def claim(self, name: ClientOrderId) -> None:
         """Call right before an order leaves, whatever becomes of it; raises Rejected when it was called before."""
@@ -49,13 +47,13 @@ class SentIds:
             raise self._used(name)
         self._unsent.remove(name)
 
-    async def reserved(self, name: ClientOrderId) -> Reserved | None:
+    async def reserved(self, name: ClientOrderId) -> SentId | None:
         """Return what was written down of an id; None for one that was never prepared with this storage."""
         stored = await self._context.state.get(_key(name))
         if stored is None:
             return None
-        since, _, side = stored.partition(" ")
-        return Reserved(int(since), Side(side))
+        since, _, note = stored.partition(" ")
+        return SentId(int(since), note)
 
     def _used(self, name: ClientOrderId) -> Rejected:
         text = f"order {name}: its id was used before"

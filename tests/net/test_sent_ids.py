@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+
+from arb.api import Rejected
+from arb.model import ClientOrderId
+from arb.net import SentIds
+from arb.testing import START_NS, FakeClock, FakeContext, MemoryState
+
+A, B = ClientOrderId("a"), ClientOrderId("b")
+
+
+async def refused(call: Awaitable[None]) -> None:
+    with pytest.raises(Rejected, match="used before") as error:
+        await call
+    assert error.value.code == "duplicate_client_order_id"
+
+
+def test_an_id_may_be_prepared_again_until_it_is_sent() -> None:
+    async def run() -> None:
+        clock = FakeClock()
+        sent = SentIds(FakeContext(clock=clock))
+        await sent.reserve(A, "buy")
+        clock.advance(5)
+        await sent.reserve(A, "buy")
+        sent.claim(A)
+        await refused(sent.reserve(A, "buy"))
+        with pytest.raises(Rejected, match="used before"):
+            sent.claim(A)
+        with pytest.raises(Rejected, match="used before"):
+            sent.claim(B)
+
+        found = await sent.reserved(A)
+        assert found is not None
+        assert (found.since_ns, found.note) == (START_NS, "buy")
+        assert await sent.reserved(B) is None
+
+    asyncio.run(run())
+
+
+def test_after_a_restart_whatever_was_prepared_may_have_been_sent() -> None:
+    async def run() -> None:
+        state = MemoryState()
+        await SentIds(FakeContext(state=state)).reserve(A)
+        after = SentIds(FakeContext(state=state))
+        await refused(after.reserve(A))
+        await after.reserve(B)
+        after.claim(B)
+
+    asyncio.run(run())
+
+
+def test_two_at_once_are_one() -> None:
+    async def run() -> None:
+        sent = SentIds(FakeContext())
+        await asyncio.gather(sent.reserve(A), sent.reserve(A))
+        sent.claim(A)
+
+    asyncio.run(run())
