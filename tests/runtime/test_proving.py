@@ -14,17 +14,23 @@ from arb.model import (
     DAY_NS,
     HOUR_NS,
     SECOND_NS,
+    ClientOrderId,
     Event,
     EventKind,
     ExchangeName,
+    ExchangeOrderId,
     ExpectedFunding,
+    Fill,
+    FillId,
     FundingKind,
     FundingPayment,
     FundingRate,
     InstrumentId,
+    Liquidity,
     PaymentId,
     RateUnit,
     Severity,
+    Side,
 )
 from arb.runtime._proving import UnitProver
 from arb.storage import Journal
@@ -271,3 +277,74 @@ def test_where_the_venue_names_neither_quantity_nor_price_ours_tell_a_wrong_unit
         assert quarantined(desk) == {"b"}
 
     at_desk(body)
+
+
+class AccruingDesk(Desk):
+    """The same venues, whose funding accrues: a short of two contracts is paid when it is closed."""
+
+    def rate(self, exchange: MemoryExchange, hour: int) -> FundingRate:
+        return replace(super().rate(exchange, hour), interval_ns=0)
+
+    async def hold(self, name: str, hours: int) -> None:
+        """Open, hold and close a position; what it was paid is told before the rates of the last two hours."""
+        exchange = self.exchanges[ExchangeName(name)]
+        first = self.hours_passed()
+        opened_ns = self.clock.now_ns()
+        rates = [self.rate(exchange, hour) for hour in range(first + 1, first + hours + 1)]
+        rows = [replace(self.expected(rate), interval_ns=0) for rate in rates]
+        self.clock.advance(hours * HOUR_NS)
+        for rate in rates:
+            exchange.add_history(rate)
+        paid = sum((self.payment(rate).amount for rate in rates), Decimal(0))
+        payment = replace(self.payment(rates[-1], bare=True), amount=paid)
+        fills = [self.fill(payment.instrument, Side.SELL, opened_ns), self.fill(payment.instrument, Side.BUY)]
+        async with self.journal.transaction() as tx:
+            await tx.add_fills(fills)
+            await tx.add_expected_funding(rows)
+            await tx.add_funding_payments([payment])
+            await tx.add_funding_rates(rates)
+        self.prover.add_payments([payment])
+        self.book.add_settled(rates[:-2])
+        await self.prover.update()
+        self.book.add_settled(rates)
+        await self.prover.update()
+        self.clock.advance(HOUR_NS)
+        self.exchanges[exchange.name].add_history(self.rate(exchange, self.hours_passed()))
+
+    def fill(self, instrument: InstrumentId, side: Side, ts_ns: int | None = None) -> Fill:
+        ts_ns = self.clock.now_ns() if ts_ns is None else ts_ns
+        return Fill(
+            fill_id=FillId(str(ts_ns)),
+            client_order_id=ClientOrderId("o"),
+            exchange_order_id=ExchangeOrderId("x"),
+            instrument=instrument,
+            side=side,
+            price=Decimal(50_000),
+            quantity=Decimal(2),
+            fee=Decimal(0),
+            fee_currency="USDC",
+            liquidity=Liquidity.TAKER,
+            ts_event_ns=ts_ns,
+        )
+
+
+def test_what_is_realised_at_changes_of_a_position_proves_too_and_is_judged_anew_at_a_start() -> None:
+    async def run() -> None:
+        storage = MemoryStorage()
+        desk = AccruingDesk(storage)
+        await desk.open(FRACTION)
+        for hours in (10, 15):
+            await desk.hold("b", hours)
+            await desk.hold("a", hours)
+        assert desk.news() == []
+        await desk.hold("b", 20)
+        assert quarantined(desk) == {"b"}
+        assert desk.news() == [ALARM]
+        assert "a number in percent is taken for a fraction" in desk.told[0].message
+        # A session that begins with the plugin mended reads the whole stretches anew.
+        await desk.open(PERCENT)
+        assert quarantined(desk) == set()
+        assert desk.news() == [ALARM, RELEASE]
+        storage.close()
+
+    asyncio.run(run())

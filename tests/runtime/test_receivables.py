@@ -33,7 +33,7 @@ from arb.model import (
     Side,
 )
 from arb.runtime._receivables import Receivables
-from arb.storage import Journal
+from arb.storage import EntryFilter, FundingState, Journal, settled_funding
 from arb.testing import FakeClock, MemoryStorage, sample_instrument
 
 SETTLED_NS = 100 * HOUR_NS
@@ -259,39 +259,126 @@ def test_what_a_dead_process_stored_and_did_not_book_is_booked_by_the_next_one()
     at_desk(body)
 
 
-def test_continuous_funding_accrues_from_one_collection_to_the_next() -> None:
-    async def body(desk: Desk) -> None:
-        await desk.trade("2", SETTLED_NS - 2 * HOUR_NS)
-        for minutes in (0, 30):
-            now_ns = SETTLED_NS + minutes * MINUTE_NS
-            desk.advance_to(now_ns)
-            await desk.price(None, "100", now_ns)
-            desk.book.observe(desk.rate("0.06", now_ns, kind=FundingKind.PREDICTED, interval_ns=0), now_ns)
-            await desk.receivables.update([])
-        (accrued,) = await desk.journal.expected_funding()
-        # Half an hour of 0.06 % an hour on 200 dollars.
-        assert (accrued.amount, accrued.interval_ns) == (Decimal("-0.06"), 0)
+CONTINUOUS = sample_instrument("one", "COIN", funding_interval_ns=0, funding_price_base=PriceBase.ORACLE)
 
-    at_desk(body, sample_instrument("one", "COIN", funding_interval_ns=0, funding_price_base=PriceBase.ORACLE))
+
+async def collect(desk: Desk, ts_ns: int, price: str | None = "100", raw: str = "0.06") -> None:
+    """Let fills be read at a time, then a rate an hour in percent and a price."""
+    desk.advance_to(ts_ns)
+    desk.receivables.add_fills([])
+    await desk.price(None, price, ts_ns)
+    desk.book.observe(desk.rate(raw, ts_ns, kind=FundingKind.PREDICTED, interval_ns=0), ts_ns)
+    await desk.receivables.update([])
+
+
+def test_continuous_funding_accrues_from_the_opening_and_from_one_collection_to_the_next() -> None:
+    async def body(desk: Desk) -> None:
+        desk.advance_to(SETTLED_NS)
+        await desk.trade("2", SETTLED_NS - 10 * MINUTE_NS)
+        for minutes in (0, 30):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        # 0.06 % an hour on 200 dollars.
+        rows = await desk.journal.expected_funding()
+        assert [(one.amount, one.interval_ns) for one in rows] == [(Decimal("-0.02"), 0), (Decimal("-0.06"), 0)]
+
+    at_desk(body, CONTINUOUS)
 
 
 def test_continuous_funding_goes_on_where_an_earlier_process_or_a_missing_price_left_it() -> None:
     async def body(desk: Desk) -> None:
-        await desk.trade("2", SETTLED_NS - 9 * HOUR_NS)
-
-        async def collect(hours: int, price: str | None) -> None:
-            now_ns = SETTLED_NS + hours * HOUR_NS
-            desk.advance_to(now_ns)
-            await desk.price(None, price, now_ns)
-            desk.book.observe(desk.rate("0.06", now_ns, kind=FundingKind.PREDICTED, interval_ns=0), now_ns)
-            await desk.receivables.update([])
-
-        await collect(0, "100")
-        await collect(2, None)
-        await collect(4, "100")
+        await desk.trade("2", SETTLED_NS - 2 * HOUR_NS)
+        await collect(desk, SETTLED_NS, "100")
+        await collect(desk, SETTLED_NS + 2 * HOUR_NS, None)
+        await collect(desk, SETTLED_NS + 4 * HOUR_NS, "100")
         await desk.restart()
-        await collect(6, "100")
-        # Six hours of 0.06 % an hour on 200 dollars, none of them twice.
-        assert sum(one.amount for one in await desk.journal.expected_funding()) == Decimal("-0.72")
+        await desk.receivables.update([])
+        assert len(await desk.journal.expected_funding()) == 2, "nobody knows yet what was traded meanwhile"
+        await collect(desk, SETTLED_NS + 6 * HOUR_NS, "100")
+        # Eight hours of 0.06 % an hour on 200 dollars, none of them twice.
+        assert sum(one.amount for one in await desk.journal.expected_funding()) == Decimal("-0.96")
 
-    at_desk(body, sample_instrument("one", "COIN", funding_interval_ns=0, funding_price_base=PriceBase.ORACLE))
+    at_desk(body, CONTINUOUS)
+
+
+def test_what_accrues_is_cut_where_the_position_changes() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.trade("1", SETTLED_NS + HOUR_NS)
+        await desk.trade("-3", SETTLED_NS + 2 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 9 * HOUR_NS)
+        rows = await desk.journal.expected_funding()
+        assert [((one.settled_ns - SETTLED_NS) // HOUR_NS, one.quantity, one.amount) for one in rows] == [
+            (1, Decimal(2), Decimal("-0.12")),
+            (2, Decimal(3), Decimal("-0.18")),
+        ]
+        await collect(desk, SETTLED_NS + 10 * HOUR_NS)
+        assert len(await desk.journal.expected_funding()) == 2, "nothing accrues on nothing"
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_what_accrued_while_nothing_ran_is_taken_from_the_history_as_far_as_it_goes() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        steps = [desk.rate(raw, SETTLED_NS + hours * HOUR_NS, interval_ns=0) for hours, raw in ((1, "0.5"), (2, "0.7"))]
+        desk.book.add_settled(steps)
+        await collect(desk, SETTLED_NS + 4 * HOUR_NS)
+        (row,) = await desk.journal.expected_funding()
+        # Two hours by the history, and two of 0.06 % an hour, on 200 dollars.
+        assert row.amount == -Decimal(200) * (Decimal("0.005") + Decimal("0.007") + 2 * Decimal("0.0006"))
+
+    at_desk(body, CONTINUOUS)
+
+
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_what_had_accrued_is_cleared_to_the_last_digit_when_it_is_realised(paid_first: bool) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await collect(desk, SETTLED_NS + HOUR_NS)
+        accrued = (f"assets:accrued:{CONTINUOUS.id}", "USDC")
+        assert (await desk.journal.ledger_balances(EntryFilter()))[accrued] == Decimal("-0.12")
+        await desk.trade("-2", SETTLED_NS + 2 * HOUR_NS)
+        if not paid_first:
+            await collect(desk, SETTLED_NS + 3 * HOUR_NS)
+        await desk.pay("-0.23", SETTLED_NS + 2 * HOUR_NS + SECOND_NS)
+        if paid_first:
+            await collect(desk, SETTLED_NS + 3 * HOUR_NS)
+        assert len(await desk.journal.expected_funding()) == 2
+        found = await desk.journal.ledger_balances(EntryFilter())
+        assert found[accrued] == found[f"income:expected_funding:{CONTINUOUS.id}", "USDC"] == 0
+        assert found["income:funding:one", "USDC"] == Decimal("0.23")
+        rows = settled_funding(await desk.journal.expected_funding(), await desk.journal.funding_payments(), 0)
+        assert [(one.state, one.expected, one.paid) for one in rows] == [
+            (FundingState.PAID, Decimal("-0.24"), Decimal("-0.23"))
+        ]
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_what_is_not_realised_an_hour_after_a_change_is_alarmed_once() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.trade("-1", SETTLED_NS + 2 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 3 * HOUR_NS)
+        assert desk.alarms() == [], "it may still come"
+        for minutes in (1, 20):
+            await collect(desk, SETTLED_NS + 3 * HOUR_NS + minutes * MINUTE_NS)
+        (message,) = desk.alarms()
+        assert "accrued until then, about -0.24000000 USDC, is not in the venue's records" in message
+
+        await desk.trade("-1", SETTLED_NS + 5 * HOUR_NS)
+        await desk.pay("-0.3", SETTLED_NS + 5 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 9 * HOUR_NS)
+        assert len(desk.alarms()) == 1
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_a_change_that_realises_next_to_nothing_is_no_alarm() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.trade("1", SETTLED_NS + MINUTE_NS)
+        await collect(desk, SETTLED_NS + 3 * HOUR_NS)
+        assert desk.alarms() == []
+
+    at_desk(body, CONTINUOUS)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from arb.api import InvariantBroken
 from arb.model import (
     HOUR_NS,
+    SECOND_NS,
     ZERO,
     Dust,
     ExchangeName,
@@ -253,15 +254,53 @@ def test_a_settlement_that_is_not_paid_stays_receivable_and_is_booked_once() -> 
     in_journal(body)
 
 
-def test_continuous_funding_accrues_and_is_cleared_by_what_is_realised() -> None:
+def test_continuous_funding_accrues_until_it_is_realised() -> None:
     async def body(journal: Journal) -> None:
         for number in range(1, 4):
             await add(journal, expected=[due("0.5", number * HOUR_NS, interval_ns=0)])
         assert (await balances(journal))["assets:accrued:COIN-PERP.one", "USDC"] == Decimal("1.5")
-        await add(journal, payments=[payment(1, "1.2", 3 * HOUR_NS)])
+        # The fill that realises is known a little later than it happened.
+        await add(journal, payments=[payment(1, "1.2", 3 * HOUR_NS - 20 * SECOND_NS)])
+        assert await balances(journal) == {
+            ("assets:wallet:one", "USDC"): Decimal("1.2"),
+            ("income:funding:one", "USDC"): Decimal("-1.2"),
+        }
+        await add(journal, expected=[due("0.7", 4 * HOUR_NS, interval_ns=0)])
         found = await balances(journal)
-        assert found["assets:accrued:COIN-PERP.one", "USDC"] == Decimal("0.3")
-        assert found["income:funding:one", "USDC"] == Decimal("-1.2")
+        assert found["assets:accrued:COIN-PERP.one", "USDC"] == Decimal("0.7")
+        assert found["income:expected_funding:COIN-PERP.one", "USDC"] == Decimal("-0.7")
+
+    in_journal(body)
+
+
+cash = st.decimals("-3", "3", places=8)
+pieces = st.lists(st.tuples(st.integers(1, 40), cash.filter(bool)), max_size=12, unique_by=lambda one: one[0])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(accrued=pieces, realised=pieces, shuffle=st.randoms(use_true_random=False), size=st.integers(1, 5))
+def test_in_any_order_what_is_accrued_is_what_was_not_realised(
+    accrued: list[tuple[int, Decimal]], realised: list[tuple[int, Decimal]], shuffle: Any, size: int
+) -> None:
+    rows = [due(str(amount), half * HOUR_NS // 2, interval_ns=0) for half, amount in accrued]
+    paid = [payment(half, str(amount), half * HOUR_NS // 2) for half, amount in realised]
+    last_ns = max((one.settled_ns for one in paid), default=0)
+
+    async def body(journal: Journal) -> None:
+        happened: list[Any] = [*rows, *paid] * 2
+        shuffle.shuffle(happened)
+        for start in range(0, len(happened), size):
+            part = happened[start : start + size]
+            await add(
+                journal,
+                payments=[one for one in part if isinstance(one, FundingPayment)],
+                expected=[one for one in part if isinstance(one, ExpectedFunding)],
+            )
+        left = sum((one.amount for one in rows if one.settled_ns > last_ns), ZERO)
+        found = await balances(journal)
+        assert found.get((f"assets:accrued:{A}", "USDC"), ZERO) == left
+        assert found.get((f"income:expected_funding:{A}", "USDC"), ZERO) == -left
+        assert found.get(("income:funding:one", "USDC"), ZERO) == -sum((one.amount for one in paid), ZERO)
 
     in_journal(body)
 
@@ -327,7 +366,6 @@ def test_entries_can_be_asked_for_by_time_hedge_exchange_and_account(new_toy: Ne
 
 prices = st.decimals("0.01", "1000", places=4)
 quantities = st.decimals("-5", "5", places=3).filter(bool)
-cash = st.decimals("-3", "3", places=8)
 events = st.one_of(
     st.tuples(
         st.just("trade"), st.sampled_from([A, B]), quantities, prices, st.sampled_from(["h1", None]), prices, cash

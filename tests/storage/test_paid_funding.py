@@ -61,10 +61,29 @@ def test_a_payment_in_two_parts_counts_as_one_and_for_one_settlement_only() -> N
     }
 
 
-def test_continuous_funding_is_one_row_of_all_that_accrued_and_was_realised() -> None:
-    accrued = [due("0.5", number * HOUR_NS, interval_ns=0) for number in range(1, 4)]
-    (row,) = settled_funding(accrued, [paid(1, "1.1", 2 * HOUR_NS + 7)], now_ns=9 * HOUR_NS)
-    assert (row.state, row.expected, row.paid) == (FundingState.ACCRUED, Decimal("1.5"), Decimal("1.1"))
+def test_continuous_funding_is_a_row_for_each_realisation_and_one_for_what_is_not_realised_yet() -> None:
+    accrued = [due("0.5", number * HOUR_NS, interval_ns=0) for number in range(1, 6)]
+    booked = [
+        paid(1, "0.3", 2 * HOUR_NS + 7 * SECOND_NS),
+        paid(2, "0.6", 2 * HOUR_NS + 9 * SECOND_NS),  # of another fill of the same change
+        paid(3, "5", 4 * HOUR_NS - 7 * SECOND_NS),
+        paid(4, "0.1", 4 * HOUR_NS + 30 * 60 * SECOND_NS),
+    ]
+    rows = settled_funding(accrued, booked, now_ns=9 * HOUR_NS)
+    assert [(row.state, row.expected, row.paid) for row in rows] == [
+        (FundingState.PAID, Decimal("1.0"), Decimal("0.9")),
+        (FundingState.DIFFERS, Decimal("1.0"), Decimal(5)),
+        (FundingState.NOT_EXPECTED, None, Decimal("0.1")),
+        (FundingState.ACCRUED, Decimal("0.5"), None),
+    ]
+    assert (rows[0].rate, rows[0].settled_ns) == (Decimal("0.02"), 2 * HOUR_NS + 9 * SECOND_NS)
+
+
+def test_what_accrued_back_and_forth_is_known_to_a_part_of_all_that_moved() -> None:
+    accrued = [due("5", HOUR_NS, interval_ns=0), due("-5", 2 * HOUR_NS, interval_ns=0)]
+    for amount, state in (("1.9", FundingState.PAID), ("-2.1", FundingState.DIFFERS)):
+        (row,) = settled_funding(accrued, [paid(1, amount, 2 * HOUR_NS)], now_ns=9 * HOUR_NS)
+        assert (row.state, row.expected) == (state, Decimal(0))
 
 
 def test_a_payment_of_something_else_differs_and_one_in_another_currency_is_another() -> None:

@@ -73,17 +73,21 @@ def show_proofs(file: Path, *, details: bool, as_json: bool, as_csv: bool) -> Ex
 async def _read(file: Path) -> _Known:
     async with stored_run(file) as run:
         journal = run.journal
-        payments = await journal.funding_payments()
+        payments, fills = await journal.funding_payments(), await journal.fills()
         times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
         for payment in payments:
             times[payment.instrument].append(payment.settled_ns)
+        for fill in fills:
+            # Where funding accrues, what was paid is of all the time since a fill.
+            if fill.instrument in times:
+                times[fill.instrument].append(fill.ts_event_ns)
         rates = {
             instrument: await journal.funding_rates(
-                instrument, FundingKind.SETTLED, min(settled_ns) - HOUR_NS, max(settled_ns) + HOUR_NS
+                instrument, FundingKind.SETTLED, min(moments) - HOUR_NS, max(moments) + DAY_NS
             )
-            for instrument, settled_ns in times.items()
+            for instrument, moments in times.items()
         }
-        venues = prove_venues(join(payments, rates, await journal.expected_funding()))
+        venues = prove_venues(join(payments, rates, await journal.expected_funding(), fills))
         latest = await journal.latest_funding_rates(FundingKind.SETTLED)
         return _Known(
             venues=venues,

@@ -12,7 +12,7 @@ from ._cost import FillCost, LegMarket, exit_cost, fill_cost, round_trip_cost
 from ._denomination import claimed_units
 from ._earned import PairEarnings, SettledSeries, pair_earnings, settled_series
 from ._economics import basis_bps, break_even_hours, capital_usd, margin_usd, score
-from ._evidence import LATEST, VenueProof, join, prove_venues, rate_near
+from ._evidence import LATEST, VenueProof, is_rated, join, prove_venues
 from ._expected import UNDETERMINED_NS, accrued_funding, base_price, expected_funding
 from ._fees import FeeCalculator
 from ._finder import OpportunityFinder
@@ -100,6 +100,7 @@ __all__ = [
     "forecast_settlement",
     "infer_interval_ns",
     "infer_intervals",
+    "is_rated",
     "join",
     "margin_usd",
     "meets_minimums",
@@ -108,7 +109,6 @@ __all__ = [
     "pair_size",
     "prove",
     "prove_venues",
-    "rate_near",
     "round_trip_cost",
     "score",
     "settled_series",

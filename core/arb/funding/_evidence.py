@@ -12,6 +12,7 @@ from arb.model import (
     MINUTE_NS,
     ExchangeName,
     ExpectedFunding,
+    Fill,
     FundingPayment,
     FundingRate,
     InstrumentId,
@@ -19,6 +20,7 @@ from arb.model import (
 )
 
 from ._proof import PaidSettlement, Proof, Verdict, prove
+from ._realised import is_covered, realisations
 
 _NEAREST_NS: Final = 15 * MINUTE_NS
 LATEST: Final = 12
@@ -58,7 +60,7 @@ def paid_settlement(
     if expected is not None:
         quantity = expected.quantity if quantity is None else quantity
         price = expected.price if price is None else price
-    if quantity is None or price is None or rate.interval_ns == 0:
+    if quantity is None or price is None:
         return None
     per_raw = rate.unit.factor * rate.interval_ns / rate.unit.period_ns
     return PaidSettlement(
@@ -108,35 +110,37 @@ def prove_venues(settlements: Iterable[PaidSettlement]) -> tuple[VenueProof, ...
     return tuple(found)
 
 
+def is_rated(rates: Sequence[FundingRate], ts_ns: int) -> bool:
+    """Return whether the rate of what was booked at a time is known: of its settlement, or of all until then."""
+    return rate_near(rates, ts_ns) is not None or is_covered(rates, ts_ns)
+
+
 def join(
     payments: Sequence[FundingPayment],
     rates: Mapping[InstrumentId, Sequence[FundingRate]],
     expected: Iterable[ExpectedFunding] = (),
+    fills: Sequence[Fill] = (),
 ) -> tuple[PaidSettlement, ...]:
-    """Return the settlements that can be recomputed, in the order of the payments.
+    """Return the settlements that can be recomputed, in the order of the payments, and then what was realised.
 
     Args:
-        payments: Of any venues.
+        payments: Of any venues; of an instrument whose funding accrues all since the first of them.
         rates: Settled ones, of each instrument.
         expected: What we expected, in any order.
+        fills: Of instruments whose funding accrues, all since the first payment at least; others need none.
     """
     due: defaultdict[InstrumentId, list[ExpectedFunding]] = defaultdict(list)
     for one in expected:
         due[one.instrument].append(one)
-    amounts: defaultdict[ExchangeName, list[Decimal]] = defaultdict(list)
-    for payment in payments:
-        amounts[exchange_of(payment.instrument)].append(payment.amount)
-    raws: defaultdict[ExchangeName, list[Decimal]] = defaultdict(list)
-    for instrument, series in rates.items():
-        raws[exchange_of(instrument)] += [rate.raw for rate in series]
-    units = {name: (quantum_of(amounts[name]), quantum_of(raws[name])) for name in amounts}
-    found = []
+    quanta = _quanta(payments, rates)
+    accruing = sorted(instrument for instrument, series in rates.items() if any(not one.interval_ns for one in series))
+    found: list[PaidSettlement] = []
     for payment in payments:
         rate = rate_near(rates.get(payment.instrument, ()), payment.settled_ns)
-        if rate is None:
+        if rate is None or payment.instrument in accruing:
             continue
         near = [one for one in due[payment.instrument] if abs(one.settled_ns - payment.settled_ns) <= _NEAREST_NS]
-        amount_quantum, raw_quantum = units[exchange_of(payment.instrument)]
+        amount_quantum, raw_quantum = quanta[exchange_of(payment.instrument)]
         one_paid = paid_settlement(
             payment,
             rate,
@@ -146,4 +150,29 @@ def join(
         )
         if one_paid is not None:
             found.append(one_paid)
+    for instrument in accruing:
+        booked = [payment for payment in payments if payment.instrument == instrument]
+        if booked:
+            amount_quantum, raw_quantum = quanta[exchange_of(instrument)]
+            found += realisations(
+                booked,
+                rates[instrument],
+                due[instrument],
+                [fill for fill in fills if fill.instrument == instrument],
+                amount_quantum=amount_quantum,
+                raw_quantum=raw_quantum,
+            )
     return tuple(found)
+
+
+def _quanta(
+    payments: Iterable[FundingPayment], rates: Mapping[InstrumentId, Sequence[FundingRate]]
+) -> Mapping[ExchangeName, tuple[Decimal, Decimal]]:
+    """Return the last unit of amounts and that of published numbers, of each exchange that paid."""
+    amounts: defaultdict[ExchangeName, list[Decimal]] = defaultdict(list)
+    for payment in payments:
+        amounts[exchange_of(payment.instrument)].append(payment.amount)
+    raws: defaultdict[ExchangeName, list[Decimal]] = defaultdict(list)
+    for instrument, series in rates.items():
+        raws[exchange_of(instrument)] += [rate.raw for rate in series]
+    return {name: (quantum_of(amounts[name]), quantum_of(raws[name])) for name in amounts}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 from arb.model import (
     HOUR_NS,
     SECOND_NS,
+    ZERO,
     ExpectedFunding,
     FundingRate,
     Instrument,
@@ -17,6 +19,8 @@ from arb.model import (
     is_bookable,
     to_cash,
 )
+
+from ._realised import shares
 
 UNDETERMINED_NS: Final = 15 * SECOND_NS
 """Whether a fill this near a settlement takes part in it is the venue's to say (handbook C2)."""
@@ -41,10 +45,30 @@ def expected_funding(
 
 
 def accrued_funding(
-    instrument: Instrument, rate: FundingRate, quantity: Decimal, price: Decimal, start_ns: int, end_ns: int
+    instrument: Instrument,
+    rate: FundingRate,
+    quantity: Decimal,
+    price: Decimal,
+    start_ns: int,
+    end_ns: int,
+    *,
+    history: Sequence[FundingRate] = (),
 ) -> ExpectedFunding | None:
-    """Return what accrues on a position in (start, end] at the present rate, where funding is continuous."""
-    fraction = rate.per_hour * (end_ns - start_ns) / HOUR_NS
+    """Return what accrues on a position in (start, end]; None when the numbers are too far out to be true.
+
+    Args:
+        instrument: What is held.
+        rate: At which it accrues now.
+        quantity: Signed contracts held all the time.
+        price: Of the venue's price base, quote currency per contract.
+        start_ns: From when.
+        end_ns: Until when.
+        history: Settled rates: as far as they go they are taken, and `rate` from then on.
+    """
+    known_ns = min(max((step.ts_event_ns for step in history), default=start_ns), end_ns)
+    known = shares(history, start_ns, known_ns)
+    since_ns = known_ns if known else start_ns
+    fraction = sum((one.fraction for one in known), ZERO) + rate.per_hour * (end_ns - since_ns) / HOUR_NS
     return _due(instrument, end_ns, 0, quantity, price, fraction)
 
 

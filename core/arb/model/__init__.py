@@ -12,7 +12,9 @@ from ._event import (
     Severity,
 )
 from ._expected import (
+    CHANGE_NS,
     ExpectedFunding,
+    by_change,
 )
 from ._funding import (
     Averaging,
@@ -147,6 +149,7 @@ __all__ = [
     "BookLevel",
     "BookUpdate",
     "CENT_QUANTUM",
+    "CHANGE_NS",
     "ClientOrderId",
     "CloseHedge",
     "DAY_NS",
@@ -223,6 +226,7 @@ __all__ = [
     "TransferKind",
     "Unknown",
     "ZERO",
+    "by_change",
     "ceil_to",
     "common_quantum",
     "exact_money",

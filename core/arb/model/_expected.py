@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
+from ._funding import FundingPayment
 from ._ids import InstrumentId
+from ._time import MINUTE_NS
+
+CHANGE_NS: Final = MINUTE_NS
+"""Where funding accrues, fills and payments that are no farther apart are of one change of a position."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +39,15 @@ class ExpectedFunding:
     interval_ns: int
     amount: Decimal
     currency: str
+
+
+def by_change(payments: Iterable[FundingPayment]) -> Iterator[list[FundingPayment]]:
+    """Yield what a venue realised of one instrument by the change of the position that it is of, oldest first."""
+    change: list[FundingPayment] = []
+    for payment in sorted(payments, key=lambda one: one.settled_ns):
+        if change and payment.settled_ns - change[-1].settled_ns > CHANGE_NS:
+            yield change
+            change = []
+        change.append(payment)
+    if change:
+        yield change

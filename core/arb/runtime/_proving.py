@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from arb.api import Capability, Clock, Exchange, ExchangeError
 from arb.execution import Recorder, ask, listed
-from arb.funding import LATEST, FundingBook, PaidSettlement, VenueProof, Verdict, join, prove_venues, rate_near
+from arb.funding import LATEST, FundingBook, PaidSettlement, VenueProof, Verdict, is_rated, join, prove_venues
 from arb.model import (
     DAY_NS,
     HOUR_NS,
     Event,
     EventKind,
     ExchangeName,
+    Fill,
     FundingPayment,
     FundingRate,
     InstrumentId,
@@ -69,9 +70,10 @@ class UnitProver:
         since_ns = min([since_ns, *(event.ts_ns - _MEMORY_NS for event in held.values())])
         stored = await journal.funding_payments(since_ns)
         payments = [one for one in stored if exchange_of(one.instrument) in self._exchanges]
-        found = await asyncio.gather(*(self._histories(name, payments) for name in self._exchanges))
-        fetched = {instrument: rates for histories in found for instrument, rates in histories.items()}
         known = {one.instrument: self._funding.settled(one.instrument, since_ns) for one in payments}
+        stretches = await self._stretches(payments, known, since_ns)
+        found = await asyncio.gather(*(self._histories(name, stretches) for name in self._exchanges))
+        fetched = {instrument: rates for histories in found for instrument, rates in histories.items()}
         await self._judge(payments, {**known, **fetched})
         rates = [rate for series in fetched.values() for rate in series]
         if rates:
@@ -102,15 +104,23 @@ class UnitProver:
         oldest_ns = self._clock.now_ns() - _MEMORY_NS
         ready: list[FundingPayment] = []
         for one in payments:
-            if rate_near(rates[one.instrument], one.settled_ns) is not None:
+            if is_rated(rates[one.instrument], one.settled_ns):
                 ready.append(one)
             elif one.settled_ns >= oldest_ns:
                 self._waiting.append(one)
         if not ready:
             return
-        since_ns = min(one.settled_ns for one in ready) - HOUR_NS
-        expected = await self._recorder.journal.expected_funding(since_ns, {one.instrument for one in ready})
-        for found in join(ready, rates, expected):
+        since_ns, journal = min(one.settled_ns for one in ready) - HOUR_NS, self._recorder.journal
+        accruing = {one.instrument for one in ready} & _accruing(rates)
+        fills: Sequence[Fill] = ()
+        if accruing:
+            # What was realised is of all the time since the fill or payment before it.
+            since_ns = min(since_ns, oldest_ns)
+            fills = await journal.fills(since_ns)
+            whole = [one for one in await journal.funding_payments(since_ns) if one.instrument in accruing]
+            ready = [*(one for one in ready if one.instrument not in accruing), *whole]
+        expected = await journal.expected_funding(since_ns, {one.instrument for one in ready})
+        for found in join(ready, rates, expected, fills):
             series = self._paid[found.instrument]
             series[found.settled_ns] = found
             if len(series) > LATEST:
@@ -146,25 +156,46 @@ class UnitProver:
             data={"reason": reason, "ratio": ratio, "settlements": str(proof.telling)},
         )
 
+    async def _stretches(
+        self, payments: Sequence[FundingPayment], known: Mapping[InstrumentId, Sequence[FundingRate]], since_ns: int
+    ) -> Mapping[InstrumentId, tuple[int, int]]:
+        """Return from when to when the settled rates of payments are needed, of each instrument."""
+        times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
+        for payment in payments:
+            times[payment.instrument].append(payment.settled_ns)
+        accruing = _accruing(known)
+        for fill in await self._recorder.journal.fills(since_ns) if accruing else ():
+            if fill.instrument in accruing:
+                times[fill.instrument].append(fill.ts_event_ns)
+        found: dict[InstrumentId, tuple[int, int]] = {}
+        for instrument, moments in times.items():
+            # Where funding accrues, the step in which it was realised ends later.
+            after_ns = DAY_NS if instrument in accruing else HOUR_NS
+            found[instrument] = min(moments) - HOUR_NS, max(moments) + after_ns
+        return found
+
     async def _histories(
-        self, name: ExchangeName, payments: Sequence[FundingPayment]
+        self, name: ExchangeName, stretches: Mapping[InstrumentId, tuple[int, int]]
     ) -> Mapping[InstrumentId, Sequence[FundingRate]]:
-        """Return the settled rates of payments as the venue gives them now; it is not asked again once it fails."""
+        """Return the settled rates of a venue as it gives them now; it is not asked again once it fails."""
         exchange = self._exchanges[name]
         if Capability.FUNDING_HISTORY not in exchange.capabilities:
             return {}
-        times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
-        for payment in payments:
-            if exchange_of(payment.instrument) == name:
-                times[payment.instrument].append(payment.settled_ns)
         found: dict[InstrumentId, Sequence[FundingRate]] = {}
-        for instrument, settled_ns in times.items():
-            read = _reader(exchange, instrument, min(settled_ns) - HOUR_NS, max(settled_ns) + HOUR_NS)
+        for instrument, (start_ns, end_ns) in stretches.items():
+            if exchange_of(instrument) != name:
+                continue
+            read = _reader(exchange, instrument, start_ns, end_ns)
             try:
                 found[instrument] = await ask(self._clock, self._timeout_ns, name, "funding history", read)
             except ExchangeError:
                 break  # the collection that follows meets and tells the same
         return found
+
+
+def _accruing(rates: Mapping[InstrumentId, Sequence[FundingRate]]) -> set[InstrumentId]:
+    """Return the instruments whose funding accrues at every moment."""
+    return {instrument for instrument, series in rates.items() if any(not rate.interval_ns for rate in series)}
 
 
 def _reader(

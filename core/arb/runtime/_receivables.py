@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -10,9 +9,11 @@ from typing import Final
 
 from arb.api import Clock
 from arb.execution import Recorder
-from arb.funding import UNDETERMINED_NS, FundingBook, accrued_funding, base_price, expected_funding
+from arb.funding import FundingBook, accrued_funding, base_price, expected_funding
 from arb.model import (
+    CHANGE_NS,
     DAY_NS,
+    HOUR_NS,
     MINUTE_NS,
     ZERO,
     Event,
@@ -29,31 +30,15 @@ from arb.model import (
 )
 from arb.storage import differs, match_tolerance_ns
 
+from ._timeline import Timeline
+
 _PRICE_NS: Final = 90 * MINUTE_NS
 """How far from a settlement a price may have been read to value it: a run that was down missed the moment."""
 _PATIENCE: Final = 2
 """Intervals after which what was not paid is an alarm (handbook C9)."""
+_UNREALISED_NS: Final = HOUR_NS
+"""After a change of a position: until then a venue has booked what had accrued."""
 _MEMORY_NS: Final = 14 * DAY_NS
-
-
-class _Timeline:
-    """Signed contracts over time, from fills in any order."""
-
-    def __init__(self) -> None:
-        self._times: list[int] = []
-        self._changes: list[Decimal] = []
-
-    def add(self, fill: Fill) -> None:
-        at = bisect_left(self._times, fill.ts_event_ns)
-        self._times.insert(at, fill.ts_event_ns)
-        self._changes.insert(at, fill.quantity * fill.side.sign)
-
-    def before(self, ts_ns: int) -> Decimal:
-        return sum(self._changes[: bisect_left(self._times, ts_ns)], ZERO)
-
-    def is_quiet_around(self, ts_ns: int) -> bool:
-        first = bisect_left(self._times, ts_ns - UNDETERMINED_NS)
-        return first == len(self._times) or self._times[first] > ts_ns + UNDETERMINED_NS
 
 
 class Receivables:
@@ -70,16 +55,19 @@ class Receivables:
         self._funding = funding
         self._recorder = recorder
         self._clock = clock
-        self._held: dict[InstrumentId, _Timeline] = {}
+        self._held: dict[InstrumentId, Timeline] = {}
         self._open: dict[tuple[InstrumentId, int], ExpectedFunding] = {}
         self._booked: dict[tuple[InstrumentId, int], Decimal] = {}
         self._differing: list[tuple[ExpectedFunding, Decimal]] = []
         self._accrued_to: dict[InstrumentId, int] = {}
+        self._fills_known_ns = 0
+        self._realised_to: dict[InstrumentId, int] = {}
+        self._told_of: dict[InstrumentId, int] = {}
 
     async def start(self) -> None:
         """Take up what earlier sessions traded, and what is still due or was never booked as due."""
         journal, since_ns = self._recorder.journal, self._clock.now_ns() - _MEMORY_NS
-        self.add_fills(await journal.fills())
+        self._hold(await journal.fills())
         known = await journal.expected_funding(since_ns)
         self._open = {(one.instrument, one.settled_ns): one for one in known if one.interval_ns}
         self._accrued_to = {one.instrument: one.settled_ns for one in known if not one.interval_ns}
@@ -91,13 +79,20 @@ class Receivables:
         await self._book([rate for rate in missed if (rate.instrument, rate.ts_event_ns) not in booked])
 
     def add_fills(self, fills: Iterable[Fill]) -> None:
-        """Take new fills."""
+        """Take the fills that are new: all until now are known."""
+        self._hold(fills)
+        self._fills_known_ns = self._clock.now_ns()
+
+    def _hold(self, fills: Iterable[Fill]) -> None:
         for fill in fills:
-            self._held.setdefault(fill.instrument, _Timeline()).add(fill)
+            self._held.setdefault(fill.instrument, Timeline()).add(fill)
 
     def add_payments(self, payments: Iterable[FundingPayment]) -> None:
         """Take what venues booked: it is not due any more, and it may not be what was due."""
-        self._differing += self._compare(payments, self._open)
+        found = tuple(payments)
+        self._differing += self._compare(found, self._open)
+        for one in found:
+            self._realised_to[one.instrument] = max(one.settled_ns, self._realised_to.get(one.instrument, 0))
 
     def _compare(
         self, payments: Iterable[FundingPayment], due: Mapping[tuple[InstrumentId, int], ExpectedFunding]
@@ -123,7 +118,8 @@ class Receivables:
 
     async def _book(self, settled: Sequence[FundingRate]) -> None:
         due = [one for rate in settled if (one := await self._due(rate)) is not None]
-        due += [one for instrument in list(self._held) if (one := await self._accrued(instrument)) is not None]
+        for instrument in list(self._held):
+            due += await self._accrued(instrument)
         if not due:
             return
         async with self._recorder.transaction(guarded=True) as tx:
@@ -131,6 +127,7 @@ class Receivables:
             paid = {
                 (payment.instrument, payment.payment_id): payment
                 for one in new
+                if one.interval_ns
                 for payment in await tx.funding_payments(
                     one.settled_ns - match_tolerance_ns(one.interval_ns),
                     until_ns=one.settled_ns + match_tolerance_ns(one.interval_ns) + 1,
@@ -151,23 +148,29 @@ class Receivables:
         price = await self._price(instrument, rate.ts_event_ns)
         return None if price is None else expected_funding(instrument, rate, quantity, price)
 
-    async def _accrued(self, instrument_id: InstrumentId) -> ExpectedFunding | None:
+    async def _accrued(self, instrument_id: InstrumentId) -> list[ExpectedFunding]:
+        """Return what has accrued since it was booked last, until the fills were read last.
+
+        A fill may realise what had accrued until then, so no row is of a time before and after it.
+        """
         instrument = self._instruments.get(instrument_id)
         if instrument is None or instrument.funding_interval_ns != 0:
-            return None
-        now_ns = self._clock.now_ns()
-        start_ns = self._accrued_to.setdefault(instrument_id, now_ns)
-        quantity = self._held[instrument_id].before(now_ns)
-        rate = self._funding.predicted(instrument_id, now_ns)
-        if not quantity:
-            self._accrued_to[instrument_id] = now_ns
-        if start_ns == now_ns or not quantity or not isinstance(rate, Fresh):
-            return None
-        price = await self._price(instrument, now_ns)
-        if price is None:
-            return None  # what accrued meanwhile is booked with the next price
-        self._accrued_to[instrument_id] = now_ns
-        return accrued_funding(instrument, rate.value, quantity, price, start_ns, now_ns)
+            return []
+        now_ns, end_ns = self._clock.now_ns(), self._fills_known_ns
+        start_ns = self._accrued_to.get(instrument_id, now_ns - _MEMORY_NS)
+        rows: list[ExpectedFunding | None] = []
+        pieces = list(self._held[instrument_id].pieces(start_ns, end_ns))
+        if pieces:
+            rate, price = self._funding.predicted(instrument_id, now_ns), await self._price(instrument, end_ns)
+            if price is None or not isinstance(rate, Fresh):
+                return []  # what accrued meanwhile is booked with the next rate and price
+            history = self._funding.settled(instrument_id, start_ns)
+            rows = [
+                accrued_funding(instrument, rate.value, held, price, begin, end, history=history)
+                for begin, end, held in pieces
+            ]
+        self._accrued_to[instrument_id] = max(start_ns, end_ns)
+        return [one for one in rows if one is not None]
 
     async def _price(self, instrument: Instrument, ts_ns: int) -> Decimal | None:
         near = await self._recorder.journal.stats(instrument.id, ts_ns - _PRICE_NS, ts_ns + _PRICE_NS)
@@ -179,6 +182,7 @@ class Receivables:
         late = [key for key, one in self._open.items() if now_ns - one.settled_ns > _PATIENCE * one.interval_ns]
         events = [_unpaid(self._open[key], now_ns) for key in late if key not in self._booked]
         events += [_differing(one, paid, now_ns) for one, paid in self._differing]
+        events += await self._unrealised(now_ns)
         for key in late:
             # Told once; what is unpaid stays in the books as receivable.
             del self._open[key]
@@ -186,6 +190,22 @@ class Receivables:
         self._differing.clear()
         if events:
             await self._recorder.events(events)
+
+    async def _unrealised(self, now_ns: int) -> list[Event]:
+        """Return an alarm, once, for each position that changed long ago without a record of what had accrued."""
+        events: list[Event] = []
+        for instrument, held in self._held.items():
+            changed_ns, realised_ns = held.changed_ns, self._realised_to.get(instrument, now_ns - _MEMORY_NS)
+            accrues = instrument in self._accrued_to and now_ns - changed_ns > _UNREALISED_NS
+            if not accrues or realised_ns >= changed_ns - CHANGE_NS or self._told_of.get(instrument) == changed_ns:
+                continue
+            self._told_of[instrument] = changed_ns
+            rows = await self._recorder.journal.expected_funding(realised_ns + CHANGE_NS, {instrument})
+            due = [one for one in rows if not one.interval_ns and one.settled_ns <= changed_ns]
+            amount = sum((one.amount for one in due), ZERO)
+            if differs(amount, ZERO):
+                events.append(_unrealised(due[-1], amount, now_ns))
+        return events
 
 
 def _differing(one: ExpectedFunding, paid: Decimal, now_ns: int) -> Event:
@@ -209,4 +229,16 @@ def _unpaid(one: ExpectedFunding, now_ns: int) -> Event:
         message=f"{one.instrument}: the funding of {format_utc(one.settled_ns)}, about {one.amount} {one.currency}, "
         "is not in the venue's records two intervals later",
         data={"amount": str(one.amount), "currency": one.currency, "rate": str(one.rate)},
+    )
+
+
+def _unrealised(last: ExpectedFunding, amount: Decimal, now_ns: int) -> Event:
+    return Event(
+        ts_ns=now_ns,
+        kind=EventKind.FUNDING_UNPAID,
+        subject=last.instrument,
+        severity=Severity.ALARM,
+        message=f"{last.instrument}: the position changed at {format_utc(last.settled_ns)}, and the funding that had "
+        f"accrued until then, about {amount} {last.currency}, is not in the venue's records",
+        data={"amount": str(amount), "currency": last.currency, "rate": str(last.rate)},
     )

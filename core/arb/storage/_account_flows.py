@@ -57,7 +57,8 @@ def flows_of(inputs: Inputs, held: Holdings) -> Iterator[Flow]:
         yield from _fill_flows(inputs, booked)
     for payment in inputs.payments:
         wallet = (exchange_of(payment.instrument), payment.currency)
-        for slot, quantity, amount in share_payment(payment, held):
+        accrues = inputs.instruments[payment.instrument].funding_interval_ns == 0
+        for slot, quantity, amount in share_payment(payment, held, accrues=accrues):
             share = SharedPayment(payment=payment, slot=slot, quantity=quantity, amount=amount)
             yield Flow(
                 wallet=wallet,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Final
 
-from arb.model import SECOND_NS, ZERO, FundingPayment, InstrumentId
+from arb.model import CHANGE_NS, SECOND_NS, ZERO, FundingPayment, InstrumentId
 
 from ._account_inputs import BookedFill, Inputs, Slot
 
@@ -37,6 +37,11 @@ class Holding:
     def before(self, ts_ns: int) -> Decimal:
         """Return what was held with every fill before `ts_ns`."""
         return self._totals[bisect_left(self.times, ts_ns)]
+
+    def changed_ns(self, ts_ns: int) -> int:
+        """Return the first of the fills that are of one change with `ts_ns`; that itself without one."""
+        first = bisect_left(self.times, ts_ns - CHANGE_NS)
+        return min([*self.times[first : first + 1], ts_ns])
 
     def count_of(self, quantity: Decimal, ts_ns: int, uncertain_ns: int) -> tuple[int, int]:
         """Return how many fills made `quantity`, and how many there were up to `ts_ns`.
@@ -98,15 +103,26 @@ def _near(sampled: Sequence[int], filled: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def share_payment(payment: FundingPayment, held: Holdings) -> tuple[tuple[Slot, Decimal | None, Decimal], ...]:
+def share_payment(
+    payment: FundingPayment, held: Holdings, *, accrues: bool = False
+) -> tuple[tuple[Slot, Decimal | None, Decimal], ...]:
     """Split a payment by what each leg held: (slot, signed contracts, amount), exactly.
 
     Legs on opposite sides of one instrument get shares of opposite sign. What the venue settled
     beyond our legs belongs to None. The last share takes the rounding.
+
+    Args:
+        payment: As the venue booked it.
+        held: Of every leg.
+        accrues: Whether it is of the time until the position changed, and not of a moment.
     """
     slots = held.get(payment.instrument, {})
     quantities = {slot: holding.at(payment.settled_ns) for slot, holding in slots.items()}
-    if payment.quantity is not None and payment.quantity != sum(quantities.values(), ZERO):
+    if accrues:
+        changed_ns = min((holding.changed_ns(payment.settled_ns) for holding in slots.values()), default=0)
+        before = {slot: holding.before(changed_ns) for slot, holding in slots.items()}
+        quantities = before if any(before.values()) else quantities
+    elif payment.quantity is not None and payment.quantity != sum(quantities.values(), ZERO):
         before = {slot: holding.before(payment.settled_ns) for slot, holding in slots.items()}
         if payment.quantity == sum(before.values(), ZERO):
             quantities = before

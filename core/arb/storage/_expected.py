@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Final
 
 from arb.api import Row, Transaction
-from arb.model import MINUTE_NS, ExpectedFunding, FundingPayment, InstrumentId
+from arb.model import CHANGE_NS, MINUTE_NS, ExpectedFunding, FundingPayment, InstrumentId
 
 from ._bookkeeping import book
-from ._postings import expected_entry, matched_entry, realised_entry
+from ._postings import expected_entry, matched_entry
 from ._sql import KEYS_PER_QUERY, Conditions, decimal, decode, insert_sql, integer, select_sql, text, write_rows
 
 _COLUMNS: Final = ("instrument", "settled_ns", "quantity", "price", "rate", "interval_ns", "amount", "currency")
@@ -55,7 +55,7 @@ async def add_expected(transaction: Transaction, rows: Sequence[ExpectedFunding]
         ],
     )
     await book(transaction, [expected_entry(one) for one in new])
-    paid = [one for one in new if one.interval_ns and await _is_paid(transaction, one)]
+    paid = [one for one in new if await _is_paid(transaction, one)]
     await book(transaction, [matched_entry(one) for one in paid])
     return tuple(new)
 
@@ -65,11 +65,10 @@ async def clear_expected(transaction: Transaction, payments: Sequence[FundingPay
     by_instrument = sorted(payments, key=lambda one: one.instrument)
     for instrument, group in groupby(by_instrument, key=lambda one: one.instrument):
         found = list(group)
-        if await _accrues(transaction, instrument):
-            await book(transaction, [realised_entry(one) for one in found])
-            continue
         oldest_ns = min(one.settled_ns for one in found) - _FARTHEST_NS
-        due = await expected(transaction, instruments=(instrument,), since_ns=oldest_ns)
+        # Where funding accrues, a payment is of all since the one before it.
+        before_ns = await _paid_before(transaction, instrument, oldest_ns)
+        due = await expected(transaction, instruments=(instrument,), since_ns=before_ns)
         settled = _settled_by(due, found)
         matched = await _matched(transaction, settled)
         await book(transaction, [matched_entry(one) for one in settled if matched_entry(one).entry_id not in matched])
@@ -86,30 +85,37 @@ async def expected(
 
 
 def _settled_by(due: Sequence[ExpectedFunding], payments: Iterable[FundingPayment]) -> list[ExpectedFunding]:
-    """Return what of one instrument, oldest first, the payments are of."""
-    times = [one.settled_ns for one in due]
-    found = {}
+    """Return what of one instrument, oldest first, the payments are of: their settlements, and all that had accrued."""
+    settling = [one for one in due if one.interval_ns]
+    times = [one.settled_ns for one in settling]
+    found: dict[int, ExpectedFunding] = {}
+    latest: dict[str, int] = {}
     for payment in payments:
+        latest[payment.currency] = max(payment.settled_ns, latest.get(payment.currency, payment.settled_ns))
         first = bisect_left(times, payment.settled_ns - _FARTHEST_NS)
         last = bisect_right(times, payment.settled_ns + _FARTHEST_NS)
-        for one in due[first:last]:
+        for one in settling[first:last]:
             near = abs(one.settled_ns - payment.settled_ns) <= match_tolerance_ns(one.interval_ns)
             if near and one.currency == payment.currency:
                 found[one.settled_ns] = one
-    return list(found.values())
+    accrued = (one for one in due if not one.interval_ns and one.currency in latest)
+    return [*found.values(), *(one for one in accrued if one.settled_ns <= latest[one.currency] + CHANGE_NS)]
 
 
-async def _accrues(transaction: Transaction, instrument: InstrumentId) -> bool:
-    """Return whether an instrument's funding accrues at every moment now; a venue may change that."""
-    wanted = Conditions().add("instrument = ?", instrument)
-    sql = select_sql("expected_funding", ("interval_ns",), wanted, order_by="settled_ns DESC", limit=1)
-    return any(integer(row, "interval_ns") == 0 for row in await transaction.query(sql, wanted.values))
+async def _paid_before(transaction: Transaction, instrument: InstrumentId, ts_ns: int) -> int | None:
+    """Return when the venue booked last before a time; None where it never did."""
+    wanted = Conditions().add("instrument = ?", instrument).add("settled_ns < ?", ts_ns)
+    sql = select_sql("funding_payments", ("settled_ns",), wanted, order_by="settled_ns DESC", limit=1)
+    return next((integer(row, "settled_ns") for row in await transaction.query(sql, wanted.values)), None)
 
 
 async def _is_paid(transaction: Transaction, one: ExpectedFunding) -> bool:
-    tolerance = match_tolerance_ns(one.interval_ns)
     wanted = Conditions().add("instrument = ?", one.instrument).add("currency = ?", one.currency)
-    wanted.add("settled_ns >= ?", one.settled_ns - tolerance).add("settled_ns <= ?", one.settled_ns + tolerance)
+    if one.interval_ns == 0:
+        wanted.add("settled_ns >= ?", one.settled_ns - CHANGE_NS)
+    else:
+        tolerance = match_tolerance_ns(one.interval_ns)
+        wanted.add("settled_ns >= ?", one.settled_ns - tolerance).add("settled_ns <= ?", one.settled_ns + tolerance)
     sql = select_sql("funding_payments", ("payment_id",), wanted, limit=1)
     return bool(await transaction.query(sql, wanted.values))
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from arb.model import ZERO, ExpectedFunding, FundingPayment, InstrumentId
+from arb.model import CHANGE_NS, ZERO, ExpectedFunding, FundingPayment, InstrumentId, by_change
 
 from ._account_types import exact_sums
 from ._expected import match_tolerance_ns
@@ -21,15 +21,20 @@ _PATIENCE: Final = 2
 _DIFFERENCE: Final = (Decimal("0.2"), Decimal("0.02"))
 
 
-def differs(expected: Decimal, paid: Decimal) -> bool:
+def differs(expected: Decimal, paid: Decimal, *, moved: Decimal | None = None) -> bool:
     """Return whether a payment is not about what was due.
 
     The price we know is not the one the venue used, and a settlement may have been paid in parts; a
     payment of nothing, of double, or of the other sign is neither.
+
+    Args:
+        expected: What was due.
+        paid: What was booked.
+        moved: Of what accrued back and forth, all of it without its signs.
     """
     share, least = _DIFFERENCE
     with exact_sums():
-        return abs(paid - expected) > max(abs(expected) * share, least)
+        return abs(paid - expected) > max(abs(expected if moved is None else moved) * share, least)
 
 
 class FundingState(StrEnum):
@@ -46,12 +51,12 @@ class FundingState(StrEnum):
     NOT_EXPECTED = "not_expected"
     """Booked, but we could not say what was due: no settled rate, no price near it, or a fill too near."""
     ACCRUED = "accrued"
-    """Of an instrument whose funding accrues at every moment: all that accrued beside all that was realised."""
+    """Of an instrument whose funding accrues at every moment: what the venue has not realised yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledFunding:
-    """One settlement of one instrument; of a continuous one all of them together.
+    """One settlement of one instrument; of one whose funding accrues, all that accrued until it was realised.
 
     Attributes:
         expected: What was due; None when nobody could say.
@@ -91,7 +96,7 @@ def settled_funding(
     for instrument in sorted(of_due.keys() | of_paid.keys()):
         owed, booked = of_due[instrument], of_paid[instrument]
         if any(one.interval_ns == 0 for one in owed):
-            rows.append(_accrued(owed, booked))
+            rows += _realised(owed, booked)
         else:
             rows += _joined(owed, booked, now_ns)
     return tuple(sorted(rows, key=lambda row: (row.settled_ns, row.instrument)))
@@ -124,33 +129,56 @@ def _joined(due: list[ExpectedFunding], payments: list[FundingPayment], now_ns: 
             currency=one.currency,
             state=state,
         )
-    for index, payment in enumerate(payments):
-        if index not in taken:
-            yield SettledFunding(
-                instrument=payment.instrument,
-                settled_ns=payment.settled_ns,
-                rate=payment.rate,
-                quantity=payment.quantity,
-                price=payment.price,
-                expected=None,
-                paid=payment.amount,
-                currency=payment.currency,
-                state=FundingState.NOT_EXPECTED,
-            )
+    yield from (_not_expected(payment) for index, payment in enumerate(payments) if index not in taken)
 
 
-def _accrued(due: list[ExpectedFunding], payments: list[FundingPayment]) -> SettledFunding:
-    last = due[-1]
+def _realised(due: list[ExpectedFunding], payments: list[FundingPayment]) -> Iterator[SettledFunding]:
+    """Yield what had accrued at each realisation beside what it paid, and what accrued since the last one."""
+    due.sort(key=lambda one: one.settled_ns)
+    times = [one.settled_ns for one in due]
+    done = 0
+    for booked in by_change(payments):
+        last = bisect_right(times, booked[-1].settled_ns + CHANGE_NS)
+        accrued, done = due[done:last], last
+        if accrued:
+            yield _accrued(accrued, booked)
+        else:
+            yield from map(_not_expected, booked)
+    if due[done:]:
+        yield _accrued(due[done:], [])
+
+
+def _accrued(due: Sequence[ExpectedFunding], payments: Sequence[FundingPayment]) -> SettledFunding:
+    last, expected = due[-1], _sum(one.amount for one in due)
+    paid = _sum(one.amount for one in payments) if payments else None
+    state = FundingState.ACCRUED
+    if paid is not None:
+        moved = _sum(one.amount.copy_abs() for one in due)
+        state = FundingState.DIFFERS if differs(expected, paid, moved=moved) else FundingState.PAID
     return SettledFunding(
         instrument=last.instrument,
-        settled_ns=max([one.settled_ns for one in due] + [one.settled_ns for one in payments]),
-        rate=None,
+        settled_ns=payments[-1].settled_ns if payments else last.settled_ns,
+        rate=_sum(one.rate for one in due),
         quantity=last.quantity,
         price=last.price,
-        expected=_sum(one.amount for one in due),
-        paid=_sum(one.amount for one in payments),
+        expected=expected,
+        paid=paid,
         currency=last.currency,
-        state=FundingState.ACCRUED,
+        state=state,
+    )
+
+
+def _not_expected(payment: FundingPayment) -> SettledFunding:
+    return SettledFunding(
+        instrument=payment.instrument,
+        settled_ns=payment.settled_ns,
+        rate=payment.rate,
+        quantity=payment.quantity,
+        price=payment.price,
+        expected=None,
+        paid=payment.amount,
+        currency=payment.currency,
+        state=FundingState.NOT_EXPECTED,
     )
 
 

@@ -13,7 +13,7 @@ The accounts:
 - `income:funding:EXCHANGE`: what the venue paid and took, by its own record only (handbook C9).
 - `assets:receivable:INSTRUMENT` against `income:expected_funding:INSTRUMENT`: due at a settlement,
   until the venue's record clears it. Where funding accrues at every moment, `assets:accrued:INSTRUMENT`
-  grows instead and is cleared by what is realised.
+  grows instead, and all that has accrued is cleared when the venue realises it.
 - `equity:transfers:EXCHANGE`, `equity:conversion`, `income:interest:EXCHANGE`, `income:other:EXCHANGE`.
 """
 
@@ -114,27 +114,15 @@ def expected_entry(expected: ExpectedFunding) -> LedgerEntry:
 
 
 def matched_entry(expected: ExpectedFunding) -> LedgerEntry:
-    """Return the entry that clears what was due once the venue has booked this settlement, whatever it paid."""
+    """Return the entry that clears what was due once the venue has booked it, whatever it paid."""
+    accrues = expected.interval_ns == 0
     return LedgerEntry(
         entry_id=f"matched:{expected.instrument}:{expected.settled_ns}",
         ts_ns=expected.settled_ns,
         kind=EntryKind.MATCHED_FUNDING,
         exchange=exchange_of(expected.instrument),
         instrument=expected.instrument,
-        lines=_due(expected.instrument, expected.currency, expected.amount.copy_negate(), accrues=False),
-    )
-
-
-def realised_entry(payment: FundingPayment) -> LedgerEntry:
-    """Return the entry that takes what a venue realised off what has accrued."""
-    exchange = exchange_of(payment.instrument)
-    return LedgerEntry(
-        entry_id=f"matched:{exchange}:{payment.payment_id}",
-        ts_ns=payment.settled_ns,
-        kind=EntryKind.MATCHED_FUNDING,
-        exchange=exchange,
-        instrument=payment.instrument,
-        lines=_due(payment.instrument, payment.currency, payment.amount.copy_negate(), accrues=True),
+        lines=_due(expected.instrument, expected.currency, expected.amount.copy_negate(), accrues=accrues),
     )
 
 

@@ -13,6 +13,7 @@ from ._floor import Floor, OrderNotes
 from ._keys import MAIN_KEY, account, public_of
 from ._pages import between, page
 from ._public import PublicCalls
+from ._realising import Realising
 from ._refusal import Refusal
 from ._shapes import decimal, fill, ms, payment, position
 
@@ -26,6 +27,7 @@ class AccountCalls:
         self._floor = floor
         self._notes = notes
         self._public = public
+        self._realising = Realising(floor)
         self._opened: dict[str, int] = floor.memory.setdefault("opened", {"ns": floor.now_ns})
 
     async def info(self, query: Query) -> Any:
@@ -50,25 +52,27 @@ class AccountCalls:
         """Answer `GET /account`."""
         held = await self._floor.exchange.trading.fetch_account()
         mine = next((each for each in held.balances if each.currency == QUOTE), None)
-        return self._summary(mine)
+        unpaid = sum((await self._realising.unpaid()).values(), ZERO)
+        return self._summary(mine, unpaid)
 
     async def balances(self, query: Query) -> Any:
         """Answer `GET /balance`: what is realised, with funding and fees."""
         now_ms = ms(self._floor.now_ns)
-        rows = await self._floor.exchange.trading.fetch_balances()
+        sizes = {each.currency: each.cash for each in await self._floor.exchange.trading.fetch_balances()}
+        sizes[QUOTE] = sizes.get(QUOTE, ZERO) - sum((await self._realising.unpaid()).values(), ZERO)
         return {
             "results": [
-                {"token": each.currency, "size": decimal(each.cash), "last_updated_at": now_ms} for each in rows
+                {"token": token, "size": decimal(size), "last_updated_at": now_ms} for token, size in sizes.items()
             ]
         }
 
     async def positions(self, query: Query) -> Any:
         """Answer `GET /positions`."""
-        rows = []
+        rows, unpaid = [], await self._realising.unpaid()
         for held in await self._floor.exchange.trading.fetch_positions():
             symbol = await self._floor.symbol_of(held.instrument)
             _, index, _ = await self._public.accrued(await self._floor.instrument(symbol), self._floor.now_ns)
-            rows.append(position(held, symbol, index, ""))
+            rows.append(position(held, symbol, index, unpaid.get(held.instrument, ZERO)))
         return {"results": rows}
 
     async def margin(self, query: Query) -> Any:
@@ -109,8 +113,8 @@ class AccountCalls:
         instrument = await self._floor.instrument(query.get("market"))
         first, last = between(query)
         rows = []
-        for one in await self._floor.exchange.trading.fetch_funding_payments(first * 1_000_000):
-            if one.instrument == instrument.id and ms(one.settled_ns) <= last:
+        for one in await self._realising.payments():
+            if one.instrument == instrument.id and first <= ms(one.settled_ns) <= last:
                 _, index, _ = await self._public.accrued(instrument, one.settled_ns)
                 rows.append(payment(one, instrument.symbol, index))
         return page(rows[::-1], query)
@@ -141,7 +145,7 @@ class AccountCalls:
         """Answer `GET /account/keys/subkeys/{public_key}`."""
         return {"public_key": key, "name": "fake", "state": "active", "account_id": account()}
 
-    def _summary(self, mine: Balance | None) -> dict[str, Any]:
+    def _summary(self, mine: Balance | None, unpaid: Decimal) -> dict[str, Any]:
         cash, equity, available = (mine.cash, mine.equity, mine.available) if mine else (ZERO, ZERO, ZERO)
         maintenance = (mine.maintenance_margin if mine else None) or ZERO
         return {
@@ -149,7 +153,7 @@ class AccountCalls:
             "status": "ACTIVE",
             "settlement_asset": QUOTE,
             "account_value": decimal(equity),
-            "total_collateral": decimal(cash),
+            "total_collateral": decimal(cash - unpaid),
             "free_collateral": decimal(available),
             "initial_margin_requirement": decimal(equity - available),
             "maintenance_margin_requirement": decimal(maintenance),

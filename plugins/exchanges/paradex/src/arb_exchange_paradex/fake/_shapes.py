@@ -204,8 +204,15 @@ def fill(one: Fill, symbol: str, client_id: str, number: int) -> dict[str, Any]:
     }
 
 
-def position(held: Position, symbol: str, index: Decimal, last_fill: str) -> dict[str, Any]:
-    """Return a row of `/positions`; USDC is worth a dollar here, so both entry prices are one."""
+def position(held: Position, symbol: str, index: Decimal, unpaid: Decimal) -> dict[str, Any]:
+    """Return a row of `/positions`; USDC is worth a dollar here, so both entry prices are one.
+
+    Args:
+        held: As on the ground, with its profit before funding.
+        symbol: Of its market.
+        index: Of funding, now.
+        unpaid: What has accrued and was not paid.
+    """
     entry = held.entry_price.quantize(Decimal("1e-12"))
     text = decimal(entry)
     cost = decimal(to_cash(held.quantity * entry))
@@ -219,8 +226,8 @@ def position(held: Position, symbol: str, index: Decimal, last_fill: str) -> dic
         "average_entry_price": text,
         "average_entry_price_usd": text,
         "average_exit_price": "",
-        "unrealized_pnl": decimal(held.unrealized_pnl),
-        "unrealized_funding_pnl": "0",
+        "unrealized_pnl": decimal(held.unrealized_pnl + unpaid),
+        "unrealized_funding_pnl": decimal(unpaid),
         "realized_positional_pnl": "0",
         "realized_positional_funding_pnl": "0",
         "cost": cost,
@@ -228,7 +235,7 @@ def position(held: Position, symbol: str, index: Decimal, last_fill: str) -> dic
         "cached_funding_index": decimal(index),
         "leverage": "" if held.leverage is None else decimal(held.leverage),
         "liquidation_price": "" if held.liquidation_price is None else decimal(held.liquidation_price),
-        "last_fill_id": last_fill,
+        "last_fill_id": "",
         "last_updated_at": ms(held.ts_event_ns),
         "seq_no": held.ts_event_ns,
     }
