@@ -7,25 +7,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.testing.venue_bugs import BUGS, Bug, applied
+from tests.testing.venue_bugs import BUGS, Bug, sample
 
 from arb.api import ExchangeSpec
-from arb.cli.plugins_new import placeholders, rendered
-from arb.kernel import Family
 from arb.simulation import run_virtual
 from arb.testing import START_NS, ExchangeConformance
+from arb.testing._fakes_world import FAKE_ADDRESS
 from arb.testing._kit import require
 from arb.testing._kit_desk import Desk
 from arb.testing._kit_exchange_base import Body, declared_by, played
 from arb.testing._kit_ground import Ground
-from arb.testing._over_fake import FAKE_ADDRESS
 
 FAILURES = (Exception, pytest.fail.Exception)
 CASES = {name[5:9]: name for name in dir(ExchangeConformance) if name.startswith("test_x")}
@@ -58,24 +53,6 @@ BAD = (
     "leverage is always cross",
 )
 """What the deliberately bad plugin does wrong, all at once."""
-
-
-@contextmanager
-def sample(folder: Path, bugs: Iterable[Bug] = ()) -> Iterator[ModuleType]:
-    """Lend the hook module of the generated exchange, with bugs put into it."""
-    bugs, words = tuple(bugs), {**placeholders(Family.EXCHANGES, "sample"), "module": "sample_venue"}
-    for path, text in rendered(Family.EXCHANGES, words):
-        if path.startswith("src/sample_venue/"):
-            target = folder / path.removeprefix("src/")
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(applied(target.name, text, bugs), encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    try:
-        yield import_module("sample_venue.plugin")
-    finally:
-        sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "sample_venue"]:
-            del sys.modules[name]
 
 
 def play(plugin: ModuleType, case: str) -> None:

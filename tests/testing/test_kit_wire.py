@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +14,8 @@ from arb.api import ConnectFailed, HttpRequest, HttpResponse, OutcomeUnknown, Se
 from arb.model import SECOND_NS
 from arb.simulation import VenueSocket, VirtualClock, run_virtual, served_socket
 from arb.testing._kit_ground import Script, SkewedClock, secrets_of, with_wrong_secrets, without_secrets
-from arb.testing._kit_wire import Cut, Wire, WireSocket
+from arb.testing._kit_wire import Cut, Wire
+from arb.testing._kit_wire_socket import WireSocket
 
 REQUEST = HttpRequest(method="GET", url="http://fake.test/x", timeout_ns=5 * SECOND_NS)
 GOOD = HttpResponse(status=200, headers={}, body=b"good")
@@ -22,15 +25,16 @@ BAD = HttpResponse(status=502, headers={}, body=b"bad")
 class Venue:
     """Answers, or raises what it is told to; says five numbers on every socket."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, *, status: int = 200, body: bytes = b"good") -> None:
         self.error = error
+        self.answer = HttpResponse(status=status, headers={}, body=body)
         self.asked = 0
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         self.asked += 1
         if self.error is not None:
             raise self.error
-        return GOOD
+        return self.answer
 
     @asynccontextmanager
     async def connect(self, url: str, *, headers: Mapping[str, str] = {}) -> AsyncIterator[WebSocket]:
@@ -92,7 +96,7 @@ def test_answers_can_be_replaced_and_connections_refused() -> None:
         with pytest.raises(ConnectFailed):
             async with wire.connect("ws://fake.test"):
                 pass
-        assert (wire.refused, len(wire.sent)) == (2, 4)
+        assert (wire.refused, len(wire.log)) == (2, 4)
         assert wire.busiest(SECOND_NS) == 4
 
     run_virtual(main(), start_ns=0)
@@ -129,6 +133,74 @@ def test_messages_can_be_lost_and_garbled() -> None:
                 await socket.send("f")
             assert socket.sent == ["a", "b", "c", "d", "e"]
         assert wire.open_sockets == []
+
+    run_virtual(main(), start_ns=0)
+
+
+def test_what_the_venue_says_can_be_changed() -> None:
+    async def main() -> None:
+        wire = wired(Venue(body=b'{"rows": [1]}'))
+        wire.change_json("/x", lambda found: {**found, "a": 1})
+        wire.change_json("/x", lambda found: {**found, "b": found["a"] + 1})
+        wire.change_json("/y", lambda found: None)
+        assert json.loads((await wire.send(replace(REQUEST, url="http://fake.test/x?z=1/y"))).body) == {
+            "rows": [1],
+            "a": 1,
+            "b": 2,
+        }
+        wire.change = None
+        assert (await wire.send(REQUEST)).body == b'{"rows": [1]}'
+        bad = wired(Venue(status=502))
+        bad.change_json("/x", lambda found: None)
+        assert (await bad.send(REQUEST)).body == b"good", "what is no good answer is as it is"
+        async with wire.connect("ws://fake.test") as socket:
+            assert isinstance(socket, WireSocket)
+            wire.tamper = lambda message: [f"{message!s}!", message] if message == "4" else []
+            assert await heard(socket, 2) == ["4!", "4"]
+
+    run_virtual(main(), start_ns=0)
+
+
+def test_a_mistake_in_tampering_is_told() -> None:
+    async def main() -> None:
+        wire = wired(Venue())
+        wire.tamper = lambda message: [json.loads(message)["no such key"]]
+        with pytest.raises(TypeError):
+            async with wire.connect("ws://fake.test") as socket:
+                assert [message async for message in socket.messages()] == []
+
+    run_virtual(main(), start_ns=0)
+
+
+def test_what_passed_is_known() -> None:
+    async def main() -> None:
+        wire = wired(Venue())
+        other = replace(REQUEST, method="POST", url="http://fake.test/x/y")
+        for request in (REQUEST, other, replace(REQUEST, url="http://fake.test/x?a=/y")):
+            await wire.send(request)
+        assert [each.method for each in wire.requests] == ["GET", "POST", "GET"]
+        assert wire.sent("GET", "/x") == [wire.requests[0], wire.requests[2]]
+        assert wire.sent("POST", "/y") == [other]
+        async with wire.connect("ws://fake.test/s", headers={"Cookie": "c"}):
+            (socket,) = wire.sockets
+            assert (socket.url, socket.headers) == ("ws://fake.test/s", {"Cookie": "c"})
+
+    run_virtual(main(), start_ns=0)
+
+
+def test_sockets_alone_can_be_lost() -> None:
+    async def main() -> None:
+        wire = wired(Venue())
+        async with wire.connect("ws://fake.test"):
+            wire.lose_sockets()
+            assert wire.open_sockets == []
+        with pytest.raises(ConnectFailed):
+            async with wire.connect("ws://fake.test"):
+                pass
+        assert await wire.send(REQUEST) == GOOD
+        wire.has_sockets = True
+        async with wire.connect("ws://fake.test"):
+            assert len(wire.open_sockets) == 1
 
     run_virtual(main(), start_ns=0)
 

@@ -6,10 +6,17 @@ lines that go (`-`) and the lines that come (`+`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from types import ModuleType
+
+from arb.cli.plugins_new import placeholders, rendered
+from arb.kernel import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +67,21 @@ def applied(module: str, text: str, bugs: Iterable[Bug]) -> str:
                 assert found == 1, f"{bug.name}: its lines stand {found} times in {module}"
                 text = text.replace(edit.before, edit.after, 1)
     return text
+
+
+@contextmanager
+def sample(folder: Path, bugs: Iterable[Bug] = ()) -> Iterator[ModuleType]:
+    """Lend the hook module of the generated exchange, with bugs put into it."""
+    bugs, words = tuple(bugs), {**placeholders(Family.EXCHANGES, "sample"), "module": "sample_venue"}
+    for path, text in rendered(Family.EXCHANGES, words):
+        if path.startswith("src/sample_venue/"):
+            target = folder / path.removeprefix("src/")
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(applied(target.name, text, bugs), encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    try:
+        yield import_module("sample_venue.plugin")
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "sample_venue"]:
+            del sys.modules[name]

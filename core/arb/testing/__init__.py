@@ -1,6 +1,6 @@
-"""What plugin authors use in their tests: fakes of the ports and of an exchange, and conformance kits.
+"""What plugin authors use in their tests: fakes of the ports and of an exchange, conformance kits, and a bench.
 
-The fakes need nothing but arb. The kits need pytest (`pip install arb-core[testing]`) and are
+The fakes need nothing but arb. The kits and the bench need pytest (`pip install arb-core[testing]`) and are
 imported only when they are asked for.
 """
 
@@ -46,21 +46,28 @@ from ._fakes_storage import (
 from ._fakes_view import (
     FakeView,
 )
-from ._over_fake import (
+from ._fakes_world import (
     FakeWorld,
-    over_fake,
 )
 
 if TYPE_CHECKING:
+    from ._kit_bench import Bench, BenchDesk
     from ._kit_cache_tier import CacheTierConformance
     from ._kit_exchange import ExchangeConformance
     from ._kit_extension import ExtensionConformance
+    from ._kit_ground import Script
     from ._kit_price_source import PriceSourceConformance
+    from ._kit_recorded import recorded_data
     from ._kit_storage import StorageConformance
     from ._kit_strategy import StrategyConformance
+    from ._kit_streams import Listener, LocalBook, applied, listening
     from ._kit_venue import VenueConformance
+    from ._kit_wire import Wire
+    from ._kit_wire_socket import WireSocket
 
 __all__ = [
+    "Bench",
+    "BenchDesk",
     "CacheTierConformance",
     "ExchangeConformance",
     "ExtensionConformance",
@@ -75,34 +82,51 @@ __all__ = [
     "FakeWorld",
     "Fault",
     "Faults",
+    "Listener",
+    "LocalBook",
     "MemoryExchange",
     "MemoryState",
     "MemoryStorage",
     "PriceSourceConformance",
     "START_NS",
+    "Script",
     "StorageConformance",
     "StrategyConformance",
     "VenueConformance",
-    "over_fake",
+    "Wire",
+    "WireSocket",
+    "applied",
+    "listening",
+    "recorded_data",
     "sample_instrument",
     "settle",
 ]
 
 _KITS: Final = MappingProxyType(
     {
+        "Bench": "_kit_bench",
+        "BenchDesk": "_kit_bench",
         "CacheTierConformance": "_kit_cache_tier",
         "ExchangeConformance": "_kit_exchange",
         "ExtensionConformance": "_kit_extension",
+        "Listener": "_kit_streams",
+        "LocalBook": "_kit_streams",
         "PriceSourceConformance": "_kit_price_source",
+        "Script": "_kit_ground",
         "StorageConformance": "_kit_storage",
         "StrategyConformance": "_kit_strategy",
         "VenueConformance": "_kit_venue",
+        "Wire": "_kit_wire",
+        "WireSocket": "_kit_wire_socket",
+        "applied": "_kit_streams",
+        "listening": "_kit_streams",
+        "recorded_data": "_kit_recorded",
     }
 )
 
 
 def __getattr__(name: str) -> Any:
-    """Import a kit when it is asked for: kits need pytest, fakes do not."""
+    """Import what belongs to a kit when it is asked for: kits need pytest, fakes do not."""
     if name not in _KITS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import pytest

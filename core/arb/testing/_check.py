@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -129,6 +130,10 @@ def main() -> None:
     """Run the folder's tests with our reporter and no configuration from elsewhere."""
     folder = Path(sys.argv[1])
     arguments = [str(folder), "-q", "-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), f"--rootdir={folder}"]
+    # Nobody reads pytest's own report, and its tracebacks with source cost more than the cases that fail.
+    arguments.append("--tb=native")
+    # The kit needs pytest alone: plugins of pytest that happen to be installed take seconds and change results.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.exit(pytest.main(arguments, plugins=[Reporter(folder / REPORT_NAME)]))
 
 

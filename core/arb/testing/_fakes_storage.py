@@ -15,10 +15,13 @@ from arb.api import Dialect, Row, SqlValue, StorageError
 class MemoryStorage:
     """Runs SQL on SQLite in memory; transactions take turns, a failing one leaves nothing behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, image: bytes = b"") -> None:
+        """Begin empty, or with all that the storage held which gave the image."""
         # The garbage collector, which closes a forgotten one, comes by in any thread.
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
+        if image:
+            self._connection.deserialize(image)
         # A test that drops the storage has closed it: an open connection would warn on Python 3.13.
         weakref.finalize(self, self._connection.close)
         self._turn = asyncio.Lock()
@@ -39,6 +42,10 @@ class MemoryStorage:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    def image(self) -> bytes:
+        """Return all that it holds, for other storages to begin with; in no transaction."""
+        return self._connection.serialize()
 
     def close(self) -> None:
         """Forget everything."""

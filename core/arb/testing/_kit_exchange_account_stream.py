@@ -11,8 +11,9 @@ from arb.model import MINUTE_NS, SECOND_NS, ZERO, Fill, FundingPayment, Order, O
 
 from ._kit_desk import Desk
 from ._kit_exchange_base import ExchangeCases, Use
-from ._kit_exchange_checks import GARBAGE, LAST_UNIT, listening, near, resting
+from ._kit_exchange_checks import GARBAGE, LAST_UNIT, near, resting
 from ._kit_ground import FAKE
+from ._kit_streams import listening
 
 _SOON_NS: Final = 30 * SECOND_NS
 _STREAM_WAIT_NS: Final = _SOON_NS

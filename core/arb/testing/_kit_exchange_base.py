@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from arb.api import Capability, Context, Exchange, ExchangeSpec
 from arb.model import SECOND_NS
 
+from ._fakes_world import FAKE_ADDRESS
 from ._kit import Conformance, filled, require
 from ._kit_desk import Desk
 from ._kit_ground import FAKE, Ground
-from ._over_fake import FAKE_ADDRESS
 
 REMEMBERED_NS: Final = 5 * SECOND_NS
 """For so long at most may a plugin hand out an answer again: it spares the venue's limits."""

@@ -11,8 +11,9 @@ from arb.model import MINUTE_NS, SECOND_NS, BookDelta, BookGap, InstrumentId, Or
 
 from ._kit_desk import Desk
 from ._kit_exchange_base import ExchangeCases, Use
-from ._kit_exchange_checks import GARBAGE, applied, check_book, is_current, listening, true_name
+from ._kit_exchange_checks import GARBAGE, check_book, is_current, true_name
 from ._kit_ground import FAKE
+from ._kit_streams import applied, listening
 
 _LISTEN_NS: Final = 30 * SECOND_NS
 _RECOVERY_NS: Final = 5 * MINUTE_NS
@@ -134,7 +135,7 @@ class BookStreamCases(ExchangeCases):
         """Venues send some twice: the sequence does not go back, the book stays the venue's."""
 
         async def body(desk: Desk) -> None:
-            desk.ground.wire.on_message = lambda _, message: [message, message]
+            desk.ground.wire.tamper = lambda message: [message, message]
             async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
                 await desk.sleep(MINUTE_NS)
                 assert is_current(applied(heard), desk)

@@ -19,7 +19,6 @@ from ._kit_exchange_checks import (
     NO_JSON,
     NULL,
     PROXY_PAGE,
-    applied,
     at_once,
     check_book,
     is_current,
@@ -27,6 +26,7 @@ from ._kit_exchange_checks import (
     true_name,
 )
 from ._kit_ground import FAKE
+from ._kit_streams import applied
 
 _NOWHERE: Final = "NOSUCHCOIN-PERP"
 

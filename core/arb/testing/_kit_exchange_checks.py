@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -16,9 +14,6 @@ from arb.model import (
     MILLISECOND_NS,
     SECOND_NS,
     ZERO,
-    BookGap,
-    BookLevel,
-    BookUpdate,
     ClientOrderId,
     FundingKind,
     FundingRate,
@@ -31,6 +26,7 @@ from arb.model import (
 )
 
 from ._kit_desk import Desk
+from ._kit_streams import LocalBook
 
 T = TypeVar("T")
 Call = Callable[[], Awaitable[object]]
@@ -135,8 +131,7 @@ async def true_orders(desk: Desk) -> list[Order]:
 
 def true_name(desk: Desk) -> InstrumentId:
     """Return the id of the desk's instrument at the venue."""
-    wanted = (desk.instrument.base, desk.instrument.quote)
-    return next(name for name, each in desk.truth.venue.instruments.items() if (each.base, each.quote) == wanted)
+    return desk.ground.true_name(desk.instrument)
 
 
 async def true_held(desk: Desk) -> Decimal:
@@ -194,78 +189,8 @@ async def fails(reading: Awaitable[object]) -> None:
         await reading
 
 
-@asynccontextmanager
-async def listening(stream: AsyncIterator[T]) -> AsyncIterator[list[T]]:
-    """Collect what a stream says for the length of the block; it must not end by itself."""
-    heard: list[T] = []
-
-    async def listen() -> None:
-        async for message in stream:
-            heard.append(message)
-
-    task = asyncio.create_task(listen())
-    try:
-        yield heard
-        assert not task.done(), f"a stream never ends: it reconnects ({_why(task)})"
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-class LocalBook:
-    """A book kept from what a stream says, as a reader of it would."""
-
-    def __init__(self) -> None:
-        self.sequence: int | None = None
-        self.sides: tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]] = ({}, {})
-
-    def apply(self, update: BookUpdate) -> None:
-        """Take a snapshot or a change; a change that continues nothing is an error of the stream."""
-        if isinstance(update, BookGap):
-            self.sequence, self.sides = None, ({}, {})
-            return
-        if isinstance(update, OrderBook):
-            self.sides = (dict(update.bids), dict(update.asks))
-        else:
-            assert update.previous == self.sequence, "a gap without a new snapshot"
-            for side, levels in zip(self.sides, (update.bids, update.asks), strict=True):
-                for level in levels:
-                    _set(side, level)
-        assert self.sequence is None or isinstance(update, OrderBook) or update.sequence >= self.sequence
-        self.sequence = update.sequence
-
-    def equals(self, book: OrderBook | None) -> bool:
-        """Return whether it shows the top of another; a stream may show fewer levels, never none."""
-        if book is None:
-            return False
-        for side, levels, sign in zip(self.sides, (book.bids, book.asks), (-1, 1), strict=True):
-            mine = sorted(side.items(), key=lambda level: level[0] * sign)
-            if not mine or [BookLevel(*level) for level in mine] != list(levels[: len(mine)]):
-                return False
-        return True
-
-
-def applied(updates: list[BookUpdate]) -> LocalBook:
-    """Return the book after these updates."""
-    book = LocalBook()
-    for update in updates:
-        book.apply(update)
-    return book
-
-
 def is_current(book: LocalBook, desk: Desk, within_ns: int = 10 * SECOND_NS) -> bool:
     """Return whether a book is the venue's of the last seconds."""
     now_ns = desk.ground.now_ns
     moments = range(now_ns, now_ns - within_ns, -SECOND_NS)
     return any(book.equals(desk.truth.venue.book(true_name(desk), moment)) for moment in moments)
-
-
-def _set(side: dict[Decimal, Decimal], level: BookLevel) -> None:
-    if level.size:
-        side[level.price] = level.size
-    else:
-        side.pop(level.price, None)
-
-
-def _why(task: asyncio.Task[None]) -> str:
-    return repr(task.exception()) if not task.cancelled() else "cancelled"

@@ -20,12 +20,12 @@ from ._kit_exchange_checks import (
     NULL,
     PROXY_PAGE,
     listed,
-    listening,
     outcome,
     resting,
     true_held,
 )
 from ._kit_ground import FAKE, without_secrets
+from ._kit_streams import listening
 
 _KEPT: Final = 2
 """A plugin may keep a socket or two open for the next reader."""

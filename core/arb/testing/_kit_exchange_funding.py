@@ -165,9 +165,9 @@ class FundingCases(ExchangeCases):
         async def body(desk: Desk) -> None:
             market, name, wire = desk.exchange.market, desk.instrument.id, desk.ground.wire
             window = (desk.now_ns - 60 * DAY_NS, desk.now_ns)
-            before = len(wire.sent)
+            before = len(wire.log)
             whole = len(await market.fetch_funding_history(name, *window))
-            pages = len(wire.sent) - before
+            pages = len(wire.log) - before
             for page in range(1, min(pages, 4)):
                 wire.fail_after(page, PROXY_PAGE)
                 told = await outcome(market.fetch_funding_history(name, *window))

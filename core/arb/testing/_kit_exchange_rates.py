@@ -100,13 +100,13 @@ class RateCases(ExchangeCases):
             wire.answer = once(TOO_MANY)
             began_ns = desk.now_ns
             told: object = await outcome(market.fetch_order_book(name, 5))
-            if not [sent for sent in wire.sent if sent[0] >= began_ns]:
+            if not [sent for sent in wire.log if sent[0] >= began_ns]:
                 told = await outcome(market.fetch_instruments())  # books come from a stream here
             assert isinstance(told, RateLimited) or desk.now_ns - began_ns >= _RETRY_NS, f"{told!r}"
-            refused = len([sent for sent in wire.sent if sent[0] >= began_ns])
+            refused = len([sent for sent in wire.log if sent[0] >= began_ns])
             again = asyncio.ensure_future(outcome(market.fetch_instruments()))
             await desk.context.clock.sleep_until(began_ns + _RETRY_NS - SECOND_NS)
-            assert len([sent for sent in wire.sent if sent[0] >= began_ns]) == refused, "it went on asking"
+            assert len([sent for sent in wire.log if sent[0] >= began_ns]) == refused, "it went on asking"
             wire.answer = None
             await again
             await desk.sleep(_RETRY_NS)
@@ -149,7 +149,7 @@ class RateCases(ExchangeCases):
             await asyncio.gather(*alone)
             single, was_paced = desk.ground.wire.busiest(SECOND_NS), desk.ground.wire.span_ns > 0
             await desk.sleep(DAY_NS)
-            desk.ground.wire.sent.clear()
+            desk.ground.wire.log.clear()
             async with desk.again() as other, storm(desk) as mine, storm(other) as theirs:
                 pass
             await asyncio.gather(*mine, *theirs)

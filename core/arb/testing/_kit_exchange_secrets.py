@@ -13,18 +13,9 @@ from arb.model import MINUTE_NS, SECOND_NS, Side
 
 from ._kit_desk import Desk
 from ._kit_exchange_base import ExchangeCases, Use
-from ._kit_exchange_checks import (
-    EMPTY_OBJECT,
-    NO_JSON,
-    NULL,
-    PROXY_PAGE,
-    every_cancel,
-    every_read,
-    listening,
-    outcome,
-    resting,
-)
+from ._kit_exchange_checks import EMPTY_OBJECT, NO_JSON, NULL, PROXY_PAGE, every_cancel, every_read, outcome, resting
 from ._kit_ground import FAKE, secrets_of, with_wrong_secrets
+from ._kit_streams import listening
 
 FORBIDDEN: Final = HttpResponse(status=403, headers={}, body=b'{"error": "forbidden"}')
 
@@ -204,7 +195,7 @@ def _hides(desk: Desk, texts: Iterable[str]) -> None:
 
 def _travels(desk: Desk, value: str) -> bool:
     """Return whether a value was ever sent: the name of a key is, what signs is not."""
-    requests = (f"{sent.url} {dict(sent.headers)}".encode() + sent.body for _, sent in desk.ground.wire.sent)
+    requests = (f"{sent.url} {dict(sent.headers)}".encode() + sent.body for _, sent in desk.ground.wire.log)
     messages = (message for socket in desk.ground.wire.sockets for message in socket.sent)
     return any(
         value.encode() in (each if isinstance(each, bytes) else each.encode()) for each in (*requests, *messages)

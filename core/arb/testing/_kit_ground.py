@@ -6,16 +6,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from arb.api import Clock, Context, Exchange, ExchangeSpec, HttpResponse
+from arb.model import Instrument, InstrumentId
 from arb.simulation import Market, SimulatedExchange, VirtualClock
 
 from ._fakes_context import FakeContext
+from ._fakes_world import FakeWorld
 from ._kit_wire import Wire
-from ._over_fake import FakeWorld
 
 FAKE: Final = "fake"
 """What cases need that look behind the wire: a plugin declares it by bringing `ExchangeSpec.fake`."""
@@ -88,17 +89,22 @@ class Ground:
     """
 
     def __init__(
-        self, spec: ExchangeSpec, settings: BaseModel, *, market: Callable[[str], Market] | None = None
+        self,
+        spec: ExchangeSpec,
+        settings: BaseModel,
+        *,
+        market: Callable[[str], Market] | None = None,
+        world: FakeWorld | None = None,
     ) -> None:
         self.spec = spec
         self.settings = settings
-        self.world = FakeWorld()
+        self.world = world or FakeWorld()
         self.wire = Wire()
         self.script = Script()
         self.ahead_ns = 0
         self._market = market
         self._truth: SimulatedExchange | None = None
-        self._clients = 0
+        self._users = 0
         self._made: dict[tuple[type, str], object] = {}
         self._open = AsyncExitStack()
         self._opening = asyncio.Lock()
@@ -114,6 +120,11 @@ class Ground:
         """Return the venue's time."""
         return VirtualClock.of_running_loop().now_ns()
 
+    def true_name(self, instrument: Instrument) -> InstrumentId:
+        """Return the id that an instrument of the plugin has at the venue."""
+        wanted = (instrument.base, instrument.quote)
+        return next(name for name, each in self.truth.venue.instruments.items() if (each.base, each.quote) == wanted)
+
     @contextmanager
     def answering(self, answer: HttpResponse) -> Iterator[None]:
         """Let every request be answered by this instead of the venue, for the length of the block."""
@@ -123,36 +134,41 @@ class Ground:
         finally:
             self.wire.answer = None
 
-    def context(self) -> FakeContext:
-        """Return what the plugin is opened with; two of them are two runs of one account."""
+    def context(self, **changes: Any) -> FakeContext:
+        """Return what the plugin is opened with, with anything changed; two of them are two runs of one account."""
         clock: Clock = VirtualClock.of_running_loop()
         if self.ahead_ns:
             clock = SkewedClock(clock, self.ahead_ns)
         world = self.world
-        return FakeContext(
-            world.name,
-            seed=world.seed,
-            clock=clock,
-            http=self.wire,
-            websocket=self.wire,
-            state=world.client_state,
-            ids=world.client_ids,
-            made=self._made,
-        )
+        usual: dict[str, Any] = {
+            "seed": world.seed,
+            "clock": clock,
+            "http": self.wire,
+            "websocket": self.wire,
+            "state": world.client_state,
+            "ids": world.client_ids,
+            "made": self._made,
+        }
+        return FakeContext(world.name, **{**usual, **changes})
 
     @asynccontextmanager
     async def client(self, context: Context, settings: BaseModel | None = None) -> AsyncIterator[Exchange]:
-        """Open the plugin, with other settings if some are given; the venue closes with the last client."""
+        """Open the plugin, with other settings if some are given; the venue is open for as long as any client."""
+        async with self.venue(), self.spec.open(settings or self.settings, context) as exchange:
+            yield exchange
+
+    @asynccontextmanager
+    async def venue(self) -> AsyncIterator[None]:
+        """Keep the venue open; it closes when nobody does any more."""
         async with self._opening:
-            if not self._clients:
+            if not self._users:
                 await self._begin()
-            self._clients += 1
+            self._users += 1
         try:
-            async with self.spec.open(settings or self.settings, context) as exchange:
-                yield exchange
+            yield
         finally:
-            self._clients -= 1
-            if not self._clients:
+            self._users -= 1
+            if not self._users:
                 self._truth = None
                 self._made.clear()
                 await self.wire.close()

@@ -1,18 +1,24 @@
-"""What lies between a plugin under test and its fake venue: a line that a case lets fail."""
+"""What lies between a plugin under test and its fake venue: a line that a test watches and lets fail."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from arb.api import Clock, ConnectFailed, ExchangeError, FakeVenue, HttpRequest, HttpResponse, OutcomeUnknown, WebSocket
 
-Message = str | bytes
-OnMessage = Callable[["WireSocket", Message], Iterable[Message]]
+from ._kit_wire_socket import Message, Tamper, WireSocket
+
+Answer = Callable[[HttpRequest], HttpResponse | None]
+Change = Callable[[HttpRequest, HttpResponse], HttpResponse]
 
 _NO_ANSWER: Final = "no answer came back"
 
@@ -29,76 +35,53 @@ class Cut(Exception):
         self.outcome = outcome
 
 
-class WireSocket:
-    """One socket of the plugin.
-
-    Attributes:
-        is_open: Neither side has ended it.
-        is_silent: Whatever the venue sends is lost; the socket stays open.
-        is_deaf: Whatever the plugin sends is lost.
-        sent: What the plugin has sent.
-    """
-
-    def __init__(self, inner: WebSocket, on_message: Callable[[WireSocket, Message], Iterable[Message]]) -> None:
-        self._inner = inner
-        self._on_message = on_message
-        self._unread: asyncio.Queue[Message | None] = asyncio.Queue()
-        self.is_open = True
-        self.is_silent = False
-        self.is_deaf = False
-        self.sent: list[Message] = []
-
-    async def send(self, message: Message) -> None:
-        """Send to the venue; raises ConnectFailed after the end."""
-        if not self.is_open:
-            raise ConnectFailed("the WebSocket is closed", code="closed")
-        self.sent.append(message)
-        if not self.is_deaf:
-            await self._inner.send(message)
-
-    async def messages(self) -> AsyncIterator[Message]:
-        """Yield what the venue sends and the line lets through."""
-        while (message := await self._unread.get()) is not None:
-            yield message
-
-    def drop(self) -> None:
-        """End it as a lost connection does."""
-        self.is_open = False
-        self._unread.put_nowait(None)
-
-    async def pump(self) -> None:
-        """Carry messages until the venue ends the socket."""
-        async for message in self._inner.messages():
-            if not self.is_silent:
-                for carried in self._on_message(self, message):
-                    self._unread.put_nowait(carried)
-        self.drop()
-
-
 class Wire:
     """HTTP and WebSockets of the plugin at once.
 
     Attributes:
-        sent: When each HTTP request left, and the request.
+        log: When each HTTP request left (integer nanoseconds), and the request.
         sockets: Every socket there was.
         answer: Instead of the venue, for every request, while it is set; None from it lets the request pass.
+        change: What arrives instead of what the venue answers, while it is set.
+        tamper: Sees each message of the venue on any socket and returns what arrives, while it is set.
         is_refusing: Nothing connects.
+        has_sockets: WebSockets connect; without them HTTP works on.
         delay_ns: How long every request that leaves now travels; the plugin's timeout ends only the waiting.
         refused: How often something was refused.
-        on_message: Sees what a venue sends on a socket and returns what arrives.
     """
 
     def __init__(self) -> None:
-        self.venue: FakeVenue | None = None
+        self._venue: FakeVenue | None = None
         self.clock: Clock | None = None
-        self.sent: list[tuple[int, HttpRequest]] = []
+        self.log: list[tuple[int, HttpRequest]] = []
         self.sockets: list[WireSocket] = []
-        self.answer: Callable[[HttpRequest], HttpResponse | None] | None = None
+        self.answer: Answer | None = None
+        self.change: Change | None = None
+        self.tamper: Tamper | None = None
         self.is_refusing = False
+        self.has_sockets = True
         self.delay_ns = 0
-        self.on_message: OnMessage = lambda _, message: [message]
         self.refused = 0
         self._travelling: set[asyncio.Task[HttpResponse]] = set()
+
+    @property
+    def venue(self) -> FakeVenue:
+        """The fake venue at the other end."""
+        assert self._venue is not None, "the venue is not open"
+        return self._venue
+
+    @venue.setter
+    def venue(self, venue: FakeVenue) -> None:
+        self._venue = venue
+
+    @property
+    def requests(self) -> list[HttpRequest]:
+        """Return every HTTP request that left, in order."""
+        return [request for _, request in self.log]
+
+    def sent(self, method: str, path: str) -> list[HttpRequest]:
+        """Return the requests of a method whose address, up to its query, ends with `path`; in order."""
+        return [each for each in self.requests if each.method == method and _path(each).endswith(path)]
 
     @property
     def open_sockets(self) -> list[WireSocket]:
@@ -108,14 +91,20 @@ class Wire:
     @property
     def span_ns(self) -> int:
         """Return the time between the first and the last request."""
-        return self.sent[-1][0] - self.sent[0][0] if self.sent else 0
+        return self.log[-1][0] - self.log[0][0] if self.log else 0
 
     def busiest(self, length_ns: int) -> int:
         """Return the most requests that left within any time of this length."""
-        times = [sent_ns for sent_ns, _ in self.sent]
+        times = [sent_ns for sent_ns, _ in self.log]
         return max(
             (bisect_left(times, begin_ns + length_ns) - place for place, begin_ns in enumerate(times)), default=0
         )
+
+    def lose_sockets(self) -> None:
+        """End every socket; none connects until `has_sockets` is set again."""
+        self.has_sockets = False
+        for socket in self.open_sockets:
+            socket.drop()
 
     def lose(self, count: int) -> None:
         """Let the next messages from the venue vanish, this many on each socket."""
@@ -126,15 +115,8 @@ class Wire:
         self._replace_next(1, [garbage])
 
     def _replace_next(self, count: int, carried: list[Message]) -> None:
-        left = dict.fromkeys(map(id, self.open_sockets), count)
-
-        def choose(socket: WireSocket, message: Message) -> list[Message]:
-            if left.get(id(socket), 0) <= 0:
-                return [message]
-            left[id(socket)] -= 1
-            return carried
-
-        self.on_message = choose
+        for socket in self.open_sockets:
+            socket.tamper = partial(_next_of, [carried] * count)
 
     def fail_after(self, passing: int, answer: HttpResponse) -> None:
         """Let some requests pass and answer all that follow."""
@@ -147,11 +129,28 @@ class Wire:
 
         self.answer = choose
 
+    def change_json(self, path: str, change: Callable[[Any], Any]) -> None:
+        """Change the JSON of good answers from now on, besides what is changed already.
+
+        Args:
+            path: How the address ends, up to its query.
+            change: Gets what the venue answers and returns what arrives.
+        """
+        before = self.change
+
+        def changed(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            found = answer if before is None else before(request, answer)
+            if found.status != HTTPStatus.OK or not _path(request).endswith(path):
+                return found
+            return replace(found, body=json.dumps(change(json.loads(found.body))).encode())
+
+        self.change = changed
+
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Carry a request; its timeout counts, as it does on a real line."""
         clock = self._clock()
-        self._refuse()
-        self.sent.append((clock.now_ns(), request))
+        self._refuse_if(self.is_refusing)
+        self.log.append((clock.now_ns(), request))
         travelling = asyncio.create_task(self._carried(request, self.delay_ns))
         self._travelling.add(travelling)
         travelling.add_done_callback(self._travelling.discard)
@@ -167,11 +166,10 @@ class Wire:
 
     @asynccontextmanager
     async def connect(self, url: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[WebSocket]:
-        """Open a socket; raises ConnectFailed."""
-        self._refuse()
-        assert self.venue is not None
+        """Open a socket; raises ConnectFailed, and at its end what a test's `tamper` raised."""
+        self._refuse_if(self.is_refusing or not self.has_sockets)
         async with self.venue.connect(url, headers=headers) as inner:
-            socket = WireSocket(inner, lambda each, message: self.on_message(each, message))
+            socket = WireSocket(inner, url, headers, self._tampered)
             self.sockets.append(socket)
             pumping = asyncio.create_task(socket.pump())
             try:
@@ -179,7 +177,9 @@ class Wire:
             finally:
                 socket.drop()
                 pumping.cancel()
-                await asyncio.gather(pumping, return_exceptions=True)
+                (ended,) = await asyncio.gather(pumping, return_exceptions=True)
+            if isinstance(ended, Exception):
+                raise ended
 
     async def close(self) -> None:
         """Lose what still travels."""
@@ -195,9 +195,8 @@ class Wire:
         instead = None if self.answer is None else self.answer(request)
         if instead is not None:
             return instead
-        assert self.venue is not None
         try:
-            return await self.venue.send(request)
+            answer = await self.venue.send(request)
         except Cut as cut:
             if cut.outcome is None:
                 await clock.sleep_until(clock.now_ns() + request.timeout_ns)
@@ -205,12 +204,24 @@ class Wire:
             if isinstance(cut.outcome, ExchangeError):
                 raise cut.outcome from None
             return cut.outcome
+        return answer if self.change is None else self.change(request, answer)
 
-    def _refuse(self) -> None:
-        if self.is_refusing:
+    def _tampered(self, message: Message) -> Iterable[Message]:
+        return [message] if self.tamper is None else self.tamper(message)
+
+    def _refuse_if(self, is_refused: bool) -> None:
+        if is_refused:
             self.refused += 1
             raise ConnectFailed("the connection was refused", code="no_connection")
 
     def _clock(self) -> Clock:
         assert self.clock is not None, "the venue is not open"
         return self.clock
+
+
+def _next_of(left: list[list[Message]], message: Message) -> Iterable[Message]:
+    return left.pop() if left else [message]
+
+
+def _path(request: HttpRequest) -> str:
+    return request.url.partition("?")[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,6 +12,7 @@ import pytest
 from arb.api import HttpRequest, HttpResponse
 from arb.model import MINUTE_NS, SECOND_NS
 from arb.net import EvmKey
+from arb.testing import Bench, BenchDesk
 from arb_dialect_fapi import Endpoint, Endpoints
 from arb_exchange_aster._dialect import AGENTS, ASTER
 from arb_exchange_aster._nonces import NonceLine
@@ -20,14 +20,13 @@ from arb_exchange_aster._signing import AgentSigner, KeySigner
 from arb_exchange_aster.fake import AGENT_SECRET, API_KEY, USER, WALLET_SECRET, approval_digest
 from arb_exchange_aster.fake._keys import SECRET
 
-Bench = Callable[..., None]
 HERE = "http://fake.test"
 
 
 class Asker:
     """Asks the fake without the plugin."""
 
-    def __init__(self, desk: Any, secret: str = AGENT_SECRET, user: str = USER) -> None:
+    def __init__(self, desk: BenchDesk, secret: str = AGENT_SECRET, user: str = USER) -> None:
         self.desk = desk
         self.line = NonceLine()
         self.line.begin_above(desk.clock.now_ns() // 1_000 + 10_000)
@@ -36,7 +35,7 @@ class Asker:
     async def raw(self, method: str, path: str, form: str = "", *, body: bool = False) -> HttpResponse:
         url = f"{HERE}{path}" + ("" if body or not form else f"?{form}")
         request = HttpRequest(method=method, url=url, body=form.encode() if body else b"")
-        found: HttpResponse = await self.desk.line.venue.send(request)
+        found: HttpResponse = await self.desk.wire.venue.send(request)
         return found
 
     async def signed(self, method: str, path: str, **params: str) -> tuple[int, Any]:
@@ -46,7 +45,7 @@ class Asker:
 
 
 def test_it_refuses_who_asks_wrongly(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         asker = Asker(desk)
         path = "/fapi/v3/balance"
         assert (await asker.signed("GET", path))[0] == 200
@@ -70,7 +69,7 @@ def test_it_refuses_who_asks_wrongly(bench: Bench) -> None:
 
 
 def test_signer_and_user_are_not_to_be_swapped(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         swapped = AgentSigner(EvmKey(AGENT_SECRET).address, EvmKey(AGENT_SECRET), 1666, NonceLine())
         form = swapped.signed("", desk.clock.now_ns())
         answer = await Asker(desk).raw("GET", "/fapi/v3/balance", form)
@@ -80,7 +79,7 @@ def test_signer_and_user_are_not_to_be_swapped(bench: Bench) -> None:
 
 
 def test_what_is_posted_may_stand_in_the_query_too(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         asker = Asker(desk)
         form = asker.signer.signed("symbol=BTCUSDT&leverage=3", desk.clock.now_ns())
         answer = json.loads((await asker.raw("POST", "/fapi/v3/leverage", form)).body)
@@ -105,7 +104,7 @@ def test_what_is_posted_may_stand_in_the_query_too(bench: Bench) -> None:
     ],
 )
 def test_it_refuses_an_order_with_the_venues_code(bench: Bench, changes: dict[str, str], code: int) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         order = {
             "symbol": "BTCUSDT",
             "side": "BUY",
@@ -122,7 +121,7 @@ def test_it_refuses_an_order_with_the_venues_code(bench: Bench, changes: dict[st
 
 
 def test_weights_are_counted_as_the_venue_counts_them(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         asker = Asker(desk)
 
         async def weight(path: str, **params: str) -> int:
@@ -170,11 +169,11 @@ def test_what_the_plugin_counts_is_what_the_venue_counts(bench: Bench) -> None:
             lambda: desk.exchange.market.fetch_order_book(desk.instrument.id, 1000),
         ]
         for call in calls:
-            before, sent = desk.world.memory["limits"]["weight"], len(desk.line.requests)
+            before, sent = desk.world.memory["limits"]["weight"], len(desk.wire.requests)
             await call()
             after = desk.world.memory["limits"]["weight"]
             assert before[0] == after[0], "within one minute"
-            paths = [each.url.removeprefix(HERE).partition("?")[0] for each in desk.line.requests[sent:]]
+            paths = [each.url.removeprefix(HERE).partition("?")[0] for each in desk.wire.requests[sent:]]
             assert after[1] - before[1] == sum(known[path] for path in paths) > 0, paths
 
     bench(run)
@@ -185,14 +184,14 @@ def vars_of(endpoints: Endpoints) -> list[Endpoint]:
 
 
 def test_version_1_and_version_3_are_one_account(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         await desk.send(await desk.resting())
         signer = KeySigner(API_KEY, SECRET, 5 * SECOND_NS)
 
         async def old(path: str) -> Any:
             url = f"{HERE}{path}?{signer.signed('', desk.clock.now_ns())}"
             request = HttpRequest(method="GET", url=url, headers=signer.headers())
-            return json.loads((await desk.line.venue.send(request)).body)
+            return json.loads((await desk.wire.venue.send(request)).body)
 
         (row,) = await old("/fapi/v1/openOrders")
         assert row == (await Asker(desk).signed("GET", "/fapi/v3/openOrders"))[1][0]
@@ -205,19 +204,19 @@ def test_version_1_and_version_3_are_one_account(bench: Bench) -> None:
 
 
 def test_a_stale_request_of_version_1_is_refused(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         signer = KeySigner(API_KEY, SECRET, 5 * SECOND_NS)
         for off_ns, code in ((-5 * SECOND_NS, None), (-6 * SECOND_NS, -1021), (SECOND_NS, -1021)):
             url = f"{HERE}/fapi/v2/balance?{signer.signed('', desk.clock.now_ns() + off_ns)}"
             request = HttpRequest(method="GET", url=url, headers=signer.headers())
-            answer = json.loads((await desk.line.venue.send(request)).body)
+            answer = json.loads((await desk.wire.venue.send(request)).body)
             assert (None if isinstance(answer, list) else answer["code"]) == code
 
     bench(run)
 
 
 def test_the_wallet_approves_with_a_struct_of_all_parameters(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         fields: dict[str, str | int | bool] = {
             "agentName": "another",
             "agentAddress": EvmKey("5a" * 32).address,
@@ -245,7 +244,7 @@ def test_the_wallet_approves_with_a_struct_of_all_parameters(bench: Bench) -> No
 
 
 def test_an_unknown_path_or_method_is_not_there(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         asker = Asker(desk)
         for method, path in (("GET", "/fapi/v3/nothing"), ("PUT", "/fapi/v3/order"), ("GET", "/fapi/v3/openInterest")):
             answer = await asker.raw(method, path)

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from arb.api import BadResponse, ConfigError, ExchangeError, HttpRequest, HttpResponse
+from arb.api import BadResponse, ConfigError, ExchangeError
 from arb.model import DAY_NS, SECOND_NS, OrderStatus
-
-Bench = Callable[..., None]
-
-
-def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
-    """Change the venue's answers of a path from now on."""
-    inner = desk.line.venue.send
-
-    async def send(request: HttpRequest) -> HttpResponse:
-        found: HttpResponse = await inner(request)
-        if request.url.partition("?")[0].endswith(path) and found.status == 200:
-            return replace(found, body=json.dumps(change(json.loads(found.body))).encode())
-        return found
-
-    desk.line.venue.send = send
+from arb.testing import Bench, BenchDesk
 
 
 @pytest.mark.parametrize(
@@ -45,12 +29,12 @@ def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
 def test_a_list_of_agents_that_makes_no_sense_lets_nothing_be_traded(
     bench: Bench, change: Callable[[Any], Any]
 ) -> None:
-    async def run(desk: Any) -> None:
-        changing(desk, "/agent", change)
+    async def run(desk: BenchDesk) -> None:
+        desk.wire.change_json("/agent", change)
         async with desk.open() as other:
             with pytest.raises(BadResponse, match="agents"):
                 await other.trading.prepare_order(await desk.request())
-        assert desk.line.sent("POST", "/order") == []
+        assert desk.wire.sent("POST", "/order") == []
 
     bench(run)
 
@@ -59,11 +43,11 @@ def test_the_rights_of_another_agent_do_not_count(bench: Bench) -> None:
     """The list has every agent of the account; one of the others may withdraw."""
     other = {"agentAddress": "0x" + "77" * 20, "canPerpTrade": True, "canWithdraw": True, "expired": 0}
 
-    async def run(desk: Any) -> None:
-        changing(desk, "/agent", lambda rows: [other, *rows, other])
+    async def run(desk: BenchDesk) -> None:
+        desk.wire.change_json("/agent", lambda rows: [other, *rows, other])
         async with desk.open() as opened:
             assert await opened.trading.fetch_positions() == []
-        changing(desk, "/agent", lambda rows: [{**row, "canWithdraw": True} for row in rows])
+        desk.wire.change_json("/agent", lambda rows: [{**row, "canWithdraw": True} for row in rows])
         with pytest.raises(ConfigError, match="can withdraw"):
             async with desk.open():
                 pass
@@ -72,8 +56,8 @@ def test_the_rights_of_another_agent_do_not_count(bench: Bench) -> None:
 
 
 def test_an_approval_without_an_end_has_none(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
-        changing(desk, "/agent", lambda rows: [{**row, "expired": 0} for row in rows])
+    async def run(desk: BenchDesk) -> None:
+        desk.wire.change_json("/agent", lambda rows: [{**row, "expired": 0} for row in rows])
         async with desk.open() as opened:
             await desk.sleep(3 * DAY_NS)
             assert await opened.trading.fetch_positions() == []
@@ -97,7 +81,7 @@ def test_a_clock_that_is_wrong_by_minutes_is_set_by_the_venues_time(bench: Bench
         async def sleep_until(self, until_ns: int) -> None:
             await self.clock.sleep_until(until_ns - self.off_ns)
 
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         for number, off_ns in enumerate((-200 * SECOND_NS, 200 * SECOND_NS)):
             async with desk.open(clock=Behind(desk.clock, off_ns)) as other:
                 request = await desk.request(client_order_id=f"wrong-{number}")
@@ -108,7 +92,7 @@ def test_a_clock_that_is_wrong_by_minutes_is_set_by_the_venues_time(bench: Bench
 
 
 def test_a_symbol_that_is_not_ascii_is_quoted_and_signed(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         name = "币安人生"
 
         def renamed(answer: Any) -> Any:
@@ -121,12 +105,12 @@ def test_a_symbol_that_is_not_ascii_is_quoted_and_signed(bench: Bench) -> None:
         def in_brackets(rows: Any) -> Any:
             return [{**row, "symbol": f"{name}USDT"} if row["symbol"] == "BTCUSDT" else row for row in rows]
 
-        changing(desk, "/exchangeInfo", renamed)
-        changing(desk, "/leverageBracket", in_brackets)
+        desk.wire.change_json("/exchangeInfo", renamed)
+        desk.wire.change_json("/leverageBracket", in_brackets)
         listed = {each.base: each for each in await desk.exchange.market.fetch_instruments()}
         with pytest.raises(ExchangeError, match="-1121"):
             await desk.trading.fetch_leverage(listed[name].id)
-        sent = desk.line.requests[-1].url
+        sent = desk.wire.requests[-1].url
         assert sent.isascii()
         assert "symbol=%E5%B8%81" in sent
 
@@ -135,8 +119,8 @@ def test_a_symbol_that_is_not_ascii_is_quoted_and_signed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("hours", [0, -1, 25, "x", None, 1.5])
 def test_an_interval_that_cannot_be_is_an_error(bench: Bench, hours: Any) -> None:
-    async def run(desk: Any) -> None:
-        changing(desk, "/fundingInfo", lambda rows: [{**row, "fundingIntervalHours": hours} for row in rows])
+    async def run(desk: BenchDesk) -> None:
+        desk.wire.change_json("/fundingInfo", lambda rows: [{**row, "fundingIntervalHours": hours} for row in rows])
         with pytest.raises(BadResponse, match="funding intervals"):
             await desk.exchange.market.fetch_instruments()
         with pytest.raises(BadResponse, match="funding intervals"):
@@ -146,7 +130,7 @@ def test_an_interval_that_cannot_be_is_an_error(bench: Bench, hours: Any) -> Non
 
 
 def test_a_market_that_tells_no_kind_is_left_out_and_the_others_stay(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         def without(answer: Any) -> Any:
             return {
                 **answer,
@@ -157,7 +141,7 @@ def test_a_market_that_tells_no_kind_is_left_out_and_the_others_stay(bench: Benc
             }
 
         before = {each.symbol for each in await desk.exchange.market.fetch_instruments()}
-        changing(desk, "/exchangeInfo", without)
+        desk.wire.change_json("/exchangeInfo", without)
         after = {each.symbol for each in await desk.exchange.market.fetch_instruments()}
         assert before - after == {"BTCUSDT"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import aclosing
 from decimal import Decimal as D
 from typing import Any
@@ -13,11 +12,10 @@ import pytest
 
 from arb.api import HttpRequest, HttpResponse
 from arb.model import HOUR_NS, BookDelta, BookGap, OrderBook
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_dialect_fapi._listing import Listing, Terms, listing_of
 from arb_exchange_aster._dialect import ASTER, denomination, listed_class
 
-Bench = Callable[..., None]
 HERE = "http://fake.test"
 
 
@@ -112,9 +110,9 @@ def test_symbols_that_settle_every_1_4_and_8_hours_stand_side_by_side(bench: Ben
     """`fundingInfo` lists every symbol; a rate is of its own symbol's interval."""
     hours = {"BTCUSDT": 8, "ETHUSDT": 4, "SOLUSDT": 1}
 
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         plain = {each.instrument: each for each in await desk.exchange.market.fetch_funding_rates()}
-        desk.line.answer = lambda request: hours_of(request, hours)
+        desk.wire.answer = lambda request: hours_of(request, hours)
         listed = {each.symbol: each for each in await desk.exchange.market.fetch_instruments()}
         assert {name: listed[name].funding_interval_ns for name in hours} == {
             name: each * HOUR_NS for name, each in hours.items()
@@ -134,9 +132,9 @@ def test_symbols_that_settle_every_1_4_and_8_hours_stand_side_by_side(bench: Ben
 
 
 def test_the_fake_lists_every_symbol_with_its_interval(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         told = json.loads(
-            (await desk.line.venue.send(HttpRequest(method="GET", url=f"{HERE}/fapi/v3/fundingInfo"))).body
+            (await desk.wire.venue.send(HttpRequest(method="GET", url=f"{HERE}/fapi/v3/fundingInfo"))).body
         )
         listed = {each.symbol: each for each in await desk.exchange.market.fetch_instruments()}
         assert {each["symbol"]: each["fundingIntervalHours"] * HOUR_NS for each in told} == {
@@ -154,11 +152,11 @@ def test_books_and_trades_share_one_path_and_at_most_200_streams_a_socket(bench:
     async def run(desk: Any) -> None:
         listed = await desk.exchange.market.fetch_instruments()
         assert len(listed) == 101
-        watched = [desk.exchange.streams.watch_order_book(each.id) for each in listed]
-        watched += [desk.exchange.streams.watch_trades(each.id) for each in listed]
+        watched = [desk.streams.watch_order_book(each.id) for each in listed]
+        watched += [desk.streams.watch_trades(each.id) for each in listed]
         tasks = [asyncio.create_task(anext(each)) for each in watched]
         await desk.sleep(2_000_000_000)
-        sockets = [each for each in desk.line.sockets if each.sent]
+        sockets = [each for each in desk.wire.sockets if each.sent]
         asked = [[json.loads(each) for each in socket.sent] for socket in sockets]
         streams = [
             {name for each in socket if each["method"] == "SUBSCRIBE" for name in each["params"]} for socket in asked
@@ -176,13 +174,13 @@ def test_books_and_trades_share_one_path_and_at_most_200_streams_a_socket(bench:
 
 def test_streams_are_asked_for_in_lower_case(bench: Bench) -> None:
     async def run(desk: Any) -> None:
-        async with aclosing(desk.exchange.streams.watch_order_book(desk.instrument.id)) as updates:
+        async with aclosing(desk.streams.watch_order_book(desk.instrument.id)) as updates:
             first = await anext(updates)
             while isinstance(first, BookGap):
                 first = await anext(updates)
             assert isinstance(first, OrderBook)
             assert isinstance(await anext(updates), BookDelta)
-        sent = [json.loads(each) for socket in desk.line.sockets for each in socket.sent]
+        sent = [json.loads(each) for socket in desk.wire.sockets for each in socket.sent]
         names = [name for each in sent if each["method"] == "SUBSCRIBE" for name in each["params"]]
         assert names
         assert all(name == name.lower() and "@" in name for name in names)
@@ -195,7 +193,7 @@ def test_open_interest_is_contracts_and_told_in_quote_currency(bench: Bench) -> 
 
     async def run(desk: Any) -> None:
         stats = {each.instrument: each for each in await desk.exchange.market.fetch_stats()}
-        assert desk.line.sent("GET", "/fapi/v1/openInterest")
+        assert desk.wire.sent("GET", "/fapi/v1/openInterest")
         found = stats[desk.instrument.id]
         truth = {each.instrument: each for each in await desk.truth.market.fetch_stats()}[desk.instrument.id]
         assert found.open_interest is not None
@@ -205,7 +203,7 @@ def test_open_interest_is_contracts_and_told_in_quote_currency(bench: Bench) -> 
 
 
 def test_without_a_price_of_collateral_no_rate_is_made_up(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         assert dict(await desk.exchange.market.fetch_fx_rates()) == {}
 
     bench(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import re
 from typing import Any
 
 import pytest
@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from arb.api import AuthenticationFailed, HttpRequest, HttpResponse, OutcomeUnknown, UnknownOrder
 from arb.model import SECOND_NS, OrderStatus
 from arb.net import EvmKey
-from arb.testing import MemoryState
+from arb.testing import Bench, BenchDesk, MemoryState
 from arb_dialect_fapi.fake import Refusal
 from arb_exchange_aster._nonces import FARTHEST_US, NonceLine, StoredNonces
 from arb_exchange_aster._signing import AgentSigner
 from arb_exchange_aster.fake import AGENT_SECRET, USER
 from arb_exchange_aster.fake._auth import AsterAuth
 
-Bench = Callable[..., None]
 NOW_US = 1_767_225_600_000_000
+NONCE = re.compile(r"\bnonce=(\d+)")
 ROW = {"agentAddress": EvmKey(AGENT_SECRET).address, "canPerpTrade": True, "expired": 4_102_444_800_000}
 
 
@@ -119,12 +119,18 @@ def test_restarts_one_after_the_other_do_not_run_ahead_of_the_venue() -> None:
     asyncio.run(main())
 
 
+def nonces_of(desk: BenchDesk) -> list[int]:
+    """Return the nonces that left, in order."""
+    told = (f"{each.url.partition('?')[2]}{each.body.decode()}" for each in desk.wire.requests)
+    return [int(nonce) for text in told for nonce in NONCE.findall(text)]
+
+
 def test_a_client_that_is_opened_again_in_one_run_does_not_lead_the_time(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         for _ in range(5):
             async with desk.open() as again:
                 await again.trading.fetch_positions()
-        told = desk.nonces()
+        told = nonces_of(desk)
         assert told == sorted(set(told))
         assert told[-1] - desk.clock.now_ns() // 1_000 < 1_000_000
 
@@ -132,12 +138,12 @@ def test_a_client_that_is_opened_again_in_one_run_does_not_lead_the_time(bench: 
 
 
 def test_a_second_client_after_a_restart_uses_no_nonce_again(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
-        seen = desk.nonces()
+        seen = nonces_of(desk)
         async with desk.open(made={}) as again:
             await again.trading.fetch_positions()
-        told = desk.nonces()
+        told = nonces_of(desk)
         assert len(told) > len(seen)
         assert told == sorted(set(told))
 
@@ -145,21 +151,21 @@ def test_a_second_client_after_a_restart_uses_no_nonce_again(bench: Bench) -> No
 
 
 def test_two_accounts_of_one_run_that_sign_for_one_user_share_its_nonces(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         async with desk.open(state=MemoryState()) as other:
-            await asyncio.gather(*(each.trading.fetch_positions() for each in (desk.exchange, other) for _ in range(9)))
-        told = desk.nonces()
+            await asyncio.gather(*(each.trading.fetch_positions() for each in (desk, other) for _ in range(9)))
+        told = nonces_of(desk)
         assert len(set(told)) == len(told) > 20
 
     bench(run)
 
 
 def test_the_nonce_leads_the_clock_by_microseconds_only(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         await desk.trading.fetch_positions()
         await desk.sleep(100 * SECOND_NS)
         await desk.trading.fetch_positions()
-        assert abs(desk.nonces()[-1] - desk.clock.now_ns() // 1_000) < 1_000_000
+        assert abs(nonces_of(desk)[-1] - desk.clock.now_ns() // 1_000) < 1_000_000
 
     bench(run)
 
@@ -205,13 +211,13 @@ def test_a_nonce_is_taken_once_and_never_below_the_last_hundred() -> None:
 def test_a_refused_nonce_of_a_read_asks_for_the_time_and_reads_again(bench: Bench) -> None:
     refused = HttpResponse(status=400, headers={}, body=b'{"code":-4225,"msg":"Nonce Expired"}')
 
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         answers = [refused]
-        desk.line.answer = lambda request: answers.pop() if "positionRisk" in request.url and answers else None
-        asked = len(desk.line.sent("GET", "/time"))
+        desk.wire.answer = lambda request: answers.pop() if "positionRisk" in request.url and answers else None
+        asked = len(desk.wire.sent("GET", "/time"))
         assert await desk.trading.fetch_positions() == []
-        assert len(desk.line.sent("GET", "/time")) == asked + 1
-        desk.line.answer = lambda request: refused if "positionRisk" in request.url else None
+        assert len(desk.wire.sent("GET", "/time")) == asked + 1
+        desk.wire.answer = lambda request: refused if "positionRisk" in request.url else None
         with pytest.raises(AuthenticationFailed, match="NTP"):
             await desk.trading.fetch_positions()
 
@@ -224,7 +230,7 @@ def test_a_refused_nonce_of_an_order_is_in_doubt_since_it_may_be_the_second_copy
     async def run(desk: Any) -> None:
         request = await desk.resting()
         prepared = await desk.trading.prepare_order(request)
-        plain = desk.line.venue
+        plain = desk.wire.venue
 
         class Twice:
             connect = plain.connect
@@ -234,10 +240,10 @@ def test_a_refused_nonce_of_an_order_is_in_doubt_since_it_may_be_the_second_copy
                     await plain.send(sent)
                 return await plain.send(sent)  # type: ignore[no-any-return]
 
-        desk.line.venue = Twice()
+        desk.wire.venue = Twice()
         with pytest.raises(OutcomeUnknown, match="-4225"):
             await desk.trading.send_order(prepared)
-        desk.line.venue = plain
+        desk.wire.venue = plain
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert found.status is OrderStatus.OPEN
 
@@ -245,7 +251,7 @@ def test_a_refused_nonce_of_an_order_is_in_doubt_since_it_may_be_the_second_copy
 
 
 def test_a_noop_of_the_same_nonce_takes_the_place_of_an_order(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         request = await desk.resting()
         prepared = await desk.trading.prepare_order(request)
         nonce = desk_nonce(prepared)
@@ -253,7 +259,7 @@ def test_a_noop_of_the_same_nonce_takes_the_place_of_an_order(bench: Bench) -> N
         line.begin_above(nonce - 1)
         form = AgentSigner(USER, EvmKey(AGENT_SECRET), 1666, line).signed("", nonce * 1_000)
         noop = HttpRequest(method="POST", url="http://fake.test/fapi/v3/noop", body=form.encode())
-        assert json.loads((await desk.line.venue.send(noop)).body) == {"code": 200, "msg": "success"}
+        assert json.loads((await desk.wire.venue.send(noop)).body) == {"code": 200, "msg": "success"}
         with pytest.raises(OutcomeUnknown, match="-4225"):
             await desk.trading.send_order(prepared)
         with pytest.raises(UnknownOrder):
@@ -268,7 +274,7 @@ def desk_nonce(prepared: Any) -> int:
 
 
 def test_an_order_that_waited_below_a_hundred_others_is_refused_and_not_there(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         request = await desk.resting()
         prepared = await desk.trading.prepare_order(request)
         for _ in range(101):

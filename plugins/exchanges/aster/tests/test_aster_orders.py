@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Callable
 from contextlib import aclosing
 from decimal import Decimal as D
 from typing import Any
@@ -18,6 +17,7 @@ from arb.api import (
     AuthenticationFailed,
     BelowMinimum,
     ExchangeError,
+    HttpRequest,
     HttpResponse,
     NotSent,
     OutcomeUnknown,
@@ -25,12 +25,11 @@ from arb.api import (
     WouldCross,
 )
 from arb.model import Balance, Fill, Order, OrderStatus, Side, TimeInForce
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_dialect_fapi import IN_DOUBT, REFUSALS
 from arb_dialect_fapi._errors import refusal_table
 from arb_exchange_aster._dialect import ASTER, ASTER_V1
 
-Bench = Callable[..., None]
 OWN = {
     "-4020": Rejected,
     "-4022": Rejected,
@@ -76,9 +75,9 @@ def test_every_refusal_is_certain_of_a_read(code: str) -> None:
 @pytest.mark.parametrize("code", [-1000, -1001, -1006, -1007, -4116, -9999])
 @pytest.mark.parametrize("status", [400, 503])
 def test_what_is_not_certain_leaves_an_order_in_doubt(bench: Bench, code: int, status: int) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = lambda request: answer(code, status=status) if request.method == "POST" else None
+        desk.wire.answer = lambda request: answer(code, status=status) if request.method == "POST" else None
         with pytest.raises(ExchangeError) as told:
             await desk.trading.send_order(prepared)
         assert not isinstance(told.value, NotSent)
@@ -90,9 +89,9 @@ def test_what_is_not_certain_leaves_an_order_in_doubt(bench: Bench, code: int, s
 def test_a_refused_order_is_refused_unless_it_may_be_a_second_copy(
     bench: Bench, code: str, kind: type[ExchangeError]
 ) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = lambda request: answer(int(code)) if request.method == "POST" else None
+        desk.wire.answer = lambda request: answer(int(code)) if request.method == "POST" else None
         with pytest.raises(OutcomeUnknown if code == "-4225" else kind):
             await desk.trading.send_order(prepared)
 
@@ -100,15 +99,15 @@ def test_a_refused_order_is_refused_unless_it_may_be_a_second_copy(
 
 
 def test_every_503_leaves_in_doubt(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         for text in ("Service Unavailable", "Internal error; unable to process your request. Please try again."):
             prepared = await desk.trading.prepare_order(await desk.request())
-            desk.line.answer = lambda request, text=text: (
+            desk.wire.answer = lambda request, text=text: (
                 answer(-1000, text, status=503) if request.method == "POST" else None
             )
             with pytest.raises(OutcomeUnknown):
                 await desk.trading.send_order(prepared)
-            desk.line.answer = lambda request: None
+            desk.wire.answer = None
 
     bench(run)
 
@@ -118,7 +117,7 @@ def test_an_order_leaves_as_it_was_signed_and_asks_for_its_result(bench: Bench) 
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
         await desk.trading.send_order(prepared)
-        (sent,) = desk.line.sent("POST", "/fapi/v3/order")
+        (sent,) = desk.wire.sent("POST", "/fapi/v3/order")
         assert sent.body.decode() == prepared.payload.signed.form, "the very bytes that were signed"
         assert "?" not in sent.url
         fields = dict(parse_qsl(sent.body.decode()))
@@ -133,11 +132,11 @@ def test_an_order_leaves_as_it_was_signed_and_asks_for_its_result(bench: Bench) 
 
 
 def test_a_cancellation_is_signed_in_one_place(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
-        (sent,) = desk.line.sent("DELETE", "/fapi/v3/order")
+        (sent,) = desk.wire.sent("DELETE", "/fapi/v3/order")
         assert sent.body == b""
         assert sent.url.count("signature=") == 1
 
@@ -151,20 +150,15 @@ def test_an_acknowledgement_is_not_taken_for_a_result(bench: Bench) -> None:
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
         real: list[Any] = []
-        plain = desk.line.venue
 
-        class Acknowledges:
-            connect = plain.connect
+        def acknowledged(sent: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            if sent.method != "POST" or "/order" not in sent.url:
+                return answer
+            real.append(json.loads(answer.body))
+            ack = {**real[0], "status": "NEW", "executedQty": "0", "cumQty": "0", "cumQuote": "0", "avgPrice": "0"}
+            return HttpResponse(status=200, headers={}, body=json.dumps(ack).encode())
 
-            async def send(self, sent: Any) -> HttpResponse:
-                got: HttpResponse = await plain.send(sent)
-                if sent.method != "POST" or "/order" not in sent.url:
-                    return got
-                real.append(json.loads(got.body))
-                ack = {**real[0], "status": "NEW", "executedQty": "0", "cumQty": "0", "cumQuote": "0", "avgPrice": "0"}
-                return HttpResponse(status=200, headers={}, body=json.dumps(ack).encode())
-
-        desk.line.venue = Acknowledges()
+        desk.wire.change = acknowledged
         placed = await desk.trading.send_order(prepared)
         assert real[0]["status"] == "FILLED"
         assert (placed.status, placed.filled_quantity, placed.average_price) == (OrderStatus.OPEN, 0, None)
@@ -178,7 +172,7 @@ def test_an_acknowledgement_is_not_taken_for_a_result(bench: Bench) -> None:
 def test_a_price_beyond_the_band_is_refused_by_the_venue_and_nothing_is_there(bench: Bench) -> None:
     """PERCENT_PRICE: at most so far above the mark price to buy, so far below it to sell."""
 
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         for side in (Side.BUY, Side.SELL):
             far = await desk.request(side, through="0.2", time_in_force=TimeInForce.GTC)
             with pytest.raises(Rejected, match=r"-4131|-4016|-4024") as told:
@@ -195,7 +189,7 @@ def test_a_price_beyond_the_band_is_refused_by_the_venue_and_nothing_is_there(be
 def test_a_close_of_less_than_five_dollars_is_taken(bench: Bench) -> None:
     """A residual of 3.48 dollars that could not be closed: with `reduceOnly` the least does not hold."""
 
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         bbo = await desk.exchange.market.fetch_bbo(desk.instrument.id)
         least = desk.instrument.min_notional / bbo.ask
         small = max(desk.instrument.lot_size, desk.instrument.floor_quantity(least / 2))
@@ -212,18 +206,18 @@ def test_a_close_of_less_than_five_dollars_is_taken(bench: Bench) -> None:
 
 
 def test_the_accounts_own_fees_are_asked_for(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         (truth,) = {each.fees for each in await desk.truth.market.fetch_instruments()}
         assert desk.instrument.fees == truth
         assert desk.instrument.fees != ASTER.public_fees
-        (asked,) = desk.line.sent("GET", "/commissionRate")
+        (asked,) = desk.wire.sent("GET", "/commissionRate")
         assert "symbol=BTCUSDT" in asked.url
 
     bench(run)
 
-    async def without(desk: Any) -> None:
+    async def without(desk: BenchDesk) -> None:
         assert desk.instrument.fees == ASTER.public_fees == ASTER_V1.public_fees
-        assert desk.line.sent("GET", "/commissionRate") == []
+        assert desk.wire.sent("GET", "/commissionRate") == []
 
     bench(without, without=("user", "agent_key"))
 
@@ -232,25 +226,16 @@ def test_fees_are_asked_for_of_every_currency_and_every_class(bench: Bench) -> N
     """One call of each group: one for every symbol would use up the weight of minutes."""
     told = {"BTCUSDT": "0.0004", "SOLUSDT": "0.0006", "ETHUSDT": "0.0009"}
 
-    async def run(desk: Any) -> None:
-        plain = desk.line.venue
+    async def run(desk: BenchDesk) -> None:
+        def with_stock(answer: Any) -> Any:
+            for row in answer["symbols"]:
+                row["underlyingType"] = "STOCK" if row["symbol"] == "SOLUSDT" else "COIN"
+            return answer
 
-        class WithStock:
-            connect = plain.connect
-
-            async def send(self, sent: Any) -> HttpResponse:
-                found: HttpResponse = await plain.send(sent)
-                answer = json.loads(found.body)
-                if "/exchangeInfo" in sent.url:
-                    for row in answer["symbols"]:
-                        row["underlyingType"] = "STOCK" if row["symbol"] == "SOLUSDT" else "COIN"
-                if "/commissionRate" in sent.url:
-                    answer["takerCommissionRate"] = told[answer["symbol"]]
-                return HttpResponse(status=found.status, headers=found.headers, body=json.dumps(answer).encode())
-
-        desk.line.venue = WithStock()
+        desk.wire.change_json("/exchangeInfo", with_stock)
+        desk.wire.change_json("/commissionRate", lambda row: {**row, "takerCommissionRate": told[row["symbol"]]})
         async with desk.open(made={}) as other:
-            listed = {each.symbol: each for each in await other.market.fetch_instruments()}
+            listed = {each.symbol: each for each in await other.exchange.market.fetch_instruments()}
         assert listed["SOLUSDT"].asset_class == "stock"
         takers = {name: each.fees.taker for name, each in listed.items()}
         assert (takers["BTCUSDT"], takers["ETHUSDT"], takers["SOLUSDT"]) == (D("0.0004"), D("0.0004"), D("0.0006"))
@@ -268,8 +253,8 @@ def test_the_accounts_stream_tells_orders_and_fills_and_a_read_what_is_available
             heard.append(str(message))
             return [message]
 
-        desk.line.tamper = overhear
-        async with aclosing(desk.exchange.streams.watch_account()) as changes:
+        desk.wire.tamper = overhear
+        async with aclosing(desk.streams.watch_account()) as changes:
             task = asyncio.create_task(collected(changes))
             await desk.sleep(5_000_000_000)
             request = await desk.request()
@@ -299,13 +284,13 @@ async def collected(changes: Any) -> list[Any]:
 
 def test_the_listen_key_of_an_agent_is_signed_and_renewed(bench: Bench) -> None:
     async def run(desk: Any) -> None:
-        async with aclosing(desk.exchange.streams.watch_account()) as changes:
+        async with aclosing(desk.streams.watch_account()) as changes:
             task = asyncio.create_task(collected(changes))
             await desk.sleep(100 * 60 * 1_000_000_000)
             assert not task.done()
             await desk.send(await desk.request())
             assert await task
-        started, renewed = desk.line.sent("POST", "/listenKey"), desk.line.sent("PUT", "/listenKey")
+        started, renewed = desk.wire.sent("POST", "/listenKey"), desk.wire.sent("PUT", "/listenKey")
         assert len(started) >= 1
         assert len(renewed) == 3
         for each in (*started, *renewed):

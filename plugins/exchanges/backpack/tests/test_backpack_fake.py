@@ -24,8 +24,8 @@ from arb.api import (
     RateLimited,
 )
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.simulation import NoFaults, VirtualClock, run_virtual
-from arb.testing import START_NS, FakeWorld
+from arb.simulation import VirtualClock, run_virtual
+from arb.testing import START_NS, FakeWorld, Script
 from arb_exchange_backpack.fake._keys import SEED
 
 KEY = Ed25519PrivateKey.from_private_bytes(SEED)
@@ -342,13 +342,10 @@ def test_beyond_the_limits_there_is_429(play: Play) -> None:
     play(body)
 
 
-class Failing(NoFaults):
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    async def before(self, operation: str, subject: object) -> None:
-        if operation == "fetch_positions":
-            raise self.error
+def failing(error: Exception) -> Script:
+    script = Script()
+    script.plan("fetch_positions", before=error)
+    return script
 
 
 @pytest.mark.parametrize(
@@ -375,7 +372,7 @@ def test_what_the_ground_raises_becomes_an_answer_or_a_failure(play: Play, error
         else:
             assert code_of(response) == expected
 
-    play(body, faults=Failing(error))
+    play(body, faults=failing(error))
 
 
 def test_the_socket_tells_what_it_is_asked_for(play: Play) -> None:

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from arb.api import BadResponse, HttpRequest, HttpResponse
+from arb.api import BadResponse, HttpResponse
 from arb.model import MINUTE_NS, SECOND_NS, OrderStatus, TimeInForce
-
-Bench = Callable[..., None]
-
-
-def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
-    """Change the venue's answers of a path from now on."""
-    inner = desk.line.venue.send
-
-    async def send(request: HttpRequest) -> HttpResponse:
-        found: HttpResponse = await inner(request)
-        if request.url.partition("?")[0].endswith(path) and found.status == 200:
-            return replace(found, body=json.dumps(change(json.loads(found.body))).encode())
-        return found
-
-    desk.line.venue.send = send
+from arb.testing import Bench, BenchDesk, Listener
 
 
 @pytest.mark.parametrize(
@@ -39,43 +21,28 @@ def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
     ],
 )
 def test_a_market_that_one_listing_lacks_can_still_be_closed(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.instrument.symbol == "BTC_USDC_PERP"
-        resting = await desk.resting()
-        await desk.send(resting)
-        changing(desk, "/api/v1/markets", change)
-        assert desk.instrument.id not in {one.id for one in await desk.exchange.market.fetch_instruments()}
-        await desk.trading.cancel_order(desk.instrument.id, resting.client_order_id)
-        found = await desk.trading.fetch_order(desk.instrument.id, resting.client_order_id)
-        assert found.status is OrderStatus.CANCELLED
-        assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
+        await desk.check_unlisted(lambda: desk.wire.change_json("/api/v1/markets", change))
 
     bench(body)
 
 
 def test_no_message_ends_the_streams(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         noise: list[str | bytes] = [
             '{"stream": ["depth.BTC_USDC_PERP"], "data": {}}',
             '{"stream": {}, "data": [{}]}',
             '{"stream": "depth.BTC_USDC_PERP", "data": {"U": 1e99999999999999999999}}',
             "[" * 100_000,
         ]
-        desk.line.tamper = lambda message: [noise.pop(), message] if noise else [message]
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_order_book(desk.instrument.id)) as books:
-                async for each in books:
-                    heard.append(each)
-
-        listening = asyncio.create_task(listen())
+        desk.wire.tamper = lambda message: [noise.pop(), message] if noise else [message]
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(MINUTE_NS)
         assert not noise
-        assert not listening.done()
-        assert len(heard) > 5
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        assert not listener.is_over
+        assert len(listener.heard) > 5
+        await listener.stop()
 
     bench(body)
 
@@ -84,10 +51,10 @@ def test_no_message_ends_the_streams(bench: Bench) -> None:
     "change", [lambda row: {**row, "clientId": 77}, lambda row: {**row, "symbol": "ETH_USDC_PERP"}]
 )
 def test_another_order_is_not_taken_for_ours(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         resting = await desk.resting()
         await desk.send(resting)
-        changing(desk, "/api/v1/order", change)
+        desk.wire.change_json("/api/v1/order", change)
         with pytest.raises(BadResponse):
             await desk.trading.fetch_order(desk.instrument.id, resting.client_order_id)
         with pytest.raises(BadResponse):
@@ -99,15 +66,7 @@ def test_another_order_is_not_taken_for_ours(bench: Bench, change: Callable[[Any
 def test_a_time_of_the_venue_that_cannot_be_true_is_not_signed_with(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         await desk.send(await desk.request())
-        inner = desk.line.venue.send
-
-        async def send(request: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(request)
-            if request.url.endswith("/api/v1/time"):
-                return replace(found, body=str(int(found.body) + 20 * 3_600_000).encode())
-            return found
-
-        desk.line.venue.send = send
+        desk.wire.change_json("/api/v1/time", lambda now_ms: now_ms + 20 * 3_600_000)
         await desk.sleep(15 * MINUTE_NS)  # the samples so far are old
         await desk.trading.fetch_positions()
         prepared = await desk.trading.prepare_order(await desk.request())
@@ -121,24 +80,16 @@ def test_a_time_of_the_venue_that_cannot_be_true_is_not_signed_with(bench: Bench
 def test_streams_come_when_the_venue_can_be_asked_again(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         down = HttpResponse(status=503, headers={}, body=b"{}")
-        desk.exchange.streams._catalog._listing = None
-        desk.line.answer = lambda request: down if "/markets" in request.url else None
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_account()) as changes:
-                async for each in changes:
-                    heard.append(each)
-
-        listening = asyncio.create_task(listen())
+        desk.streams._catalog._listing = None
+        desk.wire.answer = lambda request: down if "/markets" in request.url else None
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(10 * SECOND_NS)
-        desk.line.answer = lambda request: None
+        desk.wire.answer = None
         await desk.sleep(2 * MINUTE_NS)
-        assert not listening.done()
+        assert not listener.is_over
         await desk.send(await desk.request())
         await desk.sleep(5 * SECOND_NS)
-        assert heard
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        assert listener.heard
+        await listener.stop()
 
     bench(body)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
 from arb.model import MINUTE_NS, SECOND_NS, Side
+from arb.testing import Bench, BenchDesk
 from arb_exchange_backpack._settings import BackpackSettings
-
-Bench = Callable[..., None]
 
 
 def pair(seed: bytes) -> dict[str, SecretStr]:
@@ -28,7 +26,7 @@ def pair(seed: bytes) -> dict[str, SecretStr]:
     }
 
 
-async def nothing(desk: Any) -> None:
+async def nothing(desk: BenchDesk) -> None:
     """Only open and close."""
 
 
@@ -44,13 +42,13 @@ def test_without_a_key_there_is_public_data_alone(bench: Bench) -> None:
         assert await exchange.market.fetch_funding_rates()
         with pytest.raises(BadResponse, match="no key"):
             exchange.streams.watch_account()
-        assert not [each for each in desk.line.requests if "X-API-Key" in each.headers]
+        assert not [each for each in desk.wire.requests if "X-API-Key" in each.headers]
 
     bench(body, without=("api_key", "api_secret"))
 
 
 def test_with_a_key_the_fees_are_the_accounts_own(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         true = (await desk.truth.market.fetch_instruments())[0].fees
         assert desk.instrument.fees == true
 
@@ -58,13 +56,13 @@ def test_with_a_key_the_fees_are_the_accounts_own(bench: Bench) -> None:
 
 
 def test_a_rebate_is_negative(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         def rebate(request: HttpRequest) -> HttpResponse | None:
             answer = {"futuresMakerFee": "-0.5", "futuresTakerFee": "1.8"}
             is_it = request.url.endswith("/api/v1/account")
             return HttpResponse(status=200, headers={}, body=json.dumps(answer).encode()) if is_it else None
 
-        desk.line.answer = rebate
+        desk.wire.answer = rebate
         fees = (await desk.exchange.market.fetch_instruments())[0].fees
         assert (fees.maker, fees.taker) == (D("-0.00005"), D("0.00018"))
 
@@ -78,7 +76,7 @@ def test_a_key_that_the_venue_does_not_know_shows_at_once(bench: Bench) -> None:
 
 
 def test_a_venue_that_does_not_answer_at_the_start_is_no_reason_not_to_open(bench: Bench, caplog: Any) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.exchange.trading is not None
         assert await desk.trading.fetch_positions() == []
 
@@ -127,10 +125,10 @@ def test_every_setting_is_described_and_a_secret_does_not_print(tmp_path: Path) 
 
 
 def test_no_request_carries_the_secret(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         secret = base64.b64encode(SEED_OF_FAKE).decode()
-        for each in desk.line.requests:
+        for each in desk.wire.requests:
             assert secret not in f"{each.url} {dict(each.headers)} {each.body!r}"
 
     from arb_exchange_backpack.fake._keys import SEED as SEED_OF_FAKE
@@ -139,7 +137,7 @@ def test_no_request_carries_the_secret(bench: Bench) -> None:
 
 
 def test_profit_that_the_venue_pays_out_each_ten_seconds_is_no_cash(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         (before,) = await desk.trading.fetch_balances()
         await desk.send(await desk.request(quantity=desk.instrument.lot_size * 50_000))
         (fill, *_) = fills = await desk.trading.fetch_fills(0)
@@ -162,20 +160,20 @@ def test_profit_that_the_venue_pays_out_each_ten_seconds_is_no_cash(bench: Bench
         # The venue's own balance did move with the price: the check above is not empty.
         assert max(raw) - min(raw) > 1
 
-    async def ask(desk: Any, path: str) -> HttpResponse:
+    async def ask(desk: BenchDesk, path: str) -> HttpResponse:
         await desk.exchange.market.fetch_fx_rates()
-        request = desk.line.sent("GET", path)[-1]
-        answer: HttpResponse = await desk.line.venue.send(request)
+        request = desk.wire.sent("GET", path)[-1]
+        answer: HttpResponse = await desk.wire.venue.send(request)
         return answer
 
     bench(body)
 
 
 def test_positions_that_change_under_the_balance_are_read_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         await desk.trading.fetch_positions()
-        (row,) = json.loads((await desk.line.venue.send(desk.line.sent("GET", "/api/v1/position")[-1])).body)
+        (row,) = json.loads((await desk.wire.venue.send(desk.wire.sent("GET", "/api/v1/position")[-1])).body)
         unpaid: list[str] = []
 
         def move(request: HttpRequest) -> HttpResponse | None:
@@ -184,7 +182,7 @@ def test_positions_that_change_under_the_balance_are_read_again(bench: Bench) ->
             changed = [{**row, "pnlUnrealized": unpaid.pop(0)}]
             return HttpResponse(status=200, headers={}, body=json.dumps(changed).encode())
 
-        desk.line.answer = move
+        desk.wire.answer = move
         unpaid[:] = ["1", "2", "2"]
         assert await desk.trading.fetch_balances()
         assert unpaid == []
@@ -196,7 +194,7 @@ def test_positions_that_change_under_the_balance_are_read_again(bench: Bench) ->
 
 
 def test_a_borrowed_currency_is_no_cash(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         (before,) = await desk.trading.fetch_balances()
         answer = json.loads((await collateral(desk)).body)
 
@@ -205,19 +203,19 @@ def test_a_borrowed_currency_is_no_cash(bench: Bench) -> None:
             is_it = "/api/v1/capital/collateral" in request.url
             return HttpResponse(status=200, headers={}, body=json.dumps(changed).encode()) if is_it else None
 
-        desk.line.answer = owing
+        desk.wire.answer = owing
         (after,) = await desk.trading.fetch_balances()
         assert after.cash == before.cash - 100 + 7
 
-    async def collateral(desk: Any) -> HttpResponse:
-        answer: HttpResponse = await desk.line.venue.send(desk.line.sent("GET", "/api/v1/capital/collateral")[-1])
+    async def collateral(desk: BenchDesk) -> HttpResponse:
+        answer: HttpResponse = await desk.wire.venue.send(desk.wire.sent("GET", "/api/v1/capital/collateral")[-1])
         return answer
 
     bench(body)
 
 
 def test_a_rate_outside_its_bounds_is_left_out(bench: Bench, caplog: Any) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         rows = json.loads((await marks(desk)).body)
         rows[0]["fundingRate"] = "5"
 
@@ -225,14 +223,14 @@ def test_a_rate_outside_its_bounds_is_left_out(bench: Bench, caplog: Any) -> Non
             is_it = "/api/v1/markPrices" in request.url
             return HttpResponse(status=200, headers={}, body=json.dumps(rows).encode()) if is_it else None
 
-        desk.line.answer = odd
+        desk.wire.answer = odd
         rates = await desk.exchange.market.fetch_funding_rates()
         assert len(rates) == len(rows) - 1
         assert desk.instrument.id not in {rate.instrument for rate in rates}
 
-    async def marks(desk: Any) -> HttpResponse:
+    async def marks(desk: BenchDesk) -> HttpResponse:
         await desk.exchange.market.fetch_funding_rates()
-        answer: HttpResponse = await desk.line.venue.send(desk.line.sent("GET", "/api/v1/markPrices")[-1])
+        answer: HttpResponse = await desk.wire.venue.send(desk.wire.sent("GET", "/api/v1/markPrices")[-1])
         return answer
 
     bench(body)
@@ -240,7 +238,7 @@ def test_a_rate_outside_its_bounds_is_left_out(bench: Bench, caplog: Any) -> Non
 
 
 def test_funding_history_is_joined_from_pages_that_move(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         stamps = [f"2025-12-{day:02}T{hour:02}:00:00" for day in range(1, 32) for hour in range(24)]
         stamps += [f"2025-11-{day:02}T{hour:02}:00:00" for day in range(1, 31) for hour in range(24)]
         rows = [{"intervalEndTimestamp": at, "fundingRate": "0.0001"} for at in sorted(stamps, reverse=True)]
@@ -255,7 +253,7 @@ def test_funding_history_is_joined_from_pages_that_move(bench: Bench) -> None:
             chosen = rows[begin : begin + int(params["limit"])]
             return HttpResponse(status=200, headers={}, body=json.dumps(chosen).encode())
 
-        desk.line.answer = page
+        desk.wire.answer = page
         now_ns = desk.clock.now_ns()
         rates = await desk.exchange.market.fetch_funding_history(desk.instrument.id, 0, now_ns)
         times = [rate.ts_event_ns for rate in rates]

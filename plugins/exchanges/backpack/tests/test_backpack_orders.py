@@ -32,29 +32,8 @@ from arb.model import (
     Side,
     TimeInForce,
 )
-from arb.simulation import NoFaults
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_exchange_backpack._orders import foreign_id
-
-Bench = Callable[..., None]
-
-
-class Lost(NoFaults):
-    """Loses the next call of an operation before or after its effect."""
-
-    def __init__(self, operation: str, *, after: bool) -> None:
-        self.operation, self.is_after, self.is_armed = operation, after, True
-
-    async def before(self, operation: str, subject: object) -> None:
-        await self._lose(operation, after=False)
-
-    async def after(self, operation: str, subject: object) -> None:
-        await self._lose(operation, after=True)
-
-    async def _lose(self, operation: str, *, after: bool) -> None:
-        if self.is_armed and (operation, after) == (self.operation, self.is_after):
-            self.is_armed = False
-            raise OutcomeUnknown("scripted")
 
 
 def answering(method: str, path: str, status: int, body: object) -> Callable[[HttpRequest], HttpResponse | None]:
@@ -68,9 +47,9 @@ def answering(method: str, path: str, status: int, body: object) -> Callable[[Ht
 
 
 def test_an_order_asks_for_nothing_but_what_was_meant(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.resting(post_only=True, reduce_only=False))
-        (request,) = desk.line.sent("POST", "/api/v1/order")
+        (request,) = desk.wire.sent("POST", "/api/v1/order")
         sent = json.loads(request.body)
         assert sent.keys() == {
             "clientId",
@@ -92,17 +71,17 @@ def test_an_order_asks_for_nothing_but_what_was_meant(bench: Bench) -> None:
 
 
 def test_a_price_has_no_exponent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = replace(await desk.resting(), price=D("6E+4"), quantity=D("1E-3"))
         await desk.send(request)
-        sent = json.loads(desk.line.sent("POST", "/api/v1/order")[0].body)
+        sent = json.loads(desk.wire.sent("POST", "/api/v1/order")[0].body)
         assert (sent["price"], sent["quantity"]) == ("60000.0", "0.00100")
 
     bench(body)
 
 
 def test_a_part_filled_order_that_expired_keeps_its_fill(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         book = await desk.exchange.market.fetch_order_book(desk.instrument.id, 5)
         touch = book.asks[0]
         request = await desk.request(price=touch.price, quantity=touch.size + desk.instrument.lot_size * 10)
@@ -118,7 +97,7 @@ def test_a_part_filled_order_that_expired_keeps_its_fill(bench: Bench) -> None:
 
 @pytest.mark.parametrize("executed", ["0", "0.001"])
 def test_post_only_that_would_cross_comes_in_two_shapes(bench: Bench, executed: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request(time_in_force=TimeInForce.GTC, post_only=True)
         with pytest.raises(WouldCross):
             await desk.send(request)
@@ -138,7 +117,7 @@ def test_post_only_that_would_cross_comes_in_two_shapes(bench: Bench, executed: 
             "postOnly": True,
             "createdAt": 1767225600000,
         }
-        desk.line.answer = answering("POST", "/api/v1/order", 200, row)
+        desk.wire.answer = answering("POST", "/api/v1/order", 200, row)
         request = await desk.request(time_in_force=TimeInForce.GTC, post_only=True)
         if executed == "0":
             with pytest.raises(WouldCross):
@@ -150,7 +129,7 @@ def test_post_only_that_would_cross_comes_in_two_shapes(bench: Bench, executed: 
 
 
 def test_an_answer_to_another_order_is_no_answer(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         first = await desk.request()
         await desk.send(first)
         answered = await desk.trading.fetch_order(desk.instrument.id, first.client_order_id)
@@ -168,7 +147,7 @@ def test_an_answer_to_another_order_is_no_answer(bench: Bench) -> None:
             "createdAt": 1767225600000,
         }
         for change in ({"side": "Ask"}, {"symbol": "ETH_USDC_PERP"}, {"executedQuantity": "999"}, {"status": "Odd"}):
-            desk.line.answer = answering("POST", "/api/v1/order", 200, {**row, **change})
+            desk.wire.answer = answering("POST", "/api/v1/order", 200, {**row, **change})
             with pytest.raises(BadResponse):
                 await desk.send(await desk.request())
 
@@ -188,9 +167,9 @@ def test_an_answer_to_another_order_is_no_answer(bench: Bench) -> None:
     ],
 )
 def test_what_an_error_says_of_an_order(bench: Bench, status: int, code: str, kind: type[Exception]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = answering("POST", "/api/v1/order", status, {"code": code, "message": "text"})
+        desk.wire.answer = answering("POST", "/api/v1/order", status, {"code": code, "message": "text"})
         with pytest.raises(kind) as caught:
             await desk.trading.send_order(prepared)
         assert type(caught.value) is kind
@@ -199,19 +178,19 @@ def test_what_an_error_says_of_an_order(bench: Bench, status: int, code: str, ki
 
 
 def test_an_order_whose_signature_expired_does_not_leave(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         assert prepared.expires_ns == desk.clock.now_ns() + 5 * SECOND_NS
         await desk.sleep(5 * SECOND_NS)
         with pytest.raises(NotSent):
             await desk.trading.send_order(prepared)
-        assert desk.line.sent("POST", "/api/v1/order") == []
+        assert desk.wire.sent("POST", "/api/v1/order") == []
 
     bench(body)
 
 
 def test_a_prepared_order_shows_no_signature(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         assert "Signature" not in repr(prepared)
 
@@ -219,23 +198,23 @@ def test_a_prepared_order_shows_no_signature(bench: Bench) -> None:
 
 
 def test_too_small_and_unknown_are_refused_before_anything_is_sent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        sent = len(desk.line.requests)
+    async def body(desk: BenchDesk) -> None:
+        sent = len(desk.wire.requests)
         small = await desk.request(quantity=desk.instrument.lot_size / 2)
         with pytest.raises(BelowMinimum):
             await desk.trading.prepare_order(small)
         with pytest.raises(Rejected, match="finite"):
             await desk.trading.prepare_order(replace(small, quantity=D("Infinity")))
-        assert [each.method for each in desk.line.requests[sent:]] == ["GET"]  # the price of the request above
+        assert [each.method for each in desk.wire.requests[sent:]] == ["GET"]  # the price of the request above
 
     bench(body)
 
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_lost_answer_is_resolved_by_the_history(bench: Bench, after: bool) -> None:
-    faults = Lost("send_order", after=after)
-
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
+        lost = OutcomeUnknown("scripted")
+        desk.script.plan("send_order", **{"after" if after else "before": lost})
         request = await desk.request()
         with pytest.raises(OutcomeUnknown):
             await desk.send(request)
@@ -247,21 +226,21 @@ def test_a_lost_answer_is_resolved_by_the_history(bench: Bench, after: bool) -> 
         else:
             with pytest.raises(UnknownOrder):
                 await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
-            paths = [each.url.partition("?")[0] for each in desk.line.requests[-3:]]
+            paths = [each.url.partition("?")[0] for each in desk.wire.requests[-3:]]
             assert [path.rpartition("/")[2] for path in paths] == ["order", "orders", "fills"]
 
-    bench(body, faults=faults)
+    bench(body)
 
 
 def test_a_restart_finds_the_order_of_the_process_before(bench: Bench) -> None:
     world, names = FakeWorld(), []
 
-    async def first(desk: Any) -> None:
+    async def first(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.send(request)
         names.append(request.client_order_id)
 
-    async def second(desk: Any) -> None:
+    async def second(desk: BenchDesk) -> None:
         order = await desk.trading.fetch_order(desk.instrument.id, names[0])
         assert order.status is OrderStatus.FILLED
         assert order.request.client_order_id == names[0]
@@ -292,18 +271,18 @@ def foreign(created: str, number: int = 7) -> dict[str, Any]:
 
 
 def test_a_history_that_does_not_reach_back_proves_nothing(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         name = prepared.request.client_order_id
-        desk.line.answer = history([foreign("2026-01-01T00:30:00")] * 11_000)
+        desk.wire.answer = history([foreign("2026-01-01T00:30:00")] * 11_000)
         with pytest.raises(BadResponse, match="more than 10000"):
             await desk.trading.fetch_order(desk.instrument.id, name)
         # It does reach back: the last row of the first page is older than the order's number.
-        desk.line.answer = history([foreign("2026-01-01T00:30:00")] * 999 + [foreign("2025-12-31T23:00:00")] * 5_000)
-        asked = len(desk.line.sent("GET", "history/orders"))
+        desk.wire.answer = history([foreign("2026-01-01T00:30:00")] * 999 + [foreign("2025-12-31T23:00:00")] * 5_000)
+        asked = len(desk.wire.sent("GET", "history/orders"))
         with pytest.raises(UnknownOrder):
             await desk.trading.fetch_order(desk.instrument.id, name)
-        assert len(desk.line.sent("GET", "history/orders")) == asked + 1
+        assert len(desk.wire.sent("GET", "history/orders")) == asked + 1
 
     bench(body)
 
@@ -312,7 +291,7 @@ def test_the_same_number_from_before_is_not_our_order(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         number = json.loads(prepared.payload.body)["clientId"]
-        desk.line.answer = history([foreign("2025-12-31T12:00:00", number)])
+        desk.wire.answer = history([foreign("2025-12-31T12:00:00", number)])
         with pytest.raises(UnknownOrder):
             await desk.trading.fetch_order(desk.instrument.id, prepared.request.client_order_id)
 
@@ -322,13 +301,13 @@ def test_the_same_number_from_before_is_not_our_order(bench: Bench) -> None:
 def test_fills_without_an_order_are_a_doubt(bench: Bench) -> None:
     world, names = FakeWorld(), []
 
-    async def first(desk: Any) -> None:
+    async def first(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.send(request)
         names.append(request.client_order_id)
 
-    async def second(desk: Any) -> None:
-        desk.line.answer = history([])
+    async def second(desk: BenchDesk) -> None:
+        desk.wire.answer = history([])
         with pytest.raises(BadResponse, match="not in the history yet"):
             await desk.trading.fetch_order(desk.instrument.id, names[0])
 
@@ -350,7 +329,7 @@ def test_an_order_at_work_that_does_not_rest_is_a_doubt(bench: Bench) -> None:
             "status": "New",
             "timeInForce": "GTC",
         }
-        desk.line.answer = history([row])
+        desk.wire.answer = history([row])
         with pytest.raises(BadResponse, match="ask again"):
             await desk.trading.fetch_order(desk.instrument.id, prepared.request.client_order_id)
 
@@ -358,12 +337,12 @@ def test_an_order_at_work_that_does_not_rest_is_a_doubt(bench: Bench) -> None:
 
 
 def test_a_cancel_that_was_only_taken_is_no_error(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
-        desk.line.answer = answering("DELETE", "/api/v1/order", 202, b"")
+        desk.wire.answer = answering("DELETE", "/api/v1/order", 202, b"")
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
-        desk.line.answer = answering("DELETE", "/api/v1/orders", 202, b"")
+        desk.wire.answer = answering("DELETE", "/api/v1/orders", 202, b"")
         await desk.trading.cancel_all()
         order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert order.status is OrderStatus.OPEN
@@ -372,7 +351,7 @@ def test_a_cancel_that_was_only_taken_is_no_error(bench: Bench) -> None:
 
 
 def test_a_cancel_of_a_final_order_is_refused_and_not_unknown(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.send(request)
         with pytest.raises(Rejected) as caught:
@@ -383,7 +362,7 @@ def test_a_cancel_of_a_final_order_is_refused_and_not_unknown(bench: Bench) -> N
 
 
 def test_cancel_all_goes_from_market_to_market(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         others = [each for each in await desk.exchange.market.fetch_instruments() if each != desk.instrument]
         await desk.send(await desk.resting())
         bbo = await desk.exchange.market.fetch_bbo(others[0].id)
@@ -391,14 +370,14 @@ def test_cancel_all_goes_from_market_to_market(bench: Bench) -> None:
         await desk.send(await desk.resting(instrument=others[0].id, price=price, quantity=others[0].lot_size * 10))
         await desk.trading.cancel_all()
         assert await desk.trading.fetch_open_orders() == []
-        bodies = [json.loads(each.body) for each in desk.line.sent("DELETE", "/api/v1/orders")]
+        bodies = [json.loads(each.body) for each in desk.wire.sent("DELETE", "/api/v1/orders")]
         assert {each["symbol"] for each in bodies} == {desk.instrument.symbol, others[0].symbol}
 
     bench(body)
 
 
 def test_orders_of_others_are_listed_under_names_of_their_own(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         mine = await desk.resting()
         await desk.send(mine)
         theirs = await desk.resting(client_order_id="by-hand")
@@ -415,15 +394,15 @@ def test_orders_of_others_are_listed_under_names_of_their_own(bench: Bench) -> N
 
 
 def test_leverage_is_the_accounts_and_stays_while_another_position_is_open(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         trading, instrument = desk.trading, desk.instrument.id
         other = (await desk.exchange.market.fetch_instruments())[1]
         await trading.set_leverage(instrument, D(4), MarginMode.CROSS)
         assert await trading.fetch_leverage(other.id) == (D(4), MarginMode.CROSS)
-        writes = len(desk.line.sent("PATCH", "/api/v1/account"))
+        writes = len(desk.wire.sent("PATCH", "/api/v1/account"))
         await desk.send(await desk.request())
         await trading.set_leverage(other.id, D(4), MarginMode.CROSS)  # as it is: nothing is sent
-        assert len(desk.line.sent("PATCH", "/api/v1/account")) == writes
+        assert len(desk.wire.sent("PATCH", "/api/v1/account")) == writes
         for wanted in (D(3), D(5)):
             with pytest.raises(Rejected, match="whole account"):
                 await trading.set_leverage(other.id, wanted, MarginMode.CROSS)
@@ -436,8 +415,8 @@ def test_leverage_is_the_accounts_and_stays_while_another_position_is_open(bench
 
 
 def test_a_leverage_that_did_not_take_is_an_error(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = answering("PATCH", "/api/v1/account", 200, b"")
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = answering("PATCH", "/api/v1/account", 200, b"")
         with pytest.raises(BadResponse, match="reads 5"):
             await desk.trading.set_leverage(desk.instrument.id, D(3), MarginMode.CROSS)
 
@@ -445,7 +424,7 @@ def test_a_leverage_that_did_not_take_is_an_error(bench: Bench) -> None:
 
 
 def test_a_clock_that_is_wrong_is_asked_for_and_a_read_tries_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         refusals = [{"code": "INVALID_CLIENT_REQUEST", "message": "Request has expired"}]
 
         def once(request: HttpRequest) -> HttpResponse | None:
@@ -453,12 +432,12 @@ def test_a_clock_that_is_wrong_is_asked_for_and_a_read_tries_again(bench: Bench)
                 return HttpResponse(status=400, headers={}, body=json.dumps(refusals.pop()).encode())
             return None
 
-        desk.line.answer = once
-        asked = len(desk.line.sent("GET", "/api/v1/time"))
+        desk.wire.answer = once
+        asked = len(desk.wire.sent("GET", "/api/v1/time"))
         assert await desk.trading.fetch_positions() == []
-        assert len(desk.line.sent("GET", "/api/v1/time")) == asked + 1
+        assert len(desk.wire.sent("GET", "/api/v1/time")) == asked + 1
         refused = {"code": "INVALID_CLIENT_REQUEST", "message": "Invalid timestamp"}
-        desk.line.answer = answering("GET", "/api/v1/position", 400, refused)
+        desk.wire.answer = answering("GET", "/api/v1/position", 400, refused)
         with pytest.raises(AuthenticationFailed, match="clock"):
             await desk.trading.fetch_positions()
 
@@ -480,13 +459,13 @@ def test_the_history_has_a_budget_of_its_own(bench: Bench) -> None:
 
 
 def test_no_connection_is_certain(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
 
         def fail(request: HttpRequest) -> HttpResponse | None:
             raise ConnectFailed("scripted")
 
-        desk.line.answer = fail
+        desk.wire.answer = fail
         with pytest.raises(NotSent):
             await desk.trading.send_order(prepared)
 
@@ -494,19 +473,19 @@ def test_no_connection_is_certain(bench: Bench) -> None:
 
 
 def test_a_limited_time_range_stops_time_ranges_alone(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         def limited(request: HttpRequest) -> HttpResponse | None:
             if "/wapi/v1/history/fills" not in request.url:
                 return None
             refusal = {"code": "TOO_MANY_REQUESTS", "message": "Too many requests"}
             return HttpResponse(status=429, headers={"Retry-After": "30"}, body=json.dumps(refusal).encode())
 
-        desk.line.answer = limited
+        desk.wire.answer = limited
         began_ns = desk.clock.now_ns()
         with pytest.raises(RateLimited) as caught:
             await desk.trading.fetch_fills(0)
         assert caught.value.retry_after_ns == 30 * SECOND_NS
-        desk.line.answer = lambda request: None
+        desk.wire.answer = None
         await desk.send(await desk.request())
         assert desk.clock.now_ns() == began_ns
         await desk.trading.fetch_funding_payments(0)
@@ -516,10 +495,10 @@ def test_a_limited_time_range_stops_time_ranges_alone(bench: Bench) -> None:
 
 
 def test_a_limited_call_stops_orders_too(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         refusal = {"code": "TOO_MANY_REQUESTS", "message": "Too many requests"}
-        desk.line.answer = answering("GET", "/api/v1/depth", 429, refusal)
+        desk.wire.answer = answering("GET", "/api/v1/depth", 429, refusal)
         with pytest.raises(RateLimited):
             await desk.exchange.market.fetch_bbo(desk.instrument.id)
         began_ns = desk.clock.now_ns()
@@ -530,23 +509,23 @@ def test_a_limited_call_stops_orders_too(bench: Bench) -> None:
 
 
 def test_what_is_filled_whole_is_not_asked_for_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         sent = await desk.send(request)
-        asked = len(desk.line.requests)
+        asked = len(desk.wire.requests)
         assert await desk.trading.fetch_order(desk.instrument.id, request.client_order_id) == sent
-        assert len(desk.line.requests) == asked
+        assert len(desk.wire.requests) == asked
         away = await desk.request(through="-0.02")
         assert (await desk.send(away)).status is OrderStatus.EXPIRED
-        asked = len(desk.line.requests)
+        asked = len(desk.wire.requests)
         await desk.trading.fetch_order(desk.instrument.id, away.client_order_id)
-        assert len(desk.line.requests) == asked + 2  # it does not rest; its row in the history
+        assert len(desk.wire.requests) == asked + 2  # it does not rest; its row in the history
 
     bench(body)
 
 
 def test_orders_of_the_venue_say_what_they_were(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         desk.truth.venue.deleverage(desk.instrument.id, D("0.0005"), desk.clock.now_ns())
         desk.truth.venue.liquidate(desk.instrument.id, desk.clock.now_ns())

@@ -29,8 +29,9 @@ from arb.model import (
     Side,
     TransferKind,
 )
+from arb.net import number
 from arb_exchange_backpack._account import balances_of, held_of, payment_of
-from arb_exchange_backpack._fields import from_text, number
+from arb_exchange_backpack._fields import from_text
 from arb_exchange_backpack._markets import Bounds, Market, asset_of, listing_of, market_of, perpetual
 from arb_exchange_backpack._orders import event_fill, event_order, fill_of, order_of
 from arb_exchange_backpack._prices import book_of, delta_of, predicted_of, settled_of, stats_of, trade_of

@@ -4,87 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import aclosing
-from decimal import Decimal as D
 from typing import Any
 
-from arb.model import MINUTE_NS, SECOND_NS, BookDelta, BookGap, Fill, Order, OrderBook, OrderStatus, Side, Trade
+from arb.model import MINUTE_NS, SECOND_NS, BookDelta, BookGap, Fill, Order, OrderBook, OrderStatus, Side
+from arb.testing import Bench, BenchDesk, Listener, applied
 
-Bench = Callable[..., None]
-
-
-class Listener:
-    """Collects what an iterator yields."""
-
-    def __init__(self, iterator: Any) -> None:
-        self.heard: list[Any] = []
-        self._task = asyncio.create_task(self._listen(iterator))
-
-    async def _listen(self, iterator: Any) -> None:
-        async with aclosing(iterator):
-            async for each in iterator:
-                self.heard.append(each)
-
-    @property
-    def is_over(self) -> bool:
-        return self._task.done()
-
-    async def stop(self) -> list[Any]:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        return self.heard
+DEPTH = 1_000
 
 
-def applied(updates: list[Any]) -> tuple[dict[D, D], dict[D, D]]:
-    """Return the sides of a book that snapshots and deltas make; fails at a gap."""
-    sides: tuple[dict[D, D], dict[D, D]] = ({}, {})
-    sequence = None
-    for update in updates:
-        if isinstance(update, BookGap):
-            sequence = None
-            continue
-        if isinstance(update, OrderBook):
-            sides = dict(update.bids), dict(update.asks)
-        else:
-            assert update.previous == sequence
-            for side, changes in zip(sides, (update.bids, update.asks), strict=True):
-                for price, size in changes:
-                    if size:
-                        side[price] = size
-                    else:
-                        side.pop(price, None)
-        sequence = update.sequence
-    return sides
-
-
-async def check_book(desk: Any, listener: Listener) -> None:
-    """Compare with the truth, right after the stream has told what is new."""
-    known = len(listener.heard)
-    for _ in range(200):
-        if len(listener.heard) > known:
-            break
-        await desk.sleep(SECOND_NS // 20)
-    truth = await desk.truth.market.fetch_order_book(desk.instrument.id, 1000)
-    assert len(listener.heard) > known
-    assert applied(listener.heard) == (dict(truth.bids), dict(truth.asks))
+def wholes(listener: Listener[Any]) -> list[type]:
+    """Return what was told besides changes."""
+    return [type(each) for each in listener.heard if not isinstance(each, BookDelta)]
 
 
 def test_a_book_of_the_stream_is_the_book(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert [type(each) for each in listener.heard[:1]] == [OrderBook]
         assert sum(isinstance(each, BookDelta) for each in listener.heard) > 5
-        assert len(desk.line.sent("GET", "/api/v1/depth")) == 1
+        assert len(desk.wire.sent("GET", "/api/v1/depth")) == 1
         await listener.stop()
 
     bench(body)
 
 
 def test_a_gap_is_mended_by_a_new_snapshot(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         lose: list[bool] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -93,25 +40,21 @@ def test_a_gap_is_mended_by_a_new_snapshot(bench: Bench) -> None:
                 return []
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(10 * SECOND_NS)
         lose.append(True)
         await desk.sleep(10 * SECOND_NS)
         assert not lose
-        await check_book(desk, listener)
-        assert [type(each) for each in listener.heard if not isinstance(each, BookDelta)] == [
-            OrderBook,
-            BookGap,
-            OrderBook,
-        ]
+        await desk.check_book(listener, DEPTH)
+        assert wholes(listener) == [OrderBook, BookGap, OrderBook]
         await listener.stop()
 
     bench(body)
 
 
 def test_a_change_that_cannot_be_read_is_a_gap(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         broken: list[bool] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -122,63 +65,40 @@ def test_a_change_that_cannot_be_read_is_a_gap(bench: Bench) -> None:
                 return [json.dumps(data)]
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(10 * SECOND_NS)
         broken.append(True)
         await desk.sleep(10 * SECOND_NS)
-        await check_book(desk, listener)
-        assert [type(each) for each in listener.heard if not isinstance(each, BookDelta)] == [
-            OrderBook,
-            BookGap,
-            OrderBook,
-        ]
+        await desk.check_book(listener, DEPTH)
+        assert wholes(listener) == [OrderBook, BookGap, OrderBook]
         await listener.stop()
 
     bench(body)
 
 
 def test_after_a_reconnect_a_book_begins_with_a_snapshot(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(5 * SECOND_NS)
-        desk.line.sockets[0].is_cut = True
+        desk.wire.sockets[0].drop()
         await desk.sleep(20 * SECOND_NS)
-        assert len(desk.line.sockets) == 2
-        await check_book(desk, listener)
-        assert [type(each) for each in listener.heard if not isinstance(each, BookDelta)] == [
-            OrderBook,
-            BookGap,
-            OrderBook,
-        ]
-        topics = [json.loads(each)["params"] for each in desk.line.sockets[1].sent]
+        assert len(desk.wire.sockets) == 2
+        await desk.check_book(listener, DEPTH)
+        assert wholes(listener) == [OrderBook, BookGap, OrderBook]
+        topics = [json.loads(each)["params"] for each in desk.wire.sockets[1].sent]
         assert sorted(topics) == [["depth.BTC_USDC_PERP"], ["ticker.BTC_USDC_PERP"]]
         await listener.stop()
 
     bench(body)
 
 
-def test_a_silent_socket_is_given_up(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
-        await desk.sleep(5 * SECOND_NS)
-        desk.line.tamper = lambda message: []
-        await desk.sleep(2 * MINUTE_NS)
-        assert len(desk.line.sockets) >= 2
-        desk.line.tamper = lambda message: [message]
-        await desk.sleep(2 * MINUTE_NS)
-        await check_book(desk, listener)
-        await listener.stop()
-
-    bench(body)
-
-
 def test_a_quiet_market_on_a_living_socket_is_left_alone(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.tamper = lambda message: [] if '"stream": "trade' in str(message) else [message]
-        listener = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.tamper = lambda message: [] if '"stream": "trade' in str(message) else [message]
+        listener = Listener(desk.streams.watch_trades(desk.instrument.id))
         await desk.sleep(10 * MINUTE_NS)
-        assert len(desk.line.sockets) == 1
+        assert len(desk.wire.sockets) == 1
         assert await listener.stop() == []
 
     bench(body)
@@ -186,18 +106,18 @@ def test_a_quiet_market_on_a_living_socket_is_left_alone(bench: Bench) -> None:
 
 def test_many_listeners_share_a_socket_and_leave_nothing_behind(bench: Bench) -> None:
     async def body(desk: Any) -> None:
-        streams = desk.exchange.streams
+        streams = desk.streams
         names = [each.id for each in await desk.exchange.market.fetch_instruments()]
         listeners = [Listener(streams.watch_order_book(name)) for name in (*names, names[0])]
         listeners.append(Listener(streams.watch_trades(names[0])))
         await desk.sleep(10 * SECOND_NS)
-        assert len(desk.line.sockets) == 1
-        assert applied(listeners[0].heard) == applied(listeners[3].heard)
+        assert len(desk.wire.sockets) == 1
+        assert applied(listeners[0].heard).sides == applied(listeners[3].heard).sides
         await listeners[0].stop()
-        sent = [json.loads(each) for each in desk.line.sockets[0].sent]
+        sent = [json.loads(each) for each in desk.wire.sockets[0].sent]
         assert [each for each in sent if each["method"] == "UNSUBSCRIBE"] == []  # another one still listens
         await listeners[3].stop()
-        sent = [json.loads(each) for each in desk.line.sockets[0].sent]
+        sent = [json.loads(each) for each in desk.wire.sockets[0].sent]
         assert sent[-1] == {"method": "UNSUBSCRIBE", "params": ["depth.BTC_USDC_PERP"]}
         for listener in listeners:
             await listener.stop()
@@ -207,29 +127,11 @@ def test_many_listeners_share_a_socket_and_leave_nothing_behind(bench: Bench) ->
     bench(body)
 
 
-def test_trades_have_the_takers_side(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        mine = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
-        true = Listener(desk.truth.streams.watch_trades(desk.instrument.id))
-        await desk.sleep(MINUTE_NS)
-        told, happened = await mine.stop(), await true.stop()
-        assert len(told) > 3
-        assert all(isinstance(each, Trade) for each in told)
-
-        def facts(trade: Trade) -> tuple[Side, D, D]:
-            return trade.side, trade.price, trade.quantity
-
-        assert [facts(each) for each in told] == [facts(each) for each in happened][: len(told)]
-        assert len(happened) - len(told) < 5  # the last second may be on its way
-
-    bench(body)
-
-
 def test_the_account_tells_each_fill_once_with_the_id_of_the_history(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         waiting = await desk.resting()
         await desk.send(waiting)
-        listener = Listener(desk.exchange.streams.watch_account())
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         assert [each.request.client_order_id for each in listener.heard] == [waiting.client_order_id]
         await desk.send(await desk.request(quantity=desk.instrument.lot_size * 3))
@@ -248,18 +150,18 @@ def test_the_account_tells_each_fill_once_with_the_id_of_the_history(bench: Benc
 
 
 def test_what_the_account_did_while_the_socket_was_gone_is_told(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_account())
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         await desk.send(await desk.request())
         await desk.sleep(2 * SECOND_NS)
-        desk.line.tamper = lambda message: []
-        desk.line.sockets[0].is_cut = True
+        desk.wire.tamper = lambda message: []
+        desk.wire.sockets[0].drop()
         await desk.send(await desk.request(Side.SELL))
         resting = await desk.resting()
         await desk.send(resting)
         await desk.sleep(2 * SECOND_NS)
-        desk.line.tamper = lambda message: [message]
+        desk.wire.tamper = None
         await desk.sleep(3 * MINUTE_NS)
         fills = [each.fill_id for each in listener.heard if isinstance(each, Fill)]
         assert fills == [each.fill_id for each in await desk.trading.fetch_fills(0)]
@@ -271,7 +173,7 @@ def test_what_the_account_did_while_the_socket_was_gone_is_told(bench: Bench) ->
 
 
 def test_a_refused_subscription_is_tried_again_and_told(bench: Bench, caplog: Any) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         refusals = [True]
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -280,10 +182,10 @@ def test_a_refused_subscription_is_tried_again_and_told(bench: Bench, caplog: An
                 return [json.dumps({"id": None, "error": {"code": 4002, "message": "Invalid signature"}})]
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_account())
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(10 * SECOND_NS)
-        assert len(desk.line.sockets) == 2
+        assert len(desk.wire.sockets) == 2
         await desk.send(await desk.request())
         await desk.sleep(SECOND_NS)
         assert any(isinstance(each, Fill) for each in listener.heard)
@@ -297,11 +199,11 @@ def test_a_refused_subscription_is_tried_again_and_told(bench: Bench, caplog: An
 def test_noise_on_the_socket_harms_nobody(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         noise = ["nonsense", "[]", "7", '{"stream":"depth.BTC_USDC_PERP"}', '{"data":{}}', b"\xff"]
-        desk.line.tamper = lambda message: [noise.pop(), message] if noise else [message]
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = lambda message: [noise.pop(), message] if noise else [message]
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(20 * SECOND_NS)
         assert not noise
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         await listener.stop()
 
     bench(body)

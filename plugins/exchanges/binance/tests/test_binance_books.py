@@ -7,7 +7,7 @@ import gzip
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import Decimal as D
@@ -19,9 +19,9 @@ import pytest
 from arb.api import BadResponse, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, BookDelta, BookGap, BookLevel, InstrumentId, OrderBook
 from arb.net import BookMessage, Connected, chained
+from arb.testing import Bench
 from arb_dialect_fapi import book_of, delta_of
 
-Bench = Callable[..., None]
 NAME = InstrumentId("BTC-PERP.bn")
 realdata = pytest.mark.realdata
 
@@ -305,10 +305,10 @@ def test_a_gap_is_mended_on_the_same_socket(bench: Bench) -> None:
                 return []
             return [message]
 
-        desk.line.tamper = tamper
+        desk.wire.tamper = tamper
 
         async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_order_book(desk.instrument.id)) as updates:
+            async with aclosing(desk.streams.watch_order_book(desk.instrument.id)) as updates:
                 async for update in updates:
                     mirror.take(update)
 
@@ -318,8 +318,8 @@ def test_a_gap_is_mended_on_the_same_socket(bench: Bench) -> None:
         losing[0] = True
         await desk.sleep(MINUTE_NS)
         assert mirror.gaps == 1
-        assert len(desk.line.sockets) == 1
-        snapshots = [each for each in desk.line.sent("GET", "/depth") if "limit=1000" in each.url]
+        assert len(desk.wire.sockets) == 1
+        snapshots = [each for each in desk.wire.sent("GET", "/depth") if "limit=1000" in each.url]
         assert len(snapshots) == 2
         # What is read is an event of the stream too.
         true = await desk.exchange.market.fetch_bbo(desk.instrument.id)
@@ -344,7 +344,7 @@ def test_a_storm_of_snapshots_leaves_the_weight_of_orders(bench: Bench) -> None:
         assert await desk.trading.fetch_positions() == []
         assert desk.clock.now_ns() - began_ns < 6 * SECOND_NS
         await desk.sleep(MINUTE_NS - 6 * SECOND_NS)
-        first_minute = len([each for each in desk.line.sent("GET", "/depth") if "limit=1000" in each.url])
+        first_minute = len([each for each in desk.wire.sent("GET", "/depth") if "limit=1000" in each.url])
         assert 40 <= first_minute <= 51
         books = await asyncio.gather(*storm)
         assert len(books) == 200

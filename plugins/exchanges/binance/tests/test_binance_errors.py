@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,11 +26,11 @@ from arb.api import (
     UnknownOrder,
     WouldCross,
 )
+from arb.testing import Bench, BenchDesk
 from arb_dialect_fapi import IN_DOUBT, REFUSALS
 from arb_dialect_fapi._errors import refusal_table
 from arb_exchange_binance._dialect import BINANCE
 
-Bench = Callable[..., None]
 SHEET = {
     "-1003": RateLimited,
     "-1008": RateLimited,
@@ -133,10 +132,10 @@ def test_what_is_not_in_the_table_is_never_certain(code: str) -> None:
 def test_a_503_is_what_its_text_says(bench: Bench, body: Any, kind: type[ExchangeError]) -> None:
     """Recorded by hummingbot: 503 with -1003 and "Unknown error" for an order that may have been placed."""
 
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         sick = HttpResponse(status=503, headers={}, body=json.dumps(body).encode())
-        desk.line.answer = lambda request: sick if request.method == "POST" else None
+        desk.wire.answer = lambda request: sick if request.method == "POST" else None
         with pytest.raises(kind) as told:
             await desk.trading.send_order(prepared)
         assert isinstance(told.value, NotSent) == (kind is not OutcomeUnknown)
@@ -156,14 +155,14 @@ def test_a_duplicate_client_id_is_in_doubt_and_found(bench: Bench) -> None:
             if sent.method == "POST" and "/order" in sent.url and not again:
                 again.append(sent)
 
-        desk.line.answer = twice
-        inner = desk.line.venue.send
+        desk.wire.answer = twice
+        inner = desk.wire.venue.send
 
         async def send(sent: HttpRequest) -> HttpResponse:
             found: HttpResponse = await inner(sent)
             return await inner(sent) if again and sent is again[0] else found
 
-        desk.line.venue.send = send
+        desk.wire.venue.send = send
         with pytest.raises(BadResponse) as told:
             await desk.trading.send_order(prepared)
         assert "-4116" in str(told.value)
@@ -175,20 +174,20 @@ def test_a_duplicate_client_id_is_in_doubt_and_found(bench: Bench) -> None:
 
 
 def test_a_refused_time_is_asked_for_again(bench: Bench) -> None:
-    async def run(desk: Any) -> None:
+    async def run(desk: BenchDesk) -> None:
         refused = [answer(400, -1021, "Timestamp for this request is outside of the recvWindow.")]
-        before = len(desk.line.sent("GET", "/fapi/v1/time"))
-        desk.line.answer = lambda sent: refused.pop() if refused and "positionRisk" in sent.url else None
+        before = len(desk.wire.sent("GET", "/fapi/v1/time"))
+        desk.wire.answer = lambda sent: refused.pop() if refused and "positionRisk" in sent.url else None
         assert await desk.trading.fetch_positions() == []
-        assert len(desk.line.sent("GET", "/fapi/v1/time")) == before + 1
+        assert len(desk.wire.sent("GET", "/fapi/v1/time")) == before + 1
         prepared = await desk.trading.prepare_order(await desk.request())
         refused.append(answer(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time."))
-        desk.line.answer = lambda sent: refused.pop() if refused and sent.method == "POST" else None
+        desk.wire.answer = lambda sent: refused.pop() if refused and sent.method == "POST" else None
         with pytest.raises(AuthenticationFailed, match="clock"):
             await desk.trading.send_order(prepared)
         order = await desk.send(await desk.request())
         assert order.filled_quantity == order.request.quantity
-        assert len(desk.line.sent("GET", "/fapi/v1/time")) == before + 2
+        assert len(desk.wire.sent("GET", "/fapi/v1/time")) == before + 2
 
     bench(run)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,10 +12,10 @@ import pytest
 
 from arb.api import HttpRequest, HttpResponse
 from arb.model import DAY_NS, MINUTE_NS, Side
+from arb.testing import Bench, BenchDesk
 from arb_exchange_binance.fake import API_KEY
 from arb_exchange_binance.fake._keys import SECRET
 
-Bench = Callable[..., None]
 ORDER = "/fapi/v1/order"
 
 
@@ -25,7 +24,7 @@ def signed(text: str) -> str:
 
 
 async def ask(
-    desk: Any,
+    desk: BenchDesk,
     method: str,
     path: str,
     params: dict[str, Any],
@@ -47,13 +46,13 @@ async def ask(
         url, body = f"{url}?{urlencode(first)}" if first else url, tail.encode()
     else:
         url = f"{url}?{tail}"
-    response: HttpResponse = await desk.line.venue.send(
+    response: HttpResponse = await desk.wire.venue.send(
         HttpRequest(method=method, url=url, headers={"x-mbx-apikey": key}, body=body)
     )
     return response.status, json.loads(response.body)
 
 
-async def limit(desk: Any, **changes: Any) -> dict[str, Any]:
+async def limit(desk: BenchDesk, **changes: Any) -> dict[str, Any]:
     bbo = await desk.exchange.market.fetch_bbo(desk.instrument.id)
     price = desk.instrument.limit_price(Side.BUY, bbo.bid * 95 / 100)
     usual = {
@@ -69,7 +68,7 @@ async def limit(desk: Any, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("split", [0, 3])
 def test_it_hashes_query_and_body_as_they_come(bench: Bench, split: int) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         status, row = await ask(desk, "POST", ORDER, await limit(desk), split=split)
         assert status == 200
         assert (row["status"], row["clientOrderId"][:5]) == ("NEW", "venue")
@@ -91,7 +90,7 @@ def test_it_hashes_query_and_body_as_they_come(bench: Bench, split: int) -> None
     ],
 )
 def test_it_refuses_who_asks_wrongly(bench: Bench, how: dict[str, Any], status: int, code: int) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         told, answer = await ask(desk, "GET", "/fapi/v3/account", {}, **how)
         assert (told, answer["code"]) == (status, code)
         assert set(answer) == {"code", "msg"}
@@ -101,7 +100,7 @@ def test_it_refuses_who_asks_wrongly(bench: Bench, how: dict[str, Any], status: 
 
 @pytest.mark.parametrize("how", [{"ahead_ms": 999}, {"ahead_ms": -5_000}, {"ahead_ms": -50_000, "window": 60_000}])
 def test_it_takes_what_is_within_its_window(bench: Bench, how: dict[str, Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert (await ask(desk, "GET", "/fapi/v3/account", {}, **how))[0] == 200
 
     bench(body)
@@ -134,7 +133,7 @@ def test_it_takes_what_is_within_its_window(bench: Bench, how: dict[str, Any]) -
     ],
 )
 def test_it_refuses_an_order_with_the_venues_code(bench: Bench, changes: dict[str, Any], code: int) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         status, answer = await ask(desk, "POST", ORDER, await limit(desk, **changes))
         assert (status, answer["code"]) == (400, code)
         assert await desk.truth.trading.fetch_open_orders() == []
@@ -143,7 +142,7 @@ def test_it_refuses_an_order_with_the_venues_code(bench: Bench, changes: dict[st
 
 
 def test_an_id_may_come_again_when_its_order_is_over(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         order = await limit(desk, newClientOrderId="twice")
         first = (await ask(desk, "POST", ORDER, order))[1]
         assert (await ask(desk, "POST", ORDER, order))[1]["code"] == -4116
@@ -161,7 +160,7 @@ def test_an_id_may_come_again_when_its_order_is_over(bench: Bench) -> None:
 
 
 def test_a_market_order_fills_and_has_no_price(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         order = await limit(desk, type="MARKET", price=None, timeInForce=None)
         row = (await ask(desk, "POST", ORDER, order))[1]
         assert (row["status"], row["price"], row["type"]) == ("FILLED", "0", "MARKET")
@@ -178,7 +177,7 @@ def test_a_market_order_fills_and_has_no_price(bench: Bench) -> None:
 
 
 def test_an_ioc_without_a_match_expires(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         row = (await ask(desk, "POST", ORDER, await limit(desk, timeInForce="IOC")))[1]
         assert (row["status"], row["executedQty"]) == ("EXPIRED", "0")
 
@@ -187,7 +186,7 @@ def test_an_ioc_without_a_match_expires(bench: Bench) -> None:
 
 @pytest.mark.parametrize("path", ["/fapi/v1/income", "/fapi/v1/userTrades"])
 def test_a_window_has_a_week_at_most(bench: Bench, path: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         now_ms = desk.clock.now_ns() // 1_000_000
         week = 7 * DAY_NS // 1_000_000
         asked = {"symbol": "BTCUSDT", "startTime": now_ms - week - 1, "endTime": now_ms}
@@ -198,7 +197,7 @@ def test_a_window_has_a_week_at_most(bench: Bench, path: str) -> None:
 
 
 def test_only_adjusted_symbols_have_an_interval(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert (await ask(desk, "GET", "/fapi/v1/fundingInfo", {}))[1] == []
         rates = await desk.exchange.market.fetch_funding_rates()
         assert {rate.interval_ns for rate in rates} == {DAY_NS // 3}
@@ -207,21 +206,21 @@ def test_only_adjusted_symbols_have_an_interval(bench: Bench) -> None:
 
 
 def test_too_much_in_a_minute_is_refused_until_it_is_over(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(MINUTE_NS - desk.clock.now_ns() % MINUTE_NS)
         request = HttpRequest(method="GET", url="http://x/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
-        answers = [await desk.line.venue.send(request) for _ in range(121)]
+        answers = [await desk.wire.venue.send(request) for _ in range(121)]
         assert [each.status for each in answers] == [200] * 120 + [429]
         assert json.loads(answers[-1].body)["code"] == -1003
         assert answers[119].headers["X-MBX-USED-WEIGHT-1M"] == "2400"
         await desk.sleep(int(answers[-1].headers["Retry-After"]) * 1_000_000_000)
-        assert (await desk.line.venue.send(request)).status == 200
+        assert (await desk.wire.venue.send(request)).status == 200
 
     bench(body)
 
 
 def test_too_many_orders_in_ten_seconds_are_refused(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(MINUTE_NS - desk.clock.now_ns() % MINUTE_NS)
         order = await limit(desk, price="1")  # refused ones count as well
         told = [(await ask(desk, "POST", ORDER, order)) for _ in range(301)]
@@ -232,7 +231,7 @@ def test_too_many_orders_in_ten_seconds_are_refused(bench: Bench) -> None:
 
 
 def test_a_path_of_another_version_is_not_there(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for path in ("/fapi/v2/positionRisk", "/fapi/v1/nonsense", "/fapi/v4/account"):
             assert (await ask(desk, "GET", path, {}))[0] == 404
 
@@ -240,7 +239,7 @@ def test_a_path_of_another_version_is_not_there(bench: Bench) -> None:
 
 
 def test_settings_that_are_set_already_are_told(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         told = [
             (await ask(desk, "POST", path, params))[1]["code"]
             for path, params in (

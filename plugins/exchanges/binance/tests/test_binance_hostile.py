@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from arb.api import BadResponse, ExchangeError, HttpRequest, HttpResponse
+from arb.api import BadResponse, ExchangeError, HttpResponse
 from arb.model import DAY_NS, MINUTE_NS, SECOND_NS, BookGap, OrderStatus, Side
-
-Bench = Callable[..., None]
-
-
-def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
-    """Change the venue's answers of a path from now on."""
-    inner = desk.line.venue.send
-
-    async def send(request: HttpRequest) -> HttpResponse:
-        found: HttpResponse = await inner(request)
-        if request.url.partition("?")[0].endswith(path) and found.status == 200:
-            return replace(found, body=json.dumps(change(json.loads(found.body))).encode())
-        return found
-
-    desk.line.venue.send = send
+from arb.testing import Bench, BenchDesk, Listener
 
 
 def without(name: str) -> Callable[[Any], Any]:
@@ -50,16 +32,9 @@ def without(name: str) -> Callable[[Any], Any]:
     ],
 )
 def test_an_instrument_that_one_listing_lacks_can_still_be_closed(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.instrument.symbol == "BTCUSDT"
-        resting = await desk.resting()
-        await desk.send(resting)
-        changing(desk, "/exchangeInfo", change)
-        assert desk.instrument.id not in {one.id for one in await desk.exchange.market.fetch_instruments()}
-        await desk.trading.cancel_order(desk.instrument.id, resting.client_order_id)
-        found = await desk.trading.fetch_order(desk.instrument.id, resting.client_order_id)
-        assert found.status is OrderStatus.CANCELLED
-        assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
+        await desk.check_unlisted(lambda: desk.wire.change_json("/exchangeInfo", change))
 
     bench(body)
 
@@ -68,8 +43,8 @@ def test_an_instrument_that_one_listing_lacks_can_still_be_closed(bench: Bench, 
     "change", [lambda answer: {**answer, "symbols": []}, lambda answer: {**answer, "symbols": None}, lambda answer: []]
 )
 def test_a_listing_of_nothing_is_an_error(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
-        changing(desk, "/exchangeInfo", change)
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.change_json("/exchangeInfo", change)
         with pytest.raises(BadResponse):
             await desk.exchange.market.fetch_instruments()
 
@@ -78,8 +53,8 @@ def test_a_listing_of_nothing_is_an_error(bench: Bench, change: Callable[[Any], 
 
 @pytest.mark.parametrize("hours", [0, -8, 25, "x", None, True])
 def test_an_interval_that_cannot_be_is_an_error(bench: Bench, hours: Any) -> None:
-    async def body(desk: Any) -> None:
-        changing(desk, "/fundingInfo", lambda rows: [{"symbol": "BTCUSDT", "fundingIntervalHours": hours}])
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.change_json("/fundingInfo", lambda rows: [{"symbol": "BTCUSDT", "fundingIntervalHours": hours}])
         with pytest.raises(BadResponse):
             await desk.exchange.market.fetch_funding_rates()
         with pytest.raises(BadResponse):
@@ -89,8 +64,8 @@ def test_an_interval_that_cannot_be_is_an_error(bench: Bench, hours: Any) -> Non
 
 
 def test_an_interval_that_changed_counts_at_once(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        changing(desk, "/fundingInfo", lambda rows: [{"symbol": "BTCUSDT", "fundingIntervalHours": 1}])
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.change_json("/fundingInfo", lambda rows: [{"symbol": "BTCUSDT", "fundingIntervalHours": 1}])
         rates = {each.instrument: each for each in await desk.exchange.market.fetch_funding_rates()}
         rate = rates[desk.instrument.id]
         assert rate.per_hour == rate.raw
@@ -100,7 +75,7 @@ def test_an_interval_that_changed_counts_at_once(bench: Bench) -> None:
 
 
 def test_no_message_ends_the_streams(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         noise: list[str | bytes] = [
             '{"stream": ["btcusdt@depth@100ms"], "data": {}}',
             '{"stream": {}, "data": [{}]}',
@@ -111,23 +86,15 @@ def test_no_message_ends_the_streams(bench: Bench) -> None:
             "[" * 100_000,
         ]
         count = len(noise)
-        desk.line.tamper = lambda message: [noise.pop(), message] if noise else [message]
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_order_book(desk.instrument.id)) as books:
-                async for each in books:
-                    heard.append(each)
-
-        listening = asyncio.create_task(listen())
+        desk.wire.tamper = lambda message: [noise.pop(), message] if noise else [message]
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(2 * MINUTE_NS)
         assert not noise
         assert count == 7
-        assert not listening.done()
-        assert len(heard) > 5
-        assert not isinstance(heard[-1], BookGap)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        assert not listener.is_over
+        assert len(listener.heard) > 5
+        assert not isinstance(listener.heard[-1], BookGap)
+        await listener.stop()
 
     bench(body)
 
@@ -144,8 +111,8 @@ def test_no_message_ends_the_streams(bench: Bench) -> None:
     ],
 )
 def test_another_order_is_not_taken_for_ours(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
-        changing(desk, "/order", change)
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.change_json("/order", change)
         with pytest.raises(BadResponse):
             await desk.send(await desk.resting())
 
@@ -155,7 +122,7 @@ def test_another_order_is_not_taken_for_ours(bench: Bench, change: Callable[[Any
 def test_a_time_of_the_venue_that_cannot_be_true_is_not_signed_with(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         await desk.send(await desk.request())
-        changing(desk, "/time", lambda answer: {"serverTime": answer["serverTime"] + 20 * 3_600_000})
+        desk.wire.change_json("/time", lambda answer: {"serverTime": answer["serverTime"] + 20 * 3_600_000})
         await desk.sleep(15 * MINUTE_NS)  # the samples so far are old
         await desk.trading.fetch_positions()
         prepared = await desk.trading.prepare_order(await desk.request())
@@ -174,11 +141,11 @@ def test_a_time_of_the_venue_that_cannot_be_true_is_not_signed_with(bench: Bench
     ],
 )
 def test_a_list_of_fills_in_another_order_is_no_list(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for side in (Side.BUY, Side.SELL):
             await desk.send(await desk.request(side))
             await desk.sleep(SECOND_NS)
-        changing(desk, "/userTrades", change)
+        desk.wire.change_json("/userTrades", change)
         with pytest.raises(BadResponse):
             await desk.trading.fetch_fills(desk.clock.now_ns() - DAY_NS)
 
@@ -189,7 +156,7 @@ def test_a_list_of_fills_in_another_order_is_no_list(bench: Bench, change: Calla
 def test_a_countdown_that_was_not_confirmed_is_not_armed(bench: Bench, answer: Any) -> None:
     async def body(desk: Any) -> None:
         await desk.send(await desk.resting())
-        changing(desk, "/countdownCancelAll", lambda _: answer)
+        desk.wire.change_json("/countdownCancelAll", lambda _: answer)
         with pytest.raises(ExchangeError):
             await desk.trading.arm_dead_mans_switch(MINUTE_NS)
 
@@ -201,8 +168,8 @@ def test_a_leverage_that_was_not_set_is_told(bench: Bench) -> None:
 
     from arb.model import MarginMode
 
-    async def body(desk: Any) -> None:
-        changing(desk, "/symbolConfig", lambda rows: [{**row, "leverage": 7} for row in rows])
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.change_json("/symbolConfig", lambda rows: [{**row, "leverage": 7} for row in rows])
         with pytest.raises(BadResponse, match="reads 7"):
             await desk.trading.set_leverage(desk.instrument.id, Decimal(3), MarginMode.CROSS)
 
@@ -210,28 +177,20 @@ def test_a_leverage_that_was_not_set_is_told(bench: Bench) -> None:
 
 
 def test_streams_come_when_the_venue_can_be_asked_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         down = HttpResponse(status=503, headers={}, body=b"{}")
-        desk.line.answer = lambda request: down if "listenKey" in request.url else None
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_account()) as changes:
-                async for each in changes:
-                    heard.append(each)
-
-        listening = asyncio.create_task(listen())
+        desk.wire.answer = lambda request: down if "listenKey" in request.url else None
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(10 * SECOND_NS)
         refused = HttpResponse(status=401, headers={}, body=b'{"code": -2015, "msg": "Invalid API-key"}')
-        desk.line.answer = lambda request: refused if "listenKey" in request.url else None
+        desk.wire.answer = lambda request: refused if "listenKey" in request.url else None
         await desk.sleep(MINUTE_NS)
-        desk.line.answer = lambda request: None
+        desk.wire.answer = None
         await desk.sleep(2 * MINUTE_NS)
-        assert not listening.done()
+        assert not listener.is_over
         await desk.send(await desk.request())
         await desk.sleep(5 * SECOND_NS)
-        assert heard
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        assert listener.heard
+        await listener.stop()
 
     bench(body)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,11 +12,10 @@ from pydantic import ValidationError
 
 from arb.api import AuthenticationFailed, Capability, ConfigError, ConnectFailed, HttpResponse, NotSent
 from arb.model import MINUTE_NS
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_exchange_binance._settings import BinanceSettings
 from arb_exchange_binance.fake._venue import RIGHTS
 
-Bench = Callable[..., None]
 USUAL = {
     "ipRestrict": True,
     "enableReading": True,
@@ -34,7 +32,7 @@ def world(**changes: Any) -> FakeWorld:
     return FakeWorld(memory={RIGHTS: {**USUAL, **rights}, "modes": {"dual": False, "multi": False, **modes}})
 
 
-async def nothing(desk: Any) -> None:
+async def nothing(desk: BenchDesk) -> None:
     """Need no more than that it opens."""
 
 
@@ -44,8 +42,8 @@ def test_a_key_that_can_withdraw_is_refused(bench: Bench) -> None:
 
 
 def test_a_key_that_can_withdraw_is_taken_where_the_settings_say_so(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        assert not desk.line.sent("GET", "apiRestrictions")
+    async def body(desk: BenchDesk) -> None:
+        assert not desk.wire.sent("GET", "apiRestrictions")
         await desk.send(await desk.request())
 
     bench(body, world=world(enableWithdrawals=True), settings={"allow_withdrawal_keys": True})
@@ -70,13 +68,13 @@ def test_an_account_that_is_set_another_way_is_refused(bench: Bench, mode: str, 
 def test_what_cannot_be_asked_yet_is_asked_before_the_first_order(bench: Bench) -> None:
     """The spot host does not answer: the run begins, nothing is traded, and it heals by itself."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = None
         with pytest.raises(NotSent):
             prepared = await desk.trading.prepare_order(await desk.request())
         assert prepared is None
         assert await desk.trading.fetch_positions() == []
-        desk.line.answer = lambda request: None
+        desk.wire.answer = None
         await desk.send(await desk.request())
 
     down = HttpResponse(status=503, headers={}, body=b"{}")
@@ -84,8 +82,8 @@ def test_what_cannot_be_asked_yet_is_asked_before_the_first_order(bench: Bench) 
 
 
 def test_a_key_that_turns_out_to_withdraw_never_trades(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = lambda request: None
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = None
         for _ in range(2):
             with pytest.raises(AuthenticationFailed, match="can withdraw"):
                 await desk.trading.prepare_order(await desk.request())
@@ -102,7 +100,7 @@ def test_a_key_that_turns_out_to_withdraw_never_trades(bench: Bench) -> None:
     "answer", [{}, [], {"enableWithdrawals": None, "enableFutures": True}, {"code": -1, "msg": "x"}]
 )
 def test_rights_that_cannot_be_read_are_none(bench: Bench, answer: Any) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         with pytest.raises(Exception, match=r"rights|-1|cannot be read") as told:
             await desk.trading.prepare_order(await desk.request())
         assert not isinstance(told.value, TypeError | KeyError)
@@ -120,7 +118,7 @@ def test_the_demo_has_no_spot_host_to_ask() -> None:
 
 
 def test_without_a_key_everything_public_works(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.exchange.trading is None
         assert Capability.TRADING not in desk.exchange.capabilities
         assert Capability.BOOK_STREAM in desk.exchange.capabilities
@@ -128,7 +126,7 @@ def test_without_a_key_everything_public_works(bench: Bench) -> None:
         assert listed.fees.taker > listed.fees.maker > 0
         assert listed.margin_tiers[0].max_leverage == 20
         assert await desk.exchange.market.fetch_funding_rates()
-        assert not [each for each in desk.line.requests if each.headers.get("X-MBX-APIKEY")]
+        assert not [each for each in desk.wire.requests if each.headers.get("X-MBX-APIKEY")]
 
     bench(body, without=("api_key", "api_secret"))
 
@@ -155,7 +153,7 @@ def test_a_key_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_it_opens_while_the_venue_cannot_be_reached(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
 
     state = {"down": True}
@@ -164,11 +162,11 @@ def test_it_opens_while_the_venue_cannot_be_reached(bench: Bench) -> None:
         if state["down"]:
             raise ConnectFailed("refused", code="no_connection")
 
-    async def wake(desk: Any) -> None:
+    async def wake(desk: BenchDesk) -> None:
         state["down"] = False
         await body(desk)
 
-    async def main_fails(desk: Any) -> None:
+    async def main_fails(desk: BenchDesk) -> None:
         raise AssertionError("the listing came from nowhere")
 
     with suppress(ConnectFailed):
@@ -196,7 +194,7 @@ def test_two_accounts_of_one_address_share_its_weight(bench: Bench) -> None:
 
     async def body(desk: Any) -> None:
         used = HttpResponse(status=200, headers={"X-MBX-USED-WEIGHT-1M": "2399"}, body=b'{"serverTime": 1767225600000}')
-        desk.line.answer = lambda request: used if request.url.endswith("/time") else None
+        desk.wire.answer = lambda request: used if request.url.endswith("/time") else None
         await desk.exchange.market._rest.ask_time()
         began_ns = desk.clock.now_ns()
         reading = asyncio.create_task(desk.exchange.market.fetch_order_book(desk.instrument.id, 5))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal as D
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -24,9 +24,8 @@ from arb.model import (
     TimeInForce,
     TransferKind,
 )
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld
 
-Bench = Callable[..., None]
 ORDER = "/fapi/v1/order"
 
 
@@ -35,12 +34,12 @@ def form_of(request: HttpRequest) -> dict[str, str]:
 
 
 def test_an_order_is_what_was_asked(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.resting(post_only=True))
         await desk.send(await desk.request(Side.BUY))
         await desk.send(await desk.request(Side.SELL, reduce_only=True, quantity=desk.instrument.lot_size * 7))
         await desk.send(await desk.request(Side.SELL, time_in_force=TimeInForce.FOK))
-        first, taken, closing, whole = (form_of(each) for each in desk.line.sent("POST", ORDER))
+        first, taken, closing, whole = (form_of(each) for each in desk.wire.sent("POST", ORDER))
         assert first.keys() == {
             *("symbol", "side", "type", "timeInForce", "quantity", "price", "newClientOrderId", "newOrderRespType"),
             *("selfTradePreventionMode", "recvWindow", "timestamp", "signature"),
@@ -51,7 +50,7 @@ def test_an_order_is_what_was_asked(bench: Bench) -> None:
         assert closing["reduceOnly"] == "true"
         assert D(closing["quantity"]) == desk.instrument.lot_size * 7
         assert "reduceOnly" not in taken
-        request = desk.line.sent("POST", ORDER)[0]
+        request = desk.wire.sent("POST", ORDER)[0]
         assert "?" not in request.url
         assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
 
@@ -63,25 +62,25 @@ def test_an_answer_without_a_price_is_completed_by_a_read(bench: Bench) -> None:
 
     async def body(desk: Any) -> None:
         order = await desk.send(await desk.request())
-        assert len(desk.line.sent("GET", f"{ORDER}?")) == 1
+        assert len(desk.wire.sent("GET", ORDER)) == 1
         fills = await desk.trading.fetch_fills(desk.clock.now_ns() - MINUTE_NS)
         cost = sum(fill.price * fill.quantity for fill in fills)
         assert abs(order.average_price * order.filled_quantity - cost) < D("1e-9")
         await desk.send(await desk.resting())
-        assert len(desk.line.sent("GET", f"{ORDER}?")) == 1  # nothing was filled, so nothing is missing
+        assert len(desk.wire.sent("GET", ORDER)) == 1  # nothing was filled, so nothing is missing
 
     bench(body)
 
 
 def test_a_filled_order_whose_price_cannot_be_read_is_in_doubt(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
         down = HttpResponse(status=502, headers={}, body=b"<html>")
-        desk.line.answer = lambda sent: down if sent.method == "GET" and f"{ORDER}?" in sent.url else None
+        desk.wire.answer = lambda sent: down if sent.method == "GET" and f"{ORDER}?" in sent.url else None
         with pytest.raises(BadResponse, match="price is not known yet"):
             await desk.trading.send_order(prepared)
-        desk.line.answer = lambda sent: None
+        desk.wire.answer = lambda sent: None
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert found.status is OrderStatus.FILLED
         assert found.average_price is not None
@@ -91,21 +90,21 @@ def test_a_filled_order_whose_price_cannot_be_read_is_in_doubt(bench: Bench) -> 
 
 @pytest.mark.parametrize("name", ["", "with space", "umlaut-ä", "x" * 37, "a&b", "semi;colon"])
 def test_an_id_that_the_venue_does_not_take_is_refused_here(bench: Bench, name: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         with pytest.raises(Rejected):
             await desk.trading.prepare_order(await desk.request(client_order_id=ClientOrderId(name)))
         with pytest.raises(UnknownOrder):
             await desk.trading.fetch_order(desk.instrument.id, ClientOrderId(name))
         with pytest.raises(UnknownOrder):
             await desk.trading.cancel_order(desk.instrument.id, ClientOrderId(name))
-        assert not desk.line.sent("POST", ORDER)
+        assert not desk.wire.sent("POST", ORDER)
 
     bench(body)
 
 
 @pytest.mark.parametrize("name", [".A-Z:/a-z0-9_-", "x" * 36])
 def test_every_id_that_the_venue_takes_comes_back(bench: Bench, name: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         order = await desk.send(await desk.resting(client_order_id=ClientOrderId(name)))
         assert order.request.client_order_id == name
         (listed,) = await desk.trading.fetch_open_orders()
@@ -118,22 +117,22 @@ def test_every_id_that_the_venue_takes_comes_back(bench: Bench, name: str) -> No
 
 
 def test_the_venue_takes_an_id_again_when_its_order_is_over_and_we_do_not_send_it(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.send(request)
         with pytest.raises(Rejected) as told:
             await desk.send(request)
         assert told.value.code == "duplicate_client_order_id"
-        sent = desk.line.sent("POST", ORDER)[0]
-        again = await desk.line.venue.send(sent)  # a second process would be taken
+        sent = desk.wire.sent("POST", ORDER)[0]
+        again = await desk.wire.venue.send(sent)  # a second process would be taken
         assert again.status == 200
-        assert len(desk.line.sent("POST", ORDER)) == 1
+        assert len(desk.wire.sent("POST", ORDER)) == 1
 
     bench(body)
 
 
 def test_an_order_of_long_ago_is_not_said_to_be_unknown(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.trading.prepare_order(request)
         with pytest.raises(UnknownOrder):
@@ -146,20 +145,18 @@ def test_an_order_of_long_ago_is_not_said_to_be_unknown(bench: Bench) -> None:
 
 
 def test_post_only_that_would_take_is_told_by_its_code_and_by_its_end(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         with pytest.raises(WouldCross) as told:
             await desk.send(await desk.request(time_in_force=TimeInForce.GTC, post_only=True))
         assert told.value.code == "-5022"
-        inner = desk.line.venue.send
 
-        async def send(request: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(request)
+        def send(request: HttpRequest, found: HttpResponse) -> HttpResponse:
             if request.method != "POST" or ORDER not in request.url:
                 return found
             row = {**json.loads(found.body), "status": "EXPIRED"}
             return replace(found, body=json.dumps(row).encode())
 
-        desk.line.venue.send = send
+        desk.wire.change = send
         with pytest.raises(WouldCross):
             await desk.send(await desk.resting(post_only=True))
 
@@ -167,7 +164,7 @@ def test_post_only_that_would_take_is_told_by_its_code_and_by_its_end(bench: Ben
 
 
 def test_a_close_may_be_smaller_than_an_opening(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         least = desk.instrument.min_quantity
         bbo = await desk.exchange.market.fetch_bbo(desk.instrument.id)
@@ -186,26 +183,26 @@ def test_fills_of_orders_that_nobody_here_sent_have_their_names(bench: Bench) ->
     """The list of fills has no client ids: a restart asks for a few orders one by one, for many page by page."""
     world = FakeWorld()
 
-    async def fill(desk: Any) -> None:
+    async def fill(desk: BenchDesk) -> None:
         for index in range(30):
             await desk.send(await desk.request(Side.SELL if index % 2 else Side.BUY))
 
     bench(fill, world=world)
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         fills = await desk.trading.fetch_fills(desk.clock.now_ns() - HOUR_NS)
         assert {fill.client_order_id for fill in fills} == {f"mine-{number}" for number in range(1, 31)}
-        assert len(desk.line.sent("GET", "/allOrders")) == 1
-        assert not desk.line.sent("GET", f"{ORDER}?")
+        assert len(desk.wire.sent("GET", "/allOrders")) == 1
+        assert not desk.wire.sent("GET", ORDER)
         again = await desk.trading.fetch_fills(desk.clock.now_ns() - HOUR_NS)
         assert again == fills
-        assert len(desk.line.sent("GET", "/allOrders")) == 1
+        assert len(desk.wire.sent("GET", "/allOrders")) == 1
 
     bench(body, world=world)
 
 
 def test_symbols_traded_by_hand_are_found(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         other = next(each for each in await desk.exchange.market.fetch_instruments() if each.base == "ETH")
         since_ns = desk.clock.now_ns() - MINUTE_NS
         assert await desk.trading.fetch_fills(since_ns) == []
@@ -231,17 +228,18 @@ def test_the_countdown_covers_every_symbol_and_none_is_cancelled_by_another(benc
         listed = {each.base: each for each in await desk.exchange.market.fetch_instruments()}
         await desk.send(await desk.resting())
         await desk.trading.arm_dead_mans_switch(MINUTE_NS)
-        assert [form_of(each)["symbol"] for each in desk.line.sent("POST", "countdown")] == ["BTCUSDT"]
+        assert [form_of(each)["symbol"] for each in desk.wire.sent("POST", "/countdownCancelAll")] == ["BTCUSDT"]
         await desk.sleep(20 * SECOND_NS)
         eth = listed["ETH"]
         bbo = await desk.exchange.market.fetch_bbo(eth.id)
         price = eth.limit_price(Side.BUY, bbo.bid * D("0.97"))
         await desk.send(await desk.resting(instrument=eth.id, price=price))
-        started = [form_of(each) for each in desk.line.sent("POST", "countdown")]
+        started = [form_of(each) for each in desk.wire.sent("POST", "/countdownCancelAll")]
         assert [row["symbol"] for row in started] == ["BTCUSDT", "ETHUSDT"]
         assert 39_000 <= int(started[1]["countdownTime"]) <= 40_000
         await desk.trading.arm_dead_mans_switch(MINUTE_NS)
-        assert [form_of(each)["symbol"] for each in desk.line.sent("POST", "countdown")[2:]] == ["BTCUSDT", "ETHUSDT"]
+        started = [form_of(each) for each in desk.wire.sent("POST", "/countdownCancelAll")]
+        assert [each["symbol"] for each in started[2:]] == ["BTCUSDT", "ETHUSDT"]
         await desk.sleep(2 * MINUTE_NS)
         assert await desk.trading.fetch_open_orders() == []
 
@@ -267,15 +265,15 @@ def test_the_fakes_countdowns_are_of_one_symbol_each(bench: Bench) -> None:
 
 
 def test_leverage_is_a_whole_number_and_of_one_symbol(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         trading, name = desk.trading, desk.instrument.id
         with pytest.raises(Rejected, match="whole number"):
             await trading.set_leverage(name, D("2.5"), MarginMode.CROSS)
         await trading.set_leverage(name, D(3), MarginMode.ISOLATED)
         assert await trading.fetch_leverage(name) == (D(3), MarginMode.ISOLATED)
-        before = len(desk.line.sent("POST", "/leverage")) + len(desk.line.sent("POST", "/marginType"))
+        before = len(desk.wire.sent("POST", "/leverage")) + len(desk.wire.sent("POST", "/marginType"))
         await trading.set_leverage(name, D(3), MarginMode.ISOLATED)
-        assert len(desk.line.sent("POST", "/leverage")) + len(desk.line.sent("POST", "/marginType")) == before
+        assert len(desk.wire.sent("POST", "/leverage")) + len(desk.wire.sent("POST", "/marginType")) == before
         await desk.send(await desk.request())
         (held,) = await trading.fetch_positions()
         assert (held.leverage, held.margin_mode) == (D(3), MarginMode.ISOLATED)
@@ -287,18 +285,16 @@ def test_leverage_is_a_whole_number_and_of_one_symbol(bench: Bench) -> None:
 
 
 def test_flat_symbols_have_no_row_and_their_settings_are_still_read(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.resting())
-        inner = desk.line.venue.send
         answers = []
 
-        async def send(request: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(request)
+        def send(request: HttpRequest, found: HttpResponse) -> HttpResponse:
             if "positionRisk" in request.url:
                 answers.append(json.loads(found.body))
             return found
 
-        desk.line.venue.send = send
+        desk.wire.change = send
         assert await desk.trading.fetch_positions() == []
         assert [row["symbol"] for row in answers[0]] == ["BTCUSDT"]  # something rests there
         assert "leverage" not in answers[0][0]
@@ -312,12 +308,12 @@ def test_bookings_are_read_week_by_week(bench: Bench) -> None:
         since_ns = desk.clock.now_ns()
         await desk.send(await desk.request())
         await desk.sleep(20 * DAY_NS)
-        desk.line.requests.clear()
+        desk.wire.log.clear()
         payments = await desk.trading.fetch_funding_payments(since_ns)
         true = await desk.truth.trading.fetch_funding_payments(since_ns)
         assert [each.amount for each in payments] == [each.amount for each in true]
         assert len(payments) == 60
-        windows = [form_of(each) for each in desk.line.sent("GET", "/income")]
+        windows = [form_of(each) for each in desk.wire.sent("GET", "/income")]
         assert len(windows) == 3
         for window in windows:
             assert int(window["endTime"]) - int(window["startTime"]) < 7 * DAY_NS // 1_000_000
@@ -331,7 +327,7 @@ def test_more_rows_than_an_answer_holds_are_read_whole(bench: Bench, monkeypatch
     """Several fills have one millisecond: the last one of a page is read again from its beginning."""
     monkeypatch.setattr("arb_dialect_fapi._windows.PAGE", 7)
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         since_ns = desk.clock.now_ns()
         for index in range(12):
             await desk.send(await desk.request(Side.SELL if index % 2 else Side.BUY))
@@ -347,7 +343,7 @@ def test_more_rows_than_an_answer_holds_are_read_whole(bench: Bench, monkeypatch
 def test_a_page_of_one_millisecond_is_no_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arb_dialect_fapi._windows.PAGE", 1)
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for _ in range(2):
             await desk.send(await desk.request())
         with pytest.raises(BadResponse, match="no end"):
@@ -357,40 +353,40 @@ def test_a_page_of_one_millisecond_is_no_list(bench: Bench, monkeypatch: pytest.
 
 
 def test_weights_are_counted_as_the_venue_counts_them(bench: Bench) -> None:
-    """What our budget has spent in a minute is what the venue says that we have used."""
+    """What our budget has spent in a minute is what the venue says that we have used, after each call."""
 
     async def body(desk: Any) -> None:
         await desk.sleep(MINUTE_NS)
-        rest = desk.exchange.market._rest
+        used: list[int] = []
+
+        def note(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            used.append(int(answer.headers["X-MBX-USED-WEIGHT-1M"]))
+            return answer
+
+        desk.wire.change = note
         market, trading, name = desk.exchange.market, desk.trading, desk.instrument.id
-        told = []
-        inner = desk.line.venue.send
-
-        async def send(request: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(request)
-            told.append((int(found.headers["X-MBX-USED-WEIGHT-1M"]), rest._weight._windows[0]._used))
-            return found
-
-        desk.line.venue.send = send
-        for depth in (5, 50, 100, 500, 1000):
-            await market.fetch_order_book(name, depth)
-        await market.fetch_stats()
-        await market.fetch_funding_rates()
-        await market.fetch_fx_rates()
-        await market.fetch_funding_history(name, desk.clock.now_ns() - DAY_NS, desk.clock.now_ns())
-        order = await desk.send(await desk.resting())
-        await trading.fetch_order(name, order.request.client_order_id)
-        await trading.fetch_open_orders()
-        await trading.fetch_positions()
-        await trading.fetch_balances()
-        await trading.fetch_leverage(name)
-        await trading.arm_dead_mans_switch(MINUTE_NS)
-        await trading.cancel_all(name)
-        await trading.fetch_fills(desk.clock.now_ns() - MINUTE_NS)
-        await trading.fetch_transfers(desk.clock.now_ns() - MINUTE_NS)
-        assert len(told) > 20
-        for venue, ours in told:
-            assert venue == ours, told
+        order, now_ns = await desk.send(await desk.resting()), desk.clock.now_ns()
+        for call in (
+            *(partial(market.fetch_order_book, name, depth) for depth in (5, 50, 100, 500, 1000)),
+            market.fetch_stats,
+            market.fetch_funding_rates,
+            market.fetch_fx_rates,
+            partial(market.fetch_funding_history, name, now_ns - DAY_NS, now_ns),
+            partial(trading.fetch_order, name, order.request.client_order_id),
+            trading.fetch_open_orders,
+            trading.fetch_positions,
+            trading.fetch_balances,
+            partial(trading.fetch_leverage, name),
+            partial(trading.arm_dead_mans_switch, MINUTE_NS),
+            partial(trading.cancel_all, name),
+            partial(trading.fetch_fills, now_ns - MINUTE_NS),
+            partial(trading.fetch_transfers, now_ns - MINUTE_NS),
+        ):
+            before = len(used)
+            await call()
+            assert len(used) > before
+            assert used[-1] == market._rest._weight._windows[0]._used, call
+        assert len(used) > 20
 
     bench(body)
 
@@ -398,17 +394,14 @@ def test_weights_are_counted_as_the_venue_counts_them(bench: Bench) -> None:
 def test_a_symbol_that_is_not_ascii_is_quoted_and_signed(bench: Bench) -> None:
     symbol = "币安人生USDT"
 
-    async def body(desk: Any) -> None:
-        inner = desk.line.venue.send
-
-        async def send(request: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(request)
+    async def body(desk: BenchDesk) -> None:
+        def send(request: HttpRequest, found: HttpResponse) -> HttpResponse:
             if "exchangeInfo" in request.url or "leverageBracket" in request.url:
                 text = found.body.decode().replace('"ETHUSDT"', f'"{symbol}"').replace('"ETH"', '"币安人生"')
                 return replace(found, body=text.encode())
             return found
 
-        desk.line.venue.send = send
+        desk.wire.change = send
         listed = {each.symbol: each for each in await desk.exchange.market.fetch_instruments()}
         coin = listed[symbol]
         assert (coin.id, coin.base) == ("币安人生-PERP.check", "币安人生")
@@ -427,8 +420,8 @@ def test_a_symbol_that_is_not_ascii_is_quoted_and_signed(bench: Bench) -> None:
             await desk.send(request)
         assert told.value.code == "-1121"
         quoted = quote(symbol)
-        asked = [each for each in desk.line.requests if quoted in each.url or quoted.encode() in each.body]
+        asked = [each for each in desk.wire.requests if quoted in each.url or quoted.encode() in each.body]
         assert {each.method for each in asked} == {"GET", "DELETE", "POST"}
-        assert all(each.url.isascii() and each.body.isascii() for each in desk.line.requests)
+        assert all(each.url.isascii() and each.body.isascii() for each in desk.wire.requests)
 
     bench(body)

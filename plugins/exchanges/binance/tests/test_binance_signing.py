@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -11,11 +10,11 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import pytest
 
 from arb.api import ConfigError, HttpRequest
+from arb.testing import Bench, BenchDesk
 from arb_dialect_fapi.fake import signed_parts
 from arb_exchange_binance._signing import BinanceSigner, signing
 from arb_exchange_binance.fake import API_KEY, ED25519_KEY, ed25519_pem
 
-Bench = Callable[..., None]
 VECTORS = 9
 
 
@@ -78,10 +77,10 @@ def test_parameters_of_the_socket_api_are_signed_in_the_order_of_their_names(vec
 def test_both_kinds_of_keys_trade_and_their_secrets_stay(bench: Bench) -> None:
     from pydantic import SecretStr
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         order = await desk.send(await desk.request())
         assert order.filled_quantity == order.request.quantity
-        sent = " ".join(f"{each.url} {each.body!r} {dict(each.headers)}" for each in desk.line.requests)
+        sent = " ".join(f"{each.url} {each.body!r} {dict(each.headers)}" for each in desk.wire.requests)
         for line in secret.splitlines():
             assert line not in sent
 
@@ -93,10 +92,10 @@ def test_both_kinds_of_keys_trade_and_their_secrets_stay(bench: Bench) -> None:
 def test_a_signature_of_an_ed25519_key_is_quoted(bench: Bench) -> None:
     from pydantic import SecretStr
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for _ in range(20):
             await desk.trading.fetch_balances()
-        signatures = [each.url.rpartition("signature=")[2] for each in desk.line.sent("GET", "/v3/account")]
+        signatures = [each.url.rpartition("signature=")[2] for each in desk.wire.sent("GET", "/v3/account")]
         assert len(signatures) == 20
         assert not any(mark in signature for signature in signatures for mark in "+/=")
         assert all(len(unquote(signature)) == 88 for signature in signatures)

@@ -28,8 +28,8 @@ from arb.api import (
 )
 from arb.model import MINUTE_NS, SECOND_NS
 from arb.net import EvmKey, TypedData
-from arb.simulation import NoFaults, VirtualClock, run_virtual
-from arb.testing import START_NS, FakeWorld
+from arb.simulation import VirtualClock, run_virtual
+from arb.testing import START_NS, FakeWorld, Script
 from arb_exchange_edgex.fake._keys import ACCOUNT_ID, API_KEY, PASSPHRASE, SECRET, TRADING_KEY, WALLET_KEY
 from arb_exchange_edgex.fake._limits import CALLS
 
@@ -593,17 +593,10 @@ def test_too_many_calls_are_refused_and_said_how_long(play: Play) -> None:
     play(body)
 
 
-class Failing(NoFaults):
-    def __init__(self, error: Exception, *, after: bool = False) -> None:
-        self.error, self.is_after = error, after
-
-    async def before(self, operation: str, subject: object) -> None:
-        if operation == "send_order" and not self.is_after:
-            raise self.error
-
-    async def after(self, operation: str, subject: object) -> None:
-        if operation == "send_order" and self.is_after:
-            raise self.error
+def failing(error: Exception) -> Script:
+    script = Script()
+    script.plan("send_order", before=error)
+    return script
 
 
 @pytest.mark.parametrize(
@@ -617,7 +610,7 @@ def test_troubles_of_the_ground_are_answers(play: Play, error: Exception, told: 
     async def body(client: Client) -> None:
         assert await client.place() == told
 
-    play(body, faults=Failing(error))
+    play(body, faults=failing(error))
 
 
 @pytest.mark.parametrize("error", [ConnectFailed("x"), OutcomeUnknown("x"), NotSent("x")])
@@ -626,7 +619,7 @@ def test_troubles_of_the_line_are_its_own(play: Play, error: Exception) -> None:
         with pytest.raises((ConnectFailed, OutcomeUnknown, NotSent)):
             await client.place()
 
-    play(body, faults=Failing(error))
+    play(body, faults=failing(error))
 
 
 def test_a_broken_answer_is_no_envelope(play: Play) -> None:
@@ -636,7 +629,9 @@ def test_a_broken_answer_is_no_envelope(play: Play) -> None:
         with pytest.raises(ValueError, match="Expecting"):
             json.loads(answer.body)
 
-    play(body, faults=Failing(BadResponse("x"), after=True))
+    script = Script()
+    script.plan("send_order", after=BadResponse("x"))
+    play(body, faults=script)
 
 
 class Ears:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from arb.api import BadResponse, ExchangeError, HttpRequest, HttpResponse, OutcomeUnknown, Rejected
-from arb.model import DAY_NS, MINUTE_NS, SECOND_NS, OrderStatus, Position
+from arb.model import DAY_NS, MINUTE_NS, SECOND_NS, Position
 from arb.net import ServerTime
+from arb.testing import Bench, BenchDesk, Listener
 from arb_exchange_edgex.fake._keys import API_KEY, PASSPHRASE, SECRET, TRADING_KEY
 
-Bench = Callable[..., None]
 CREATE = "/api/v2/private/order/createOrder"
 
 
-def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
-    """Change the data of the venue's answers of a path from now on."""
-    inner = desk.line.venue.send
-
-    async def send(request: HttpRequest) -> HttpResponse:
-        found: HttpResponse = await inner(request)
-        if request.url.partition("?")[0].endswith(path) and found.status == 200:
-            body = json.loads(found.body)
-            return replace(found, body=json.dumps({**body, "data": change(body["data"])}).encode())
-        return found
-
-    desk.line.venue.send = send
+def of_data(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the change of an answer that changes its data."""
+    return lambda body: {**body, "data": change(body["data"])}
 
 
 def without(number: str) -> Callable[[Any], Any]:
@@ -48,15 +36,8 @@ def broken(number: str) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize("change", [without("30000001"), broken("30000001")])
 def test_a_market_that_one_listing_lacks_can_still_be_closed(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
-        resting = await desk.resting()
-        await desk.send(resting)
-        changing(desk, "getMetaData", change)
-        assert desk.instrument.id not in {one.id for one in await desk.exchange.market.fetch_instruments()}
-        await desk.trading.cancel_order(desk.instrument.id, resting.client_order_id)
-        found = await desk.trading.fetch_order(desk.instrument.id, resting.client_order_id)
-        assert found.status is OrderStatus.CANCELLED
-        assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
+    async def body(desk: BenchDesk) -> None:
+        await desk.check_unlisted(lambda: desk.wire.change_json("getMetaData", of_data(change)))
 
     bench(body)
 
@@ -64,7 +45,7 @@ def test_a_market_that_one_listing_lacks_can_still_be_closed(bench: Bench, chang
 def test_a_contract_that_took_the_number_of_another_is_not_traded(bench: Bench) -> None:
     """A number that changes its name would be an order in another market."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
 
         def swapped(meta: Any) -> Any:
@@ -75,18 +56,18 @@ def test_a_contract_that_took_the_number_of_another_is_not_traded(bench: Bench) 
                 "contractList": [{**first, "contractId": names[1]}, {**second, "contractId": names[0]}, *others],
             }
 
-        changing(desk, "getMetaData", swapped)
+        desk.wire.change_json("getMetaData", of_data(swapped))
         await desk.exchange.market.fetch_instruments()
         with pytest.raises(Rejected):  # its price is far from that of the other market
             await desk.send(request)
-        sent = json.loads(desk.line.sent("POST", CREATE)[-1].body)
+        sent = json.loads(desk.wire.sent("POST", CREATE)[-1].body)
         assert sent["contractId"] == "30000002"  # by name, as the listing has it now
 
     bench(body)
 
 
 def test_no_message_ends_the_streams(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         depth = '{"type": "quote-event", "channel": "depth.30000001.200", "content": '
         noise: list[str | bytes] = [
             '{"type": ["ping"]}',
@@ -98,21 +79,13 @@ def test_no_message_ends_the_streams(bench: Bench) -> None:
             "[" * 100_000,
             '{"type": "ping"}',
         ]
-        desk.line.tamper = lambda message: [noise.pop(), message] if noise else [message]
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_order_book(desk.instrument.id)) as books:
-                async for each in books:
-                    heard.append(each)
-
-        listening = asyncio.create_task(listen())
+        desk.wire.tamper = lambda message: [noise.pop(), message] if noise else [message]
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(2 * MINUTE_NS)
         assert not noise
-        assert not listening.done()
-        assert len(heard) > 5
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        assert not listener.is_over
+        assert len(listener.heard) > 5
+        await listener.stop()
 
     bench(body)
 
@@ -161,48 +134,49 @@ async def calls(desk: Any) -> list[Callable[[], Any]]:
 def test_no_answer_is_taken_for_an_empty_account(bench: Bench, answer: bytes) -> None:
     """Whatever stands in HTTP 200: it raises an error of arb, and the next answer is read again."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for each in await calls(desk):
-            desk.line.answer = lambda one: HttpResponse(status=200, headers={}, body=answer)
+            desk.wire.answer = lambda one: HttpResponse(status=200, headers={}, body=answer)
             with pytest.raises(ExchangeError):
                 await each()
-            desk.line.answer = lambda one: None
+            desk.wire.answer = lambda one: None
             await each()
 
     bench(body)
 
 
 def test_pages_that_never_end_are_given_up(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
-        changing(desk, "Page", lambda page: {**page, "nextPageOffsetData": "64.1"})
+        desk.wire.change_json("Page", of_data(lambda page: {**page, "nextPageOffsetData": "64.1"}))
         for each in (
             lambda: desk.trading.fetch_fills(0),
             desk.trading.fetch_open_orders,
             lambda: desk.trading.fetch_funding_payments(0),
             lambda: desk.exchange.market.fetch_funding_history(desk.instrument.id, 0, desk.clock.now_ns()),
         ):
-            before = len(desk.line.requests)
+            before = len(desk.wire.requests)
             with pytest.raises(BadResponse):
                 await each()
-            assert len(desk.line.requests) - before < 500
+            assert len(desk.wire.requests) - before < 500
 
     bench(body)
 
 
 def test_orders_of_others_are_not_ours(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
 
         def of_another(rows: Any) -> Any:
             return [{**row, "clientOrderId": "another"} for row in rows]
 
-        changing(desk, "getOrderByClientOrderId", of_another)
+        desk.wire.change_json("getOrderByClientOrderId", of_data(of_another))
         # The venue answered with another order; the list of those at work has ours.
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert found.request.client_order_id == request.client_order_id
-        changing(desk, "getActiveOrderPage", lambda page: {**page, "dataList": of_another(page["dataList"])})
+        listed = of_data(lambda page: {**page, "dataList": of_another(page["dataList"])})
+        desk.wire.change_json("getActiveOrderPage", listed)
         with pytest.raises(BadResponse):
             await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
 
@@ -212,18 +186,18 @@ def test_orders_of_others_are_not_ours(bench: Bench) -> None:
 @pytest.mark.parametrize("told", ["0", "-5", "x", "99999999999999999", None, 5.5])
 def test_an_impossible_time_of_the_venue_signs_nothing(bench: Bench, told: Any) -> None:
     async def body(desk: Any) -> None:
-        changing(desk, "getServerTime", lambda data: {"timeMillis": told})
+        desk.wire.change_json("getServerTime", of_data(lambda data: {"timeMillis": told}))
         desk.exchange.trading._rest.distrust_time()
         desk.exchange.trading._rest.time = ServerTime(desk.clock)  # as if it had never been learnt
         with pytest.raises(ExchangeError):
             await desk.trading.prepare_order(await desk.request())
-        assert desk.line.sent("POST", CREATE) == []
+        assert desk.wire.sent("POST", CREATE) == []
 
     bench(body)
 
 
 def test_a_position_that_cannot_be_read_is_no_flat_account(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         for change in (
             lambda data: {**data, "positionList": [{**data["positionList"][0], "openSize": "x"}]},
@@ -231,11 +205,10 @@ def test_a_position_that_cannot_be_read_is_no_flat_account(bench: Bench) -> None
             lambda data: {**data, "positionAssetList": []},
             lambda data: {**data, "positionList": None},
         ):
-            inner = desk.line.venue.send
-            changing(desk, "getAccountAsset", change)
+            desk.wire.change_json("getAccountAsset", of_data(change))
             with pytest.raises(BadResponse):
                 await desk.trading.fetch_positions()
-            desk.line.venue.send = inner
+            desk.wire.change = None
         (held,) = await desk.trading.fetch_positions()
         assert isinstance(held, Position)
 
@@ -250,7 +223,7 @@ def test_errors_that_repeat_what_was_sent_show_no_key(bench: Bench, caplog: Any)
             return HttpResponse(status=200, headers={}, body=json.dumps(content).encode())
 
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = echo
+        desk.wire.answer = echo
         shown, asked = [], await calls(desk)
         asked.append(lambda: desk.trading.send_order(prepared))
         for each in asked:
@@ -265,15 +238,15 @@ def test_errors_that_repeat_what_was_sent_show_no_key(bench: Bench, caplog: Any)
 
 
 def test_a_signature_that_was_lost_on_the_way_is_in_doubt(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
-        desk.line.answer = lambda one: (
+        desk.wire.answer = lambda one: (
             HttpResponse(status=504, headers={}, body=b"<html>") if one.url.endswith(CREATE) else None
         )
         with pytest.raises(OutcomeUnknown):
             await desk.trading.send_order(prepared)
-        desk.line.answer = lambda one: None
+        desk.wire.answer = lambda one: None
         await desk.sleep(SECOND_NS)
 
     bench(body)

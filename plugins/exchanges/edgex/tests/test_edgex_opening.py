@@ -13,15 +13,15 @@ from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
 from arb.model import DAY_NS, MINUTE_NS, SECOND_NS
+from arb.testing import Bench, BenchDesk
 from arb_exchange_edgex._open import traits_of
 from arb_exchange_edgex._settings import EdgexSettings
 from arb_exchange_edgex.fake._keys import API_KEY, PASSPHRASE, SECRET, TRADING_KEY, WALLET_KEY, address_of
 
-Bench = Callable[..., None]
 KEYS = ("api_key", "api_passphrase", "api_secret", "trading_key")
 
 
-async def nothing(desk: Any) -> None:
+async def nothing(desk: BenchDesk) -> None:
     """Only open and close."""
 
 
@@ -50,7 +50,7 @@ def test_without_keys_there_is_public_data_alone(bench: Bench) -> None:
         assert await exchange.market.fetch_stats()
         with pytest.raises(BadResponse, match="no key"):
             exchange.streams.watch_account()
-        assert not [each for each in desk.line.requests if "private" in each.url]
+        assert not [each for each in desk.wire.requests if "private" in each.url]
         # The contract's published fees.
         assert (str(desk.instrument.fees.maker), str(desk.instrument.fees.taker)) == ("0.0002", "0.0005")
 
@@ -58,7 +58,7 @@ def test_without_keys_there_is_public_data_alone(bench: Bench) -> None:
 
 
 def test_with_keys_the_fees_are_the_accounts_own(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         true = (await desk.truth.market.fetch_instruments())[0].fees
         assert desk.instrument.fees == true
 
@@ -110,13 +110,13 @@ def test_a_venue_that_does_not_answer_at_the_start_is_asked_before_the_first_ord
             return HttpResponse(status=200, headers={}, body=broken.pop())
         return None
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.exchange.trading is not None
         prepared = await desk.trading.prepare_order(await desk.request())
-        assert desk.line.sent("GET", "getAccountAsset")
+        assert desk.wire.sent("GET", "getAccountAsset")
         assert (await desk.trading.send_order(prepared)).filled_quantity
 
-    async def opened(desk: Any) -> None:
+    async def opened(desk: BenchDesk) -> None:
         try:
             await body(desk)
         except BadResponse:
@@ -131,7 +131,7 @@ def test_a_venue_that_does_not_answer_at_the_start_is_asked_before_the_first_ord
 def test_an_order_of_an_account_that_is_found_wrong_later_is_refused(bench: Bench) -> None:
     broken = [True]
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         broken.clear()
         with pytest.raises(AuthenticationFailed, match="can withdraw"):
             await desk.trading.prepare_order(await desk.request())
@@ -143,7 +143,7 @@ def test_an_order_of_an_account_that_is_found_wrong_later_is_refused(bench: Benc
             return None
         return HttpResponse(status=503, headers={}, body=b"") if broken else wrong(request)
 
-    async def public_listing(desk: Any) -> None:
+    async def public_listing(desk: BenchDesk) -> None:
         await body(desk)
 
     with_listing = replace_listing(answer, broken)
@@ -210,9 +210,9 @@ def test_the_traits_follow_from_the_settings() -> None:
 
 
 def test_no_request_carries_what_signs(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
-        for each in desk.line.requests:
+        for each in desk.wire.requests:
             sent = f"{each.url} {dict(each.headers)} {each.body!r}"
             assert SECRET not in sent
             assert TRADING_KEY not in sent
@@ -223,13 +223,13 @@ def test_no_request_carries_what_signs(bench: Bench) -> None:
 
 
 def test_the_clock_of_the_venue_is_learnt_before_anything_is_signed(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        paths = [each.url.partition("?")[0].rpartition("/")[2] for each in desk.line.requests]
+    async def body(desk: BenchDesk) -> None:
+        paths = [each.url.partition("?")[0].rpartition("/")[2] for each in desk.wire.requests]
         assert paths[0] == "getServerTime"
         assert paths.count("getServerTime") == 1
         await desk.sleep(6 * MINUTE_NS)
         await desk.trading.fetch_positions()
-        assert len(desk.line.sent("GET", "getServerTime")) == 2
+        assert len(desk.wire.sent("GET", "getServerTime")) == 2
 
     bench(body)
 
@@ -241,10 +241,10 @@ def test_an_order_is_not_signed_by_a_clock_that_nobody_confirmed(bench: Bench) -
         request = await desk.request()
         desk.exchange.trading._rest.distrust_time()
         down = HttpResponse(status=503, headers={}, body=b"")
-        desk.line.answer = lambda one: down if "getServerTime" in one.url else None
+        desk.wire.answer = lambda one: down if "getServerTime" in one.url else None
         with pytest.raises(Exception, match="the venue failed"):
             await desk.trading.prepare_order(request)
-        desk.line.answer = lambda one: None
+        desk.wire.answer = lambda one: None
         prepared = await desk.trading.prepare_order(replace(request))
         assert prepared.expires_ns is not None
 

@@ -35,31 +35,11 @@ from arb.model import (
     Side,
     TimeInForce,
 )
-from arb.simulation import NoFaults
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_exchange_edgex._names import OrderNames
 from arb_exchange_edgex._signing import nonce_of
 
-Bench = Callable[..., None]
 CREATE = "/api/v2/private/order/createOrder"
-
-
-class Lost(NoFaults):
-    """Loses the next call of an operation before or after its effect."""
-
-    def __init__(self, operation: str, *, after: bool) -> None:
-        self.operation, self.is_after, self.is_armed = operation, after, True
-
-    async def before(self, operation: str, subject: object) -> None:
-        await self._lose(operation, after=False)
-
-    async def after(self, operation: str, subject: object) -> None:
-        await self._lose(operation, after=True)
-
-    async def _lose(self, operation: str, *, after: bool) -> None:
-        if self.is_armed and (operation, after) == (self.operation, self.is_after):
-            self.is_armed = False
-            raise OutcomeUnknown("scripted")
 
 
 def envelope(code: str = "SUCCESS", data: Any = None) -> bytes:
@@ -74,12 +54,12 @@ def answering(path: str, status: int, body: bytes) -> Callable[[HttpRequest], Ht
     return answer
 
 
-def sent_body(desk: Any, place: int = -1) -> Any:
-    return json.loads(desk.line.sent("POST", CREATE)[place].body)
+def sent_body(desk: BenchDesk, place: int = -1) -> Any:
+    return json.loads(desk.wire.sent("POST", CREATE)[place].body)
 
 
 def test_an_order_asks_for_nothing_but_what_was_meant(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting(post_only=True)
         await desk.send(request)
         sent = sent_body(desk)
@@ -104,7 +84,7 @@ def test_an_order_asks_for_nothing_but_what_was_meant(bench: Bench) -> None:
     ],
 )
 def test_each_way_to_rest(bench: Bench, changes: Any, force: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request(**changes))
         assert sent_body(desk)["timeInForce"] == force
 
@@ -112,7 +92,7 @@ def test_each_way_to_rest(bench: Bench, changes: Any, force: str) -> None:
 
 
 def test_a_price_has_no_exponent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(replace(await desk.resting(), price=D("6E+4"), quantity=D("1E-3")))
         sent = sent_body(desk)
         assert (sent["price"], sent["size"], D(sent["l2Value"])) == ("60000.0", "0.00100", D(60))
@@ -122,7 +102,7 @@ def test_a_price_has_no_exponent(bench: Bench) -> None:
 
 
 def test_an_order_that_does_not_rest_is_void_in_seconds(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.trading.prepare_order(await desk.request())  # the clock is known from here on
         now_ns = desk.clock.now_ns()
         await desk.send(await desk.request())
@@ -136,7 +116,7 @@ def test_an_order_that_does_not_rest_is_void_in_seconds(bench: Bench) -> None:
 
 
 def test_a_resting_order_ends_by_itself(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         await desk.sleep(5 * MINUTE_NS)
@@ -147,11 +127,11 @@ def test_a_resting_order_ends_by_itself(bench: Bench) -> None:
 
 
 def test_the_answer_is_an_id_and_what_became_of_the_order_is_read(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         before = desk.clock.now_ns()
         order = await desk.send(await desk.request())
         assert order.status is OrderStatus.FILLED
-        looks = desk.line.sent("GET", "getOrderById")
+        looks = desk.wire.sent("GET", "getOrderById")
         assert len(looks) > 1  # at first it is pending
         assert desk.clock.now_ns() - before < SECOND_NS
         resting = await desk.send(await desk.resting())
@@ -161,17 +141,17 @@ def test_the_answer_is_an_id_and_what_became_of_the_order_is_read(bench: Bench) 
 
 
 def test_an_order_that_was_taken_and_cannot_be_read_is_in_doubt(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for answer in (
             HttpResponse(status=502, headers={}, body=b"<html>"),
             HttpResponse(status=200, headers={}, body=envelope(data=[])),
             HttpResponse(status=200, headers={}, body=envelope("A_NEW_CODE")),
         ):
             request = await desk.request()
-            desk.line.answer = lambda one, found=answer: found if "getOrderById" in one.url else None
+            desk.wire.answer = lambda one, found=answer: found if "getOrderById" in one.url else None
             with pytest.raises(OutcomeUnknown):
                 await desk.send(request)
-            desk.line.answer = lambda one: None
+            desk.wire.answer = lambda one: None
             await desk.sleep(SECOND_NS)
             found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
             assert found.status is OrderStatus.FILLED
@@ -180,14 +160,14 @@ def test_an_order_that_was_taken_and_cannot_be_read_is_in_doubt(bench: Bench) ->
 
 
 def test_an_order_that_is_matched_late_is_told_as_it_is(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         order = await desk.send(request)
         (row,) = await by_client_id(desk, request)
         late = {**row, "status": "PENDING", "cumFillSize": "0", "cumFillValue": "0", "cumMatchSize": "0"}
         other = await desk.request()
         late |= {"clientOrderId": other.client_order_id, "id": "9"}
-        desk.line.answer = both(
+        desk.wire.answer = both(
             answering(CREATE, 200, envelope(data={"orderId": "9"})),
             answering("getOrderById", 200, envelope(data=[late])),
         )
@@ -211,7 +191,7 @@ def both(*answers: Any) -> Callable[[HttpRequest], HttpResponse | None]:
 
 
 def test_post_only_that_would_cross_is_taken_and_cancelled(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request(time_in_force=TimeInForce.GTC, post_only=True)
         with pytest.raises(WouldCross) as caught:
             await desk.send(request)
@@ -230,7 +210,7 @@ def test_post_only_that_would_cross_is_taken_and_cancelled(bench: Bench) -> None
             "cumMatchSize": filled,
             "cumFillValue": "67",
         }
-        desk.line.answer = both(
+        desk.wire.answer = both(
             answering(CREATE, 200, envelope(data={"orderId": "9"})),
             answering("getOrderById", 200, envelope(data=[part])),
         )
@@ -243,7 +223,7 @@ def test_post_only_that_would_cross_is_taken_and_cancelled(bench: Bench) -> None
     ("reason", "kind"), [("REDUCE_ONLY_CANCELED", Rejected), ("MARGIN_NOT_ENOUGH", InsufficientMargin)]
 )
 def test_an_order_that_ends_at_once_unfilled_is_refused(bench: Bench, reason: str, kind: type[Exception]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request(Side.SELL, reduce_only=True)
         with pytest.raises(Rejected) as caught:
             await desk.send(request)
@@ -251,7 +231,7 @@ def test_an_order_that_ends_at_once_unfilled_is_refused(bench: Bench, reason: st
         (row,) = await by_client_id(desk, request)
         other = await desk.request(Side.SELL, reduce_only=True)
         ended = {**row, "id": "9", "clientOrderId": other.client_order_id, "cancelReason": reason}
-        desk.line.answer = both(
+        desk.wire.answer = both(
             answering(CREATE, 200, envelope(data={"orderId": "9"})),
             answering("getOrderById", 200, envelope(data=[ended])),
         )
@@ -282,9 +262,9 @@ def test_an_order_that_ends_at_once_unfilled_is_refused(bench: Bench, reason: st
     ],
 )
 def test_what_an_error_says_of_an_order(bench: Bench, status: int, code: str, kind: type[Exception]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = answering(CREATE, status, envelope(code, {"orderId": "5"}))
+        desk.wire.answer = answering(CREATE, status, envelope(code, {"orderId": "5"}))
         with pytest.raises(kind) as caught:
             await desk.trading.send_order(prepared)
         assert type(caught.value) is kind
@@ -293,24 +273,24 @@ def test_what_an_error_says_of_an_order(bench: Bench, status: int, code: str, ki
 
 
 def test_after_a_rate_limit_in_http_200_nothing_is_sent_for_a_while(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         limited = [HttpResponse(status=200, headers={}, body=envelope("RATE_LIMIT_EXCEEDED"))]
-        desk.line.answer = lambda one: limited.pop() if limited else None
+        desk.wire.answer = lambda one: limited.pop() if limited else None
         with pytest.raises(RateLimited):
             await desk.exchange.market.fetch_instruments()
-        sent, before = len(desk.line.requests), desk.clock.now_ns()
+        sent, before = len(desk.wire.requests), desk.clock.now_ns()
         await desk.exchange.market.fetch_order_book(desk.instrument.id, 5)
         assert desk.clock.now_ns() - before >= 5 * SECOND_NS
-        assert len(desk.line.requests) == sent + 1
+        assert len(desk.wire.requests) == sent + 1
 
     bench(body)
 
 
 def test_an_answer_of_success_without_an_order_is_in_doubt(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         answers: list[Any] = [None, {}, {"orderId": ""}, {"orderId": 7}, [], "5"]
         for data in answers:
-            desk.line.answer = answering(CREATE, 200, envelope(data=data))
+            desk.wire.answer = answering(CREATE, 200, envelope(data=data))
             with pytest.raises(BadResponse):
                 await desk.send(await desk.request())
 
@@ -333,7 +313,7 @@ def test_an_answer_to_another_order_is_no_answer(bench: Bench) -> None:
         ):
             other = await desk.request()
             told = {**row, "id": "9", "clientOrderId": f"{other.client_order_id}", **change}
-            desk.line.answer = both(
+            desk.wire.answer = both(
                 answering(CREATE, 200, envelope(data={"orderId": "9"})),
                 answering("getOrderById", 200, envelope(data=[told])),
             )
@@ -353,7 +333,7 @@ def test_an_order_whose_signature_expired_does_not_leave(bench: Bench) -> None:
         await desk.sleep(12 * SECOND_NS)
         with pytest.raises(NotSent):
             await desk.trading.send_order(ioc)
-        assert desk.line.sent("POST", CREATE) == []
+        assert desk.wire.sent("POST", CREATE) == []
         assert (await desk.trading.send_order(gtc)).status is OrderStatus.OPEN
         late = await desk.trading.prepare_order(await desk.resting())
         await desk.sleep(MINUTE_NS)
@@ -384,16 +364,16 @@ def test_what_breaks_a_rule_is_refused_before_anything_is_sent(bench: Bench) -> 
         ):
             with pytest.raises(kind):
                 await desk.trading.prepare_order(replace(good, **change))
-        assert not desk.line.sent("POST", CREATE)
+        assert not desk.wire.sent("POST", CREATE)
 
     bench(body)
 
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_lost_answer_is_resolved_by_reads(bench: Bench, after: bool) -> None:
-    faults = Lost("send_order", after=after)
-
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
+        lost = OutcomeUnknown("scripted")
+        desk.script.plan("send_order", **{"after" if after else "before": lost})
         request = await desk.request()
         with pytest.raises(OutcomeUnknown):
             await desk.send(request)
@@ -404,16 +384,17 @@ def test_a_lost_answer_is_resolved_by_reads(bench: Bench, after: bool) -> None:
         else:
             with pytest.raises(UnknownOrder):
                 await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
-            names = [each.url.partition("?")[0].rpartition("/")[2] for each in desk.line.requests[-3:]]
+            names = [each.url.partition("?")[0].rpartition("/")[2] for each in desk.wire.requests[-3:]]
             assert names == ["getOrderByClientOrderId", "getActiveOrderPage", "getHistoryOrderPage"]
 
-    bench(body, faults=faults)
+    bench(body)
 
 
 def test_a_resting_order_may_come_for_a_minute(bench: Bench) -> None:
     """What keeps it from coming later is the time of its request, which the venue takes for a minute."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
+        desk.script.plan("send_order", before=OutcomeUnknown("scripted"))
         request = await desk.resting()
         with pytest.raises(OutcomeUnknown):
             await desk.send(request)
@@ -424,11 +405,11 @@ def test_a_resting_order_may_come_for_a_minute(bench: Bench) -> None:
         with pytest.raises(UnknownOrder):
             await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
 
-    bench(body, faults=Lost("send_order", after=False))
+    bench(body)
 
 
 def test_a_resting_order_that_was_refused_will_not_come(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting(quantity=desk.instrument.lot_size * 10_000_000)
         with pytest.raises(InsufficientMargin):
             await desk.send(request)
@@ -441,7 +422,7 @@ def test_a_resting_order_that_was_refused_will_not_come(bench: Bench) -> None:
 def test_an_id_leaves_once_over_a_restart_too(bench: Bench) -> None:
     world, names = FakeWorld(), []
 
-    async def first(desk: Any) -> None:
+    async def first(desk: BenchDesk) -> None:
         request = await desk.request()
         names.append(request)
         await desk.send(request)
@@ -449,10 +430,10 @@ def test_an_id_leaves_once_over_a_restart_too(bench: Bench) -> None:
             await desk.send(request)
         assert caught.value.code == "duplicate_client_order_id"
 
-    async def second(desk: Any) -> None:
+    async def second(desk: BenchDesk) -> None:
         with pytest.raises(Rejected):
             await desk.send(names[0])
-        assert desk.line.sent("POST", CREATE) == []
+        assert desk.wire.sent("POST", CREATE) == []
         await desk.sleep(SECOND_NS)
         order = await desk.trading.fetch_order(desk.instrument.id, names[0].client_order_id)
         assert order.status is OrderStatus.FILLED
@@ -476,7 +457,7 @@ def test_two_ids_of_one_nonce_leave_under_two_nonces(bench: Bench) -> None:
         (open_order,) = await desk.trading.fetch_open_orders()
         assert open_order.request.client_order_id == request.client_order_id
 
-    async def second(desk: Any) -> None:
+    async def second(desk: BenchDesk) -> None:
         await desk.sleep(SECOND_NS)
         (open_order,) = await desk.trading.fetch_open_orders()
         name = names[0].client_order_id
@@ -492,18 +473,18 @@ def test_two_ids_of_one_nonce_leave_under_two_nonces(bench: Bench) -> None:
 def test_owners_of_fills_are_asked_for_once(bench: Bench) -> None:
     world = FakeWorld()
 
-    async def first(desk: Any) -> None:
+    async def first(desk: BenchDesk) -> None:
         for _ in range(3):
             await desk.send(await desk.request())
 
     async def second(desk: Any) -> None:
         fills = await desk.trading.fetch_fills(0)
         assert {fill.client_order_id for fill in fills} == {"mine-1", "mine-2", "mine-3"}
-        assert len(desk.line.sent("GET", "getOrderById")) == 1
+        assert len(desk.wire.sent("GET", "getOrderById")) == 1
         await desk.trading.fetch_fills(0)
-        assert len(desk.line.sent("GET", "getOrderById")) == 1
+        assert len(desk.wire.sent("GET", "getOrderById")) == 1
         names: OrderNames = desk.exchange.trading._names
-        desk.line.answer = answering("getOrderById", 200, envelope(data=[]))
+        desk.wire.answer = answering("getOrderById", 200, envelope(data=[]))
         names._owners.clear()
         with pytest.raises(BadResponse, match="does not tell"):
             await desk.trading.fetch_fills(0)
@@ -543,18 +524,18 @@ def test_orders_of_a_person_and_of_the_venue_get_names_of_their_own(bench: Bench
 def test_a_cancellation_is_read_order_by_order(bench: Bench, result: str, kind: type[Exception] | None) -> None:
     """`code` is SUCCESS whatever became of it."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         data = {"cancelResultMap": {request.client_order_id: result}}
-        desk.line.answer = answering("cancelOrderByClientOrderId", 200, envelope(data=data))
+        desk.wire.answer = answering("cancelOrderByClientOrderId", 200, envelope(data=data))
         if kind is None:
             await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
         else:
             with pytest.raises(kind) as caught:
                 await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
             assert type(caught.value) is kind
-        desk.line.answer = answering("cancelAllOrder", 200, envelope(data=data))
+        desk.wire.answer = answering("cancelAllOrder", 200, envelope(data=data))
         if kind is BadResponse:
             with pytest.raises(BadResponse, match="1 of 1"):
                 await desk.trading.cancel_all()
@@ -567,7 +548,7 @@ def test_a_cancellation_is_read_order_by_order(bench: Bench, result: str, kind: 
 def test_a_cancellation_for_the_wrong_instrument_does_not_leave(bench: Bench) -> None:
     """The venue cancels by id alone: it would take the order."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         other = (await desk.exchange.market.fetch_instruments())[1]
@@ -575,13 +556,13 @@ def test_a_cancellation_for_the_wrong_instrument_does_not_leave(bench: Bench) ->
             await desk.trading.cancel_order(other.id, request.client_order_id)
         with pytest.raises(UnknownOrder):
             await desk.trading.fetch_order(other.id, request.client_order_id)
-        assert desk.line.sent("POST", "cancelOrder") == []
+        assert desk.wire.sent("POST", "cancelOrder") == []
 
     bench(body)
 
 
 def test_leverage_is_refused_while_orders_rest_and_says_why(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         with pytest.raises(Rejected, match="cancel them first"):
@@ -589,9 +570,9 @@ def test_leverage_is_refused_while_orders_rest_and_says_why(bench: Bench) -> Non
         await desk.trading.cancel_all()
         await desk.trading.set_leverage(desk.instrument.id, D(3), MarginMode.CROSS)
         assert await desk.trading.fetch_leverage(desk.instrument.id) == (D(3), MarginMode.CROSS)
-        writes = len(desk.line.sent("POST", "updateLeverageSetting"))
+        writes = len(desk.wire.sent("POST", "updateLeverageSetting"))
         await desk.trading.set_leverage(desk.instrument.id, D(3), MarginMode.CROSS)
-        assert len(desk.line.sent("POST", "updateLeverageSetting")) == writes  # it is set already
+        assert len(desk.wire.sent("POST", "updateLeverageSetting")) == writes  # it is set already
         with pytest.raises(Rejected, match="whole number"):
             await desk.trading.set_leverage(desk.instrument.id, D("2.5"), MarginMode.CROSS)
 
@@ -599,12 +580,12 @@ def test_leverage_is_refused_while_orders_rest_and_says_why(bench: Bench) -> Non
 
 
 def test_the_margin_mode_is_signed_and_read_back(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.trading.set_leverage(desk.instrument.id, D(2), MarginMode.ISOLATED)
-        (sent,) = desk.line.sent("POST", "setMarginMode")
+        (sent,) = desk.wire.sent("POST", "setMarginMode")
         assert json.loads(sent.body)["marginMode"] == "1"
         assert await desk.trading.fetch_leverage(desk.instrument.id) == (D(2), MarginMode.ISOLATED)
-        desk.line.answer = answering("updateLeverageSetting", 200, envelope())
+        desk.wire.answer = answering("updateLeverageSetting", 200, envelope())
         with pytest.raises(BadResponse, match="reads 2"):  # SUCCESS, and nothing was set
             await desk.trading.set_leverage(desk.instrument.id, D(3), MarginMode.ISOLATED)
 

@@ -10,6 +10,7 @@ import pytest
 from arb.api import BadResponse, Rejected
 from arb.model import HOUR_NS, MINUTE_NS, InstrumentId, InstrumentStatus, MarginMode
 from arb_exchange_edgex._account import mode_of
+from arb_exchange_edgex._fields import shortened
 from arb_exchange_edgex._markets import Listing, asset_of, listing_of
 
 USDC = {"coinId": "1000", "coinName": "USDC", "resolution": "1000000"}
@@ -81,6 +82,12 @@ def test_the_base_is_the_coins_name_and_not_that_of_the_contract() -> None:
 )
 def test_denominations(coin: str, base: str, multiplier: int) -> None:
     assert asset_of(coin) == (base, D(multiplier))
+
+
+def test_numbers_end_with_the_thirtieth_decimal() -> None:
+    long = f"-1.{'7' * 62}"
+    row = shortened({"riskValue": long, "json": D(long), "size": "0.50", "isLong": True, "none": None})
+    assert row == {"riskValue": long[:33], "json": long[:33], "size": "0.50", "isLong": True, "none": None}
 
 
 def test_a_number_that_is_unknown_is_never_another_contract() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from contextlib import aclosing
 from decimal import Decimal as D
 from typing import Any
 
@@ -24,68 +23,14 @@ from arb.model import (
     Side,
     Trade,
 )
+from arb.testing import Bench, BenchDesk, Listener, applied
 
-Bench = Callable[..., None]
+DEPTH = 200
+
 Tamper = Callable[[str | bytes], list[str | bytes]]
 
 
-class Listener:
-    """Collects what an iterator yields."""
-
-    def __init__(self, iterator: Any) -> None:
-        self.heard: list[Any] = []
-        self._task = asyncio.create_task(self._listen(iterator))
-
-    async def _listen(self, iterator: Any) -> None:
-        async with aclosing(iterator):
-            async for each in iterator:
-                self.heard.append(each)
-
-    @property
-    def is_over(self) -> bool:
-        return self._task.done()
-
-    async def stop(self) -> list[Any]:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        return self.heard
-
-
-def applied(updates: list[Any]) -> tuple[dict[D, D], dict[D, D]]:
-    """Return the sides of a book that snapshots and deltas make; fails where one does not continue another."""
-    sides: tuple[dict[D, D], dict[D, D]] = ({}, {})
-    sequence = None
-    for update in updates:
-        if isinstance(update, BookGap):
-            sequence = None
-            continue
-        if isinstance(update, OrderBook):
-            sides = dict(update.bids), dict(update.asks)
-        else:
-            assert update.previous == sequence
-            for side, changes in zip(sides, (update.bids, update.asks), strict=True):
-                for price, size in changes:
-                    if size:
-                        side[price] = size
-                    else:
-                        side.pop(price, None)
-        sequence = update.sequence
-    return sides
-
-
-async def check_book(desk: Any, listener: Listener) -> None:
-    """Compare with the truth, right after the stream has told what is new."""
-    known = len(listener.heard)
-    for _ in range(200):
-        if len(listener.heard) > known:
-            break
-        await desk.sleep(SECOND_NS // 20)
-    truth = await desk.truth.market.fetch_order_book(desk.instrument.id, 200)
-    assert len(listener.heard) > known
-    assert applied(listener.heard) == (dict(truth.bids), dict(truth.asks))
-
-
-def wholes(listener: Listener) -> list[type]:
+def wholes(listener: Listener[Any]) -> list[type]:
     """Return what was told besides changes."""
     return [type(each) for each in listener.heard if not isinstance(each, BookDelta)]
 
@@ -102,14 +47,14 @@ def sent(socket: Any, kind: str) -> list[Any]:
 
 
 def test_a_book_of_the_stream_is_the_book(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert wholes(listener) == [OrderBook]
         assert sum(isinstance(each, BookDelta) for each in listener.heard) > 5
-        assert desk.line.sent("GET", "getDepth") == []  # the venue's own snapshot is enough
-        assert sent(desk.line.sockets[0], "subscribe") == [{"type": "subscribe", "channel": "depth.30000001.200"}]
+        assert desk.wire.sent("GET", "getDepth") == []  # the venue's own snapshot is enough
+        assert sent(desk.wire.sockets[0], "subscribe") == [{"type": "subscribe", "channel": "depth.30000001.200"}]
         await listener.stop()
 
     bench(body)
@@ -120,11 +65,11 @@ def test_the_words_for_a_message_come_in_several_cases(bench: Bench) -> None:
         text = str(message).replace('"changed"', '"Changed"').replace('"Snapshot"', '"SNAPSHOT"')
         return [text]
 
-    async def body(desk: Any) -> None:
-        desk.line.tamper = shout
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.tamper = shout
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert wholes(listener) == [OrderBook]
         await listener.stop()
 
@@ -159,7 +104,7 @@ def of_no_kind(text: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_gap_is_mended_by_a_new_snapshot(bench: Bench, harm: Callable[[Any], list[Any]]) -> None:
     """A message that is lost, and each that cannot be what it should."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         armed: list[bool] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -169,23 +114,23 @@ def test_a_gap_is_mended_by_a_new_snapshot(bench: Bench, harm: Callable[[Any], l
                 return [json.dumps(each) for each in harm(told)]
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(10 * SECOND_NS)
         armed.append(True)
         await desk.sleep(20 * SECOND_NS)
         assert not armed
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert wholes(listener) == [OrderBook, BookGap, OrderBook]
-        assert len(desk.line.sockets) == 1  # the socket stays; the channel is left and joined again
-        assert len(sent(desk.line.sockets[0], "unsubscribe")) == 1
+        assert len(desk.wire.sockets) == 1  # the socket stays; the channel is left and joined again
+        assert len(sent(desk.wire.sockets[0], "unsubscribe")) == 1
         await listener.stop()
 
     bench(body)
 
 
 def test_a_lost_snapshot_is_asked_for_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         losses = [1, 2]
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -194,10 +139,10 @@ def test_a_lost_snapshot_is_asked_for_again(bench: Bench) -> None:
                 return []
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(30 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert not losses
         assert [type(each) for each in listener.heard[:1]] == [OrderBook]
         await listener.stop()
@@ -206,21 +151,21 @@ def test_a_lost_snapshot_is_asked_for_again(bench: Bench) -> None:
 
 
 def test_gaps_after_gaps_do_not_drive_the_plugin_mad(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.tamper = lambda message: [] if kind_of(message) == "snapshot" else [message]
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.tamper = lambda message: [] if kind_of(message) == "snapshot" else [message]
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(2 * MINUTE_NS)
-        assert 10 <= len(sent(desk.line.sockets[0], "subscribe")) <= 25
-        desk.line.tamper = lambda message: [message]
+        assert 10 <= len(sent(desk.wire.sockets[0], "subscribe")) <= 25
+        desk.wire.tamper = None
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         await listener.stop()
 
     bench(body)
 
 
 def test_a_change_without_changes_is_a_heartbeat(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         empty = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -229,8 +174,8 @@ def test_a_change_without_changes_is_a_heartbeat(bench: Bench) -> None:
                 empty.extend([row] if not row["bids"] and not row["asks"] else [])
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(MINUTE_NS)
         assert len(empty) > 3
         assert {row["startVersion"] == row["endVersion"] for row in empty} == {True}
@@ -242,7 +187,7 @@ def test_a_change_without_changes_is_a_heartbeat(bench: Bench) -> None:
 
 def test_who_joins_later_gets_a_snapshot_too(bench: Bench) -> None:
     async def body(desk: Any) -> None:
-        watch = desk.exchange.streams.watch_order_book
+        watch = desk.streams.watch_order_book
         first = Listener(watch(desk.instrument.id))
         await desk.sleep(10 * SECOND_NS)
         second = Listener(watch(desk.instrument.id))
@@ -251,15 +196,14 @@ def test_who_joins_later_gets_a_snapshot_too(bench: Bench) -> None:
         for each in (first, second, third):
             assert each.heard[0].sequence  # a snapshot
             assert isinstance(each.heard[0], OrderBook)
-        await check_book(desk, first)
-        truth = applied(first.heard)
-        assert applied(second.heard) == applied(third.heard) == truth
-        assert len(desk.line.sockets) == 1
+        await desk.check_book(first, DEPTH)
+        assert applied(second.heard).sides == applied(third.heard).sides == applied(first.heard).sides
+        assert len(desk.wire.sockets) == 1
         for each in (first, second):
             await each.stop()
-        before = len(sent(desk.line.sockets[0], "unsubscribe"))
+        before = len(sent(desk.wire.sockets[0], "unsubscribe"))
         await desk.sleep(SECOND_NS)
-        assert len(sent(desk.line.sockets[0], "unsubscribe")) == before  # another one still listens
+        assert len(sent(desk.wire.sockets[0], "unsubscribe")) == before  # another one still listens
         await third.stop()
         await desk.sleep(SECOND_NS)
         assert asyncio.all_tasks() - {asyncio.current_task()} == set()
@@ -268,13 +212,13 @@ def test_who_joins_later_gets_a_snapshot_too(bench: Bench) -> None:
 
 
 def test_after_a_reconnect_a_book_begins_with_a_snapshot(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(5 * SECOND_NS)
-        desk.line.sockets[0].is_cut = True
+        desk.wire.sockets[0].drop()
         await desk.sleep(20 * SECOND_NS)
-        assert len(desk.line.sockets) == 2
-        await check_book(desk, listener)
+        assert len(desk.wire.sockets) == 2
+        await desk.check_book(listener, DEPTH)
         assert wholes(listener) == [OrderBook, BookGap, OrderBook]
         await listener.stop()
 
@@ -282,7 +226,7 @@ def test_after_a_reconnect_a_book_begins_with_a_snapshot(bench: Bench) -> None:
 
 
 def test_a_ping_is_answered_with_its_own_time(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         pings = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -290,52 +234,37 @@ def test_a_ping_is_answered_with_its_own_time(bench: Bench) -> None:
             pings.extend([told["time"]] if told["type"] == "ping" else [])
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
-        account = Listener(desk.exchange.streams.watch_account())
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_trades(desk.instrument.id))
+        account = Listener(desk.streams.watch_account())
         await desk.sleep(2 * MINUTE_NS)
-        for socket in desk.line.sockets:
+        for socket in desk.wire.sockets:
             answers = [each["time"] for each in sent(socket, "pong")]
             assert len(answers) >= 10
             assert set(answers) <= set(pings)
             own = sent(socket, "ping")
             assert 7 <= len(own) <= 9  # one each 15 s
             assert all(isinstance(each["time"], str) for each in own)
-        assert len(desk.line.sockets) == 2
+        assert len(desk.wire.sockets) == 2
         await listener.stop()
         await account.stop()
 
     bench(body)
 
 
-def test_a_silent_socket_is_given_up(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
-        await desk.sleep(5 * SECOND_NS)
-        desk.line.tamper = lambda message: []
-        await desk.sleep(2 * MINUTE_NS)
-        assert len(desk.line.sockets) >= 2
-        desk.line.tamper = lambda message: [message]
-        await desk.sleep(2 * MINUTE_NS)
-        await check_book(desk, listener)
-        await listener.stop()
-
-    bench(body)
-
-
 def test_a_quiet_market_on_a_living_socket_is_left_alone(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.tamper = lambda message: [] if kind_of(message, "trades") == "changed" else [message]
-        listener = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.tamper = lambda message: [] if kind_of(message, "trades") == "changed" else [message]
+        listener = Listener(desk.streams.watch_trades(desk.instrument.id))
         await desk.sleep(10 * MINUTE_NS)
-        assert len(desk.line.sockets) == 1
+        assert len(desk.wire.sockets) == 1
         assert await listener.stop() == []
 
     bench(body)
 
 
 def test_trades_have_the_takers_side_and_come_once(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         old: list[Any] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -349,8 +278,8 @@ def test_trades_have_the_takers_side_and_come_once(bench: Bench) -> None:
                 return [json.dumps(told), json.dumps(told)]
             return [json.dumps(told)]
 
-        desk.line.tamper = tamper
-        mine = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
+        desk.wire.tamper = tamper
+        mine = Listener(desk.streams.watch_trades(desk.instrument.id))
         true = Listener(desk.truth.streams.watch_trades(desk.instrument.id))
         await desk.sleep(MINUTE_NS)
         told, happened = await mine.stop(), await true.stop()
@@ -368,7 +297,7 @@ def test_trades_have_the_takers_side_and_come_once(bench: Bench) -> None:
 
 
 def test_a_snapshot_of_trades_after_a_break_tells_what_was_missed(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         seen: list[Any] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -380,10 +309,10 @@ def test_a_snapshot_of_trades_after_a_break_tells_what_was_missed(bench: Bench) 
                 told["content"]["data"] = [seen[-1], missed]
             return [json.dumps(told)]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_trades(desk.instrument.id))
         await desk.sleep(MINUTE_NS)
-        desk.line.sockets[0].is_cut = True
+        desk.wire.sockets[0].drop()
         await desk.sleep(30 * SECOND_NS)
         assert [each.quantity for each in listener.heard].count(D(123)) == 1
         assert len(listener.heard) == len({each["ticketId"] for each in seen}) + 1
@@ -393,7 +322,7 @@ def test_a_snapshot_of_trades_after_a_break_tells_what_was_missed(bench: Bench) 
 
 
 def test_noise_on_the_socket_harms_nobody(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         noise: list[str | bytes] = [
             "nonsense",
             "[]",
@@ -406,11 +335,11 @@ def test_noise_on_the_socket_harms_nobody(bench: Bench) -> None:
             '{"type": "quote-event", "channel": "depth.30000001.200", "content": {"dataType": "changed", "data": [7]}}',
             b"\xff",
         ]
-        desk.line.tamper = lambda message: [noise.pop(), message] if noise else [message]
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+        desk.wire.tamper = lambda message: [noise.pop(), message] if noise else [message]
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(2 * MINUTE_NS)
         assert not noise
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert not listener.is_over
         await listener.stop()
 
@@ -418,11 +347,11 @@ def test_noise_on_the_socket_harms_nobody(bench: Bench) -> None:
 
 
 def test_what_the_public_hears_is_no_use_without_a_listener(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         stats = await desk.exchange.market.fetch_stats()
         assert stats
         await desk.sleep(SECOND_NS)
-        (socket,) = desk.line.sockets  # opened for one message of all tickers, 110 kB each second
+        (socket,) = desk.wire.sockets  # opened for one message of all tickers, 110 kB each second
         assert [each["channel"] for each in sent(socket, "subscribe")] == ["ticker.all.1s"]
         assert asyncio.all_tasks() - {asyncio.current_task()} == set()
 
@@ -433,7 +362,7 @@ def test_the_account_tells_each_fill_once_with_the_id_of_the_history(bench: Benc
     async def body(desk: Any) -> None:
         waiting = await desk.resting()
         await desk.send(waiting)
-        listener = Listener(desk.exchange.streams.watch_account())
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         assert [each.request.client_order_id for each in listener.heard] == [waiting.client_order_id]
         await desk.send(await desk.request(quantity=desk.instrument.lot_size * 3))
@@ -453,9 +382,9 @@ def test_the_account_tells_each_fill_once_with_the_id_of_the_history(bench: Benc
 
 
 def test_payments_of_the_account_are_told(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
-        listener = Listener(desk.exchange.streams.watch_account())
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(3 * 60 * MINUTE_NS)
         told = [each for each in listener.heard if isinstance(each, FundingPayment)]
         read = await desk.trading.fetch_funding_payments(0)
@@ -469,24 +398,16 @@ def test_payments_of_the_account_are_told(bench: Bench) -> None:
 def test_the_login_is_signed_for_each_socket(bench: Bench) -> None:
     """Its time stands in the address and in the headers, and is never an old one."""
 
-    async def body(desk: Any) -> None:
-        given: list[tuple[str, Any]] = []
-        connect = desk.line.venue.connect
-
-        def noted(url: str, *, headers: Any = None) -> Any:
-            given.append((url, dict(headers or {})))
-            return connect(url, headers=headers or {})
-
-        desk.line.venue.connect = noted
-        listener = Listener(desk.exchange.streams.watch_account())
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * MINUTE_NS)
-        desk.line.sockets[0].is_cut = True
+        desk.wire.sockets[0].drop()
         await desk.sleep(MINUTE_NS)
-        assert len(given) == 2
-        for url, headers in given:
-            assert url.endswith(f"timestamp={headers['X-edgeX-Timestamp']}")
-            assert "accountId=" in url
-        first, second = (int(headers["X-edgeX-Timestamp"]) for _, headers in given)
+        assert len(desk.wire.sockets) == 2
+        for socket in desk.wire.sockets:
+            assert socket.url.endswith(f"timestamp={socket.headers['X-edgeX-Timestamp']}")
+            assert "accountId=" in socket.url
+        first, second = (int(socket.headers["X-edgeX-Timestamp"]) for socket in desk.wire.sockets)
         assert second - first >= 110_000
         assert not listener.is_over
         await listener.stop()
@@ -495,18 +416,18 @@ def test_the_login_is_signed_for_each_socket(bench: Bench) -> None:
 
 
 def test_what_the_account_did_while_the_socket_was_gone_is_told(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_account())
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         await desk.send(await desk.request())
         await desk.sleep(2 * SECOND_NS)
-        desk.line.tamper = lambda message: []
-        desk.line.sockets[0].is_cut = True
+        desk.wire.tamper = lambda message: []
+        desk.wire.sockets[0].drop()
         await desk.send(await desk.request(Side.SELL))
         resting = await desk.resting()
         await desk.send(resting)
         await desk.sleep(2 * SECOND_NS)
-        desk.line.tamper = lambda message: [message]
+        desk.wire.tamper = None
         await desk.sleep(3 * MINUTE_NS)
         await check_fills(desk, listener)
         names = [each.request.client_order_id for each in listener.heard if isinstance(each, Order)]
@@ -516,7 +437,7 @@ def test_what_the_account_did_while_the_socket_was_gone_is_told(bench: Bench) ->
     bench(body)
 
 
-async def check_fills(desk: Any, listener: Listener) -> None:
+async def check_fills(desk: BenchDesk, listener: Listener[Any]) -> None:
     told = [each.fill_id for each in listener.heard if isinstance(each, Fill)]
     read = [each.fill_id for each in await desk.trading.fetch_fills(0)]
     assert read
@@ -524,7 +445,7 @@ async def check_fills(desk: Any, listener: Listener) -> None:
 
 
 def test_a_version_that_is_missing_is_a_gap(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         losses: list[bool] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -534,8 +455,8 @@ def test_a_version_that_is_missing_is_a_gap(bench: Bench) -> None:
                 return []
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_account())
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         losses.append(True)
         await desk.send(await desk.request())
@@ -544,7 +465,7 @@ def test_a_version_that_is_missing_is_a_gap(bench: Bench) -> None:
         await desk.send(await desk.resting())  # the next message shows that one is missing
         await desk.sleep(2 * SECOND_NS)
         await check_fills(desk, listener)
-        assert len(desk.line.sockets) == 1
+        assert len(desk.wire.sockets) == 1
         await listener.stop()
 
     bench(body)
@@ -553,7 +474,7 @@ def test_a_version_that_is_missing_is_a_gap(bench: Bench) -> None:
 def test_an_order_never_goes_back(bench: Bench) -> None:
     """Answers and events overtake each other."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         early: list[Any] = []
 
         def tamper(message: str | bytes) -> list[str | bytes]:
@@ -566,8 +487,8 @@ def test_an_order_never_goes_back(bench: Bench) -> None:
                 return [message, json.dumps(late)]
             return [message]
 
-        desk.line.tamper = tamper
-        listener = Listener(desk.exchange.streams.watch_account())
+        desk.wire.tamper = tamper
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         await desk.send(await desk.request())
         await desk.sleep(2 * SECOND_NS)
@@ -593,16 +514,16 @@ def test_an_order_never_goes_back(bench: Bench) -> None:
     ],
 )
 def test_an_account_stream_that_cannot_be_read_begins_anew(bench: Bench, message: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         bad: list[str | bytes] = []
-        desk.line.tamper = lambda told: [bad.pop()] if bad else [told]
-        listener = Listener(desk.exchange.streams.watch_account())
+        desk.wire.tamper = lambda told: [bad.pop()] if bad else [told]
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
         bad.append(message)
         await desk.send(await desk.request())  # its event is replaced by a bad one
         await desk.sleep(30 * SECOND_NS)
         assert not bad
-        assert len(desk.line.sockets) == 2
+        assert len(desk.wire.sockets) == 2
         await check_fills(desk, listener)
         assert not listener.is_over
         await listener.stop()
@@ -613,16 +534,16 @@ def test_an_account_stream_that_cannot_be_read_begins_anew(bench: Bench, message
 def test_a_login_that_the_venue_refuses_is_made_again_with_its_time(bench: Bench) -> None:
     """The venue's time is asked for before the next one is signed."""
 
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_account())
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(2 * SECOND_NS)
-        asked = len(desk.line.sent("GET", "getServerTime"))
-        desk.line.sockets[0].is_cut = True
+        asked = len(desk.wire.sent("GET", "getServerTime"))
+        desk.wire.sockets[0].drop()
         refusal = ['{"type": "error", "content": {"code": "INVALID_TIMESTAMP", "msg": "x"}}']
-        desk.line.tamper = lambda told: [refusal.pop()] if refusal else [told]
+        desk.wire.tamper = lambda told: [refusal.pop()] if refusal else [told]
         await desk.sleep(30 * SECOND_NS)
-        assert len(desk.line.sent("GET", "getServerTime")) > asked
-        assert len(desk.line.sockets) == 3
+        assert len(desk.wire.sent("GET", "getServerTime")) > asked
+        assert len(desk.wire.sockets) == 3
         await desk.send(await desk.request())
         await desk.sleep(2 * SECOND_NS)
         await check_fills(desk, listener)
@@ -632,8 +553,8 @@ def test_a_login_that_the_venue_refuses_is_made_again_with_its_time(bench: Bench
 
 
 def test_a_book_without_a_time_has_the_venues(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_order_book(desk.instrument.id))
         await desk.sleep(2 * SECOND_NS)
         (book,) = (each for each in listener.heard if isinstance(each, OrderBook))
         assert 0 <= desk.clock.now_ns() - book.ts_event_ns < 3 * SECOND_NS

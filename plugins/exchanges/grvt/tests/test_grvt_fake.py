@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal as D
 from typing import Any
 
@@ -11,13 +11,13 @@ import pytest
 
 from arb.api import ConnectFailed, HttpRequest, HttpResponse
 from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Side
+from arb.testing import Bench, BenchDesk
 from arb_exchange_grvt._markets import asset_of
 from arb_exchange_grvt._orders import payload_of
 from arb_exchange_grvt._signing import CROSS, OrderTerms, Signer
 from arb_exchange_grvt.fake import FakeGrvt, fitted
 from arb_exchange_grvt.fake._keys import API_KEY, CHAIN_ID, PRIVATE_KEY, SUB_ACCOUNT
 
-Bench = Callable[..., None]
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 ORDER_OF_CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -27,7 +27,7 @@ class Client:
 
     def __init__(self, desk: Any) -> None:
         self.desk = desk
-        self.venue: FakeGrvt = desk.line.venue
+        self.venue: FakeGrvt = desk.wire.venue
         self.headers: dict[str, str] = {"Content-Type": "application/json"}
         self.signer = Signer(PRIVATE_KEY, SUB_ACCOUNT, CHAIN_ID)
 
@@ -64,7 +64,7 @@ class Client:
 
 
 def test_signatures_are_checked(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         assert await client.code(await client.order()) == 1000
         await client.login()
@@ -101,7 +101,7 @@ def test_signatures_are_checked(bench: Bench) -> None:
 
 
 def test_every_signed_field_is_checked(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         for change in ({"size": "0.002"}, {"limit_price": "70000.0"}, {"is_buying_asset": False}):
@@ -124,7 +124,7 @@ def test_every_signed_field_is_checked(bench: Bench) -> None:
 
 
 def test_the_rules_of_an_order(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         price = (await client.order())["order"]["legs"][0]["limit_price"]
@@ -160,7 +160,7 @@ def test_the_rules_of_an_order(bench: Bench) -> None:
 
 
 def test_a_copy_is_dropped_and_an_id_that_works_is_refused(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         order = await client.order()
@@ -183,7 +183,7 @@ def test_a_copy_is_dropped_and_an_id_that_works_is_refused(bench: Bench) -> None
 
 
 def test_requests_have_a_form(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         for content, headers in ((b"", client.headers), (b"[]", client.headers), (b"{}", {}), (b"{", client.headers)):
             answer = await client.raw("/full/v1/ticker", content, headers)
@@ -206,7 +206,7 @@ def test_requests_have_a_form(bench: Bench) -> None:
 
 
 def test_limits_are_kept(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await desk.sleep(SECOND_NS)
         codes = [await client.code({"instrument": "BTC_USDT_Perp", "depth": 10}, "/full/v1/book") for _ in range(10)]
@@ -218,7 +218,7 @@ def test_limits_are_kept(bench: Bench) -> None:
 
 
 def test_lists_go_back_page_by_page(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         for _ in range(5):
@@ -241,7 +241,7 @@ def test_lists_go_back_page_by_page(bench: Bench) -> None:
 
 
 def test_a_cancel_waits_for_its_order(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         wish = {"sub_account_id": SUB_ACCOUNT, "client_order_id": str(1 << 63), "time_to_live_ms": "2000"}
@@ -260,7 +260,7 @@ def test_a_cancel_waits_for_its_order(bench: Bench) -> None:
 
 
 def test_a_position_config_is_signed(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         until_ns = desk.clock.now_ns() + MINUTE_NS
@@ -283,7 +283,7 @@ def test_a_position_config_is_signed(bench: Bench) -> None:
 
 
 def test_sockets_speak_json_rpc(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
         await client.login()
         async with client.venue.connect("ws://x/ws/full", headers=client.headers) as socket:
@@ -322,7 +322,7 @@ def test_sockets_speak_json_rpc(bench: Bench) -> None:
 
 
 def test_a_wallet_logs_in_once_with_each_nonce(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client = Client(desk)
 
         def login(nonce: int, lives_ns: int) -> dict[str, Any]:
@@ -344,7 +344,7 @@ def test_a_wallet_logs_in_once_with_each_nonce(bench: Bench) -> None:
 def test_it_is_the_same_each_time(bench: Bench) -> None:
     runs: list[list[bytes]] = []
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         client, told = Client(desk), []
         await client.login()
         told.append((await client.raw("/full/v1/create_order", json.dumps(await client.order()).encode())).body)
@@ -358,7 +358,7 @@ def test_it_is_the_same_each_time(bench: Bench) -> None:
 
 
 def test_rules_are_what_the_venue_can_express(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for each in await desk.truth.market.fetch_instruments():
             assert fitted(each, D("12.5")).tick_size == D("0.0001")
             kilo = fitted(each.__class__(**{**_fields(each), "base": "PEPE", "multiplier": D(1000)}), D("0.01"))

@@ -11,52 +11,21 @@ import pytest
 
 from arb.api import BadResponse, ExchangeError, HttpRequest, HttpResponse, UnknownOrder
 from arb.model import HOUR_NS, ClientOrderId
+from arb.net import BAD_SHAPE
+from arb.testing import Bench, BenchDesk
 from arb_exchange_grvt._account import MODES, balances_of, payment_of, positions_of
-from arb_exchange_grvt._fields import BAD_SHAPE, flag, moment, number, positive, whole
 from arb_exchange_grvt._markets import fees_of, tiers_of
 from arb_exchange_grvt._orders import fill_of, order_of
 from arb_exchange_grvt._prices import book_of, delta_of, trade_of
 
-Bench = Callable[..., None]
 LIST = b'{"sub_account_id": "4724219064482495"}'
 ODD: tuple[Any, ...] = (None, "", "x", "NaN", "Infinity", "-1", -1, True, [], {}, "1e999", "0x10", 1.5)
-
-
-def changed(path: str, change: Callable[[Any], Any], venue: Any) -> Any:
-    """Return a venue whose answers on a path are changed."""
-
-    class Changed:
-        def connect(self, url: str, **more: Any) -> Any:
-            return venue.connect(url, **more)
-
-        async def send(self, request: HttpRequest) -> HttpResponse:
-            answer: HttpResponse = await venue.send(request)
-            if not request.url.endswith(path) or answer.status != 200:
-                return answer
-            content = json.loads(answer.body)
-            found = change(content)
-            content = content if found is None else found
-            return HttpResponse(status=200, headers=answer.headers, body=json.dumps(content).encode())
-
-    return Changed()
 
 
 async def raises(call: Awaitable[Any]) -> None:
     with pytest.raises(ExchangeError) as caught:
         await call
     assert not isinstance(caught.value, UnknownOrder)
-
-
-def test_fields_are_what_they_are_or_errors() -> None:
-    for odd in ODD:
-        for read in (number, positive, whole, moment, flag):
-            if (read, odd) in ((number, "-1"), (number, -1), (whole, "-1"), (whole, -1), (flag, True)):
-                continue
-            with pytest.raises((ValueError, TypeError)):
-                read(odd)
-    assert number("1.50") == D("1.5")
-    with pytest.raises(ValueError, match="no time"):
-        moment("99999999999999999999")
 
 
 @pytest.mark.parametrize("odd", ODD)
@@ -220,11 +189,11 @@ def test_a_tier_may_be_unknown() -> None:
 
 
 def test_lists_that_never_end_are_errors(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
-        headers = dict(desk.line.sent("/account_summary")[-1].headers)
+        headers = dict(desk.wire.sent("POST", "/account_summary")[-1].headers)
         asked = HttpRequest(method="POST", url="http://x/full/v1/fill_history", headers=headers, body=LIST)
-        page = json.loads((await desk.line.venue.send(asked)).body)
+        page = json.loads((await desk.wire.venue.send(asked)).body)
         assert page["result"]
         counter = iter(range(10**9))
         for cursor, why in ((lambda: "again", "stands still"), (lambda: str(next(counter)), "more than 100 pages")):
@@ -234,7 +203,7 @@ def test_lists_that_never_end_are_errors(bench: Bench) -> None:
                     return None
                 return HttpResponse(status=200, headers={}, body=json.dumps({**page, "next": cursor()}).encode())
 
-            desk.line.answer = answer
+            desk.wire.answer = answer
             with pytest.raises(BadResponse, match=why):
                 await desk.trading.fetch_fills(0)
 
@@ -242,14 +211,15 @@ def test_lists_that_never_end_are_errors(bench: Bench) -> None:
 
 
 def test_a_row_in_the_middle_of_a_list_fails_the_list(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for _ in range(3):
             await desk.send(await desk.request())
 
-        def spoil(content: Any) -> None:
+        def spoil(content: Any) -> Any:
             del content["result"][1]["fee"]
+            return content
 
-        desk.line.venue = changed("/fill_history", spoil, desk.line.venue)
+        desk.wire.change_json("/fill_history", spoil)
         await raises(desk.trading.fetch_fills(0))
 
     bench(body)
@@ -261,7 +231,7 @@ def test_a_row_in_the_middle_of_a_list_fails_the_list(bench: Bench) -> None:
 def test_answers_of_another_shape(bench: Bench, answer: Any) -> None:
     async def body(desk: Any) -> None:
         await desk.send(await desk.resting())
-        desk.line.answer = lambda request: HttpResponse(status=200, headers={}, body=json.dumps(answer).encode())
+        desk.wire.answer = lambda request: HttpResponse(status=200, headers={}, body=json.dumps(answer).encode())
         trading, market, name = desk.trading, desk.exchange.market, desk.instrument.id
         for call in (
             trading.fetch_balances,
@@ -293,13 +263,13 @@ def test_answers_of_another_shape(bench: Bench, answer: Any) -> None:
 
 def test_one_market_that_cannot_be_read_is_left_out(bench: Bench, caplog: Any) -> None:
     async def body(desk: Any) -> None:
-        def spoil(content: Any) -> None:
+        def spoil(content: Any) -> Any:
             content["result"][1]["tick_size"] = "0"
             content["result"].append({"kind": "CALL", "instrument": "BTC_USDT_Call_20Oct23_2800"})
+            return content
 
-        venue = desk.line.venue
         before = await desk.exchange.market.fetch_instruments()
-        desk.line.venue = changed("/all_instruments", spoil, venue)
+        desk.wire.change_json("/all_instruments", spoil)
         after = await desk.exchange.market.fetch_instruments()
         assert [each.id for each in after] == [each.id for each in before if each.id != before[1].id]
         # What is held there has to be closed: its rules are still known.

@@ -13,16 +13,16 @@ from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
 from arb.model import MINUTE_NS, SECOND_NS
+from arb.testing import Bench, BenchDesk
 from arb_exchange_grvt._settings import NETWORKS, GrvtSettings
 from arb_exchange_grvt.fake import fake_settings
 from arb_exchange_grvt.fake._keys import PRIVATE_KEY
 
-Bench = Callable[..., None]
 SUMMARY = "/full/v1/account_summary"
 KEYS = ("api_key", "private_key", "sub_account_id")
 
 
-async def nothing(desk: Any) -> None:
+async def nothing(desk: BenchDesk) -> None:
     """Only open and close."""
 
 
@@ -53,14 +53,14 @@ def test_without_a_key_there_is_public_data_alone(bench: Bench) -> None:
         assert await exchange.market.fetch_funding_rates()
         with pytest.raises(BadResponse, match="no key"):
             exchange.streams.watch_account()
-        assert not desk.line.sent("/auth/api_key/login")
-        assert not [each for each in desk.line.requests if "Cookie" in each.headers]
+        assert not desk.wire.sent("POST", "/auth/api_key/login")
+        assert not [each for each in desk.wire.requests if "Cookie" in each.headers]
 
     bench(body, without=KEYS)
 
 
 def test_with_a_key_the_fees_are_the_accounts_own(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.instrument.fees == (await desk.truth.market.fetch_instruments())[0].fees
 
     bench(body)
@@ -73,10 +73,10 @@ def test_a_key_that_may_not_read_the_tier_has_the_published_fees(bench: Bench, c
         is_it = request.url.endswith("/funding_account_summary")
         return HttpResponse(status=403, headers={}, body=denied) if is_it else None
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert (desk.instrument.fees.maker, desk.instrument.fees.taker) == (D(0), D("0.00045"))
         await desk.exchange.market.fetch_instruments()
-        assert len(desk.line.sent("/funding_account_summary")) == 1  # it is not asked again
+        assert len(desk.wire.sent("POST", "/funding_account_summary")) == 1  # it is not asked again
 
     bench(body, answer=answer)
     assert "may not read the fee tier" in caplog.text
@@ -99,7 +99,7 @@ def test_an_account_whose_collateral_is_more_than_its_currency_is_refused(bench:
 def test_a_private_key_of_another_account_is_told_by_the_first_order(bench: Bench) -> None:
     wrong = PRIVATE_KEY[:-1] + ("0" if PRIVATE_KEY[-1] != "0" else "1")
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         with pytest.raises(AuthenticationFailed, match="2000") as caught:
             await desk.send(await desk.request())
         assert wrong not in str(caught.value)
@@ -116,10 +116,10 @@ def test_a_venue_that_is_down_at_the_start_is_no_reason_not_to_open(bench: Bench
             return HttpResponse(status=502, headers={}, body=b"<html>")
         return None
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         # The check that was not made at opening was made before the order.
-        assert len(desk.line.sent("/account_summary")) == 2
+        assert len(desk.wire.sent("POST", "/account_summary")) == 2
 
     bench(body, answer=answer)
     assert "could not be asked yet" in caplog.text
@@ -127,17 +127,7 @@ def test_a_venue_that_is_down_at_the_start_is_no_reason_not_to_open(bench: Bench
 
 def test_the_venues_clock_is_what_orders_are_signed_by(bench: Bench) -> None:
     async def body(desk: Any) -> None:
-        venue = desk.line.venue
-
-        class Ahead:
-            async def send(self, request: HttpRequest) -> HttpResponse:
-                if not request.url.endswith("/time"):
-                    answer: HttpResponse = await venue.send(request)
-                    return answer
-                told = (desk.clock.now_ns() + 20 * SECOND_NS) // 10**6
-                return HttpResponse(status=200, headers={}, body=json.dumps({"server_time": told}).encode())
-
-        desk.line.venue = Ahead()
+        desk.wire.change_json("/time", lambda told: {"server_time": told["server_time"] + 20_000})
         await desk.sleep(11 * MINUTE_NS)  # what was known of its clock is too old by then
         prepared = await desk.trading.prepare_order(await desk.request())
         signed_ns = int(json.loads(prepared.payload.body)["order"]["signature"]["expiration"])
@@ -153,7 +143,7 @@ def test_a_time_that_cannot_be_read_is_not_used(bench: Bench, told: Any, caplog:
         is_it = request.url.endswith("/time")
         return HttpResponse(status=200, headers={}, body=json.dumps(told).encode()) if is_it else None
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert (await desk.send(await desk.request())).filled_quantity > 0
 
     bench(body, answer=answer)
@@ -161,8 +151,8 @@ def test_a_time_that_cannot_be_read_is_not_used(bench: Bench, told: Any, caplog:
 
 
 def test_a_time_in_nanoseconds_is_one_too(bench: Bench, caplog: Any) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = lambda request: (
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = lambda request: (
             HttpResponse(status=200, headers={}, body=json.dumps({"server_time": str(desk.clock.now_ns())}).encode())
             if request.url.endswith("/time")
             else None
@@ -216,7 +206,7 @@ def test_every_setting_is_described_and_a_secret_does_not_print(tmp_path: Path) 
 
 
 def test_asset_classes_can_be_set(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         classes = {each.base: each.asset_class for each in await desk.exchange.market.fetch_instruments()}
         assert classes["ETH"] == "collectible"
         assert classes["BTC"] == "crypto"

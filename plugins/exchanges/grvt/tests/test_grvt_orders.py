@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
@@ -39,12 +38,12 @@ from arb.model import (
     Side,
     TimeInForce,
 )
+from arb.testing import Bench, BenchDesk, Listener
 from arb_exchange_grvt._names import API_IDS
 from arb_exchange_grvt._orders import payload_of, status_of
 from arb_exchange_grvt._signing import OrderTerms, Signer
 from arb_exchange_grvt.fake._keys import CHAIN_ID, PRIVATE_KEY, SUB_ACCOUNT
 
-Bench = Callable[..., None]
 CREATE, ORDER = "/full/v1/create_order", "/full/v1/order"
 
 
@@ -60,15 +59,20 @@ def answering(path: str, status: int, content: Any, times: int = 10**9) -> Calla
     return answer
 
 
+def bodies(desk: BenchDesk, path: str) -> list[Any]:
+    """Return what was asked for on a path."""
+    return [json.loads(each.body) for each in desk.wire.sent("POST", path)]
+
+
 def error(code: int, status: int) -> Mapping[str, Any]:
     return {"code": code, "message": "no", "status": status}
 
 
 def test_an_order_is_known_by_our_number_until_it_has_an_id(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         order = await desk.send(request)
-        (sent,) = desk.line.bodies(CREATE)
+        (sent,) = bodies(desk, CREATE)
         number = int(sent["order"]["metadata"]["client_order_id"])
         # The upper half is for clients of the API, the lower one for the venue's own pages.
         assert API_IDS < number < 1 << 64
@@ -79,8 +83,8 @@ def test_an_order_is_known_by_our_number_until_it_has_an_id(bench: Bench) -> Non
         assert order.exchange_order_id not in (None, "0x00")
         assert order.status is OrderStatus.OPEN
 
-    def asked(desk: Any) -> list[Any]:
-        return list(desk.line.bodies(ORDER))
+    def asked(desk: BenchDesk) -> list[Any]:
+        return bodies(desk, ORDER)
 
     bench(body)
 
@@ -89,9 +93,9 @@ def test_what_leaves_is_what_was_signed(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         request = await desk.request(side=Side.SELL, reduce_only=False, quantity=D("0.00137"), price=D("72000.0"))
         prepared = await desk.trading.prepare_order(request)
-        assert not desk.line.sent(CREATE)
+        assert not desk.wire.sent("POST", CREATE)
         await desk.trading.send_order(prepared)
-        order = desk.line.bodies(CREATE)[0]["order"]
+        order = bodies(desk, CREATE)[0]["order"]
         assert order["legs"] == [
             {"instrument": "BTC_USDT_Perp", "size": "0.00137", "limit_price": "72000.0", "is_buying_asset": False}
         ]
@@ -110,37 +114,29 @@ def test_what_leaves_is_what_was_signed(bench: Bench) -> None:
 
 
 def test_the_outcome_comes_by_the_stream_where_somebody_listens(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_account()) as changes:
-                async for change in changes:
-                    heard.append(change)
-
-        task = asyncio.create_task(listen())
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(5 * SECOND_NS)
         began_ns = desk.clock.now_ns()
         order = await desk.send(await desk.request())
         assert order.status is OrderStatus.FILLED
-        assert not desk.line.sent(ORDER)
+        assert not desk.wire.sent("POST", ORDER)
         assert desk.clock.now_ns() - began_ns < SECOND_NS // 10
         await desk.sleep(SECOND_NS)
-        assert [each for each in heard if isinstance(each, Fill)]
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        assert [each for each in listener.heard if isinstance(each, Fill)]
+        await listener.stop()
 
     bench(body)
 
 
 def test_an_order_that_stays_pending_is_open_for_now(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = answering(ORDER, 404, error(1004, 404))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = answering(ORDER, 404, error(1004, 404))
         began_ns = desk.clock.now_ns()
         order = await desk.send(await desk.request())
         assert (order.status, order.exchange_order_id, order.filled_quantity) == (OrderStatus.OPEN, None, D(0))
         assert desk.clock.now_ns() - began_ns <= 2 * SECOND_NS + SECOND_NS // 2
-        desk.line.answer = lambda request: None
+        desk.wire.answer = None
         found = await desk.trading.fetch_order(desk.instrument.id, order.request.client_order_id)
         assert found.status is OrderStatus.FILLED
 
@@ -148,20 +144,16 @@ def test_an_order_that_stays_pending_is_open_for_now(bench: Bench) -> None:
 
 
 def test_an_order_that_may_not_rest_is_waited_for_until_it_has_ended(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        venue, open_for = desk.line.venue, [2]
+    async def body(desk: BenchDesk) -> None:
+        open_for = [2]
 
-        class Slow:
-            async def send(self, asked: HttpRequest) -> HttpResponse:
-                answer: HttpResponse = await venue.send(asked)
-                if not asked.url.endswith(ORDER) or not open_for[0]:
-                    return answer
+        def slow(row: Any) -> Any:
+            if open_for[0]:
                 open_for[0] -= 1
-                row = json.loads(answer.body)
                 row["result"]["state"] |= {"status": "OPEN", "traded_size": ["0.0"], "avg_fill_price": ["0.0"]}
-                return HttpResponse(status=200, headers={}, body=json.dumps(row).encode())
+            return row
 
-        desk.line.venue = Slow()
+        desk.wire.change_json(ORDER, slow)
         assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
         open_for[0] = 1
         assert (await desk.send(await desk.resting())).status is OrderStatus.OPEN
@@ -170,20 +162,20 @@ def test_an_order_that_may_not_rest_is_waited_for_until_it_has_ended(bench: Benc
 
 
 def test_a_question_that_fails_tells_nothing_of_the_order(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = answering(ORDER, 500, error(1002, 500), times=1)
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = answering(ORDER, 500, error(1002, 500), times=1)
         assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
 
     bench(body)
 
 
 def test_a_post_only_order_that_would_take_is_refused_after_it_was_taken(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request(through="0.01", time_in_force=TimeInForce.GTC, post_only=True)
         with pytest.raises(WouldCross) as caught:
             await desk.send(request)
         assert caught.value.code == "FAIL_POST_ONLY"
-        assert desk.line.sent(CREATE)
+        assert desk.wire.sent("POST", CREATE)
         order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "FAIL_POST_ONLY")
 
@@ -201,7 +193,7 @@ def test_a_post_only_order_that_would_take_is_refused_after_it_was_taken(bench: 
     ],
 )
 def test_reasons_of_a_later_refusal(bench: Bench, reason: str, kind: type[Exception]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await _with_state(desk, {"status": "REJECTED", "reject_reason": reason})
         with pytest.raises(kind) as caught:
             await desk.send(await desk.resting())
@@ -241,12 +233,12 @@ def test_an_order_that_ended_with_a_part_filled_keeps_it() -> None:
     ],
 )
 def test_a_refusal_is_certain_by_the_table_alone(bench: Bench, code: int, status: int, kind: type[Exception]) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = answering(CREATE, status, error(code, status))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = answering(CREATE, status, error(code, status))
         with pytest.raises(kind) as caught:
             await desk.send(await desk.request())
         assert type(caught.value) is kind
-        assert len(desk.line.sent(CREATE)) == 1
+        assert len(desk.wire.sent("POST", CREATE)) == 1
 
     bench(body)
 
@@ -254,10 +246,10 @@ def test_a_refusal_is_certain_by_the_table_alone(bench: Bench, code: int, status
 def test_too_many_open_orders_are_no_matter_of_rate(bench: Bench) -> None:
     """The venue answers 429 to it: what has to be cancelled then may not wait."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         resting = await desk.resting()
         await desk.send(resting)
-        desk.line.answer = answering(CREATE, 429, error(2090, 429), times=1)
+        desk.wire.answer = answering(CREATE, 429, error(2090, 429), times=1)
         with pytest.raises(Rejected, match="2090"):
             await desk.send(await desk.resting())
         began_ns = desk.clock.now_ns()
@@ -269,10 +261,10 @@ def test_too_many_open_orders_are_no_matter_of_rate(bench: Bench) -> None:
 
 
 def test_a_rate_limit_of_orders_does_not_hold_cancels_up(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         resting = await desk.resting()
         await desk.send(resting)
-        desk.line.answer = answering(CREATE, 429, error(1006, 429), times=1)
+        desk.wire.answer = answering(CREATE, 429, error(1006, 429), times=1)
         with pytest.raises(NotSent):
             await desk.send(await desk.resting())
         began_ns = desk.clock.now_ns()
@@ -283,10 +275,10 @@ def test_a_rate_limit_of_orders_does_not_hold_cancels_up(bench: Bench) -> None:
 
 
 def test_an_answer_about_another_order_is_no_answer(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.resting())
-        other = json.loads((await desk.line.venue.send(desk.line.requests[-1])).body)
-        desk.line.answer = answering(CREATE, 200, other)
+        other = json.loads((await desk.wire.venue.send(desk.wire.requests[-1])).body)
+        desk.wire.answer = answering(CREATE, 200, other)
         with pytest.raises(BadResponse, match="another order"):
             await desk.send(await desk.resting())
 
@@ -294,7 +286,7 @@ def test_an_answer_about_another_order_is_no_answer(bench: Bench) -> None:
 
 
 def test_a_client_id_leaves_once(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
         await desk.trading.send_order(prepared)
@@ -302,24 +294,24 @@ def test_a_client_id_leaves_once(bench: Bench) -> None:
             await desk.trading.send_order(prepared)
         with pytest.raises(Rejected, match="used before"):
             await desk.trading.prepare_order(request)
-        assert len(desk.line.sent(CREATE)) == 1
+        assert len(desk.wire.sent("POST", CREATE)) == 1
 
     bench(body)
 
 
 def test_an_order_is_not_sent_after_its_time(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         await desk.sleep(36 * SECOND_NS)
         with pytest.raises(NotSent, match="expired"):
             await desk.trading.send_order(prepared)
-        assert not desk.line.sent(CREATE)
+        assert not desk.wire.sent("POST", CREATE)
 
     bench(body)
 
 
 def test_what_rests_ends_with_its_signature(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         await desk.sleep(30 * SECOND_NS)
@@ -333,7 +325,7 @@ def test_what_rests_ends_with_its_signature(bench: Bench) -> None:
 
 
 def test_an_order_may_rest_as_long_as_the_settings_say(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.exchange.traits.order_validity_ns == 302 * SECOND_NS
         await desk.send(await desk.resting())
         await desk.sleep(4 * MINUTE_NS)
@@ -362,19 +354,19 @@ def test_orders_of_the_same_terms_have_signatures_of_their_own(bench: Bench) -> 
 
 
 def test_cancelling_is_a_wish_that_is_acknowledged(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)  # quiet: there is none any more
-        first, _ = desk.line.bodies("/cancel_order")
+        first, _ = bodies(desk, "/cancel_order")
         assert set(first) == {"sub_account_id", "client_order_id"}
         order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert (order.status, order.reason) == (OrderStatus.CANCELLED, "CLIENT_CANCEL")
-        desk.line.answer = answering("/cancel_order", 200, {"result": {"ack": False}})
+        desk.wire.answer = answering("/cancel_order", 200, {"result": {"ack": False}})
         with pytest.raises(BadResponse, match="acknowledged"):
             await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
-        desk.line.answer = answering("/cancel_order", 200, {"result": {"ack": "true"}})
+        desk.wire.answer = answering("/cancel_order", 200, {"result": {"ack": "true"}})
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
         with pytest.raises(UnknownOrder):
             await desk.trading.cancel_order(desk.instrument.id, ClientOrderId("never"))
@@ -383,7 +375,7 @@ def test_cancelling_is_a_wish_that_is_acknowledged(bench: Bench) -> None:
 
 
 def test_a_cancel_that_is_faster_than_its_order_meets_it(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         prepared = await desk.trading.prepare_order(request)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
@@ -395,7 +387,7 @@ def test_a_cancel_that_is_faster_than_its_order_meets_it(bench: Bench) -> None:
 
 
 def test_cancelling_all_names_the_market_by_base_and_quote(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         others = [each for each in await desk.exchange.market.fetch_instruments() if each.id != desk.instrument.id]
         first = await desk.resting()
         await desk.send(first)
@@ -403,7 +395,7 @@ def test_cancelling_all_names_the_market_by_base_and_quote(bench: Bench) -> None
         quantity = others[0].lot_size * 200
         await desk.send(await desk.resting(instrument=others[0].id, price=price, quantity=quantity))
         await desk.trading.cancel_all(desk.instrument.id)
-        assert desk.line.bodies("/cancel_all_orders") == [
+        assert bodies(desk, "/cancel_all_orders") == [
             {"sub_account_id": SUB_ACCOUNT, "kind": ["PERPETUAL"], "base": ["BTC"], "quote": ["USDT"]}
         ]
         assert [each.request.instrument for each in await desk.trading.fetch_open_orders()] == [others[0].id]
@@ -414,17 +406,17 @@ def test_cancelling_all_names_the_market_by_base_and_quote(bench: Bench) -> None
 
 
 def test_absence_needs_the_order_the_history_and_the_fills(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         name = prepared.request.client_order_id
         with pytest.raises(UnknownOrder):
             await desk.trading.fetch_order(desk.instrument.id, name)
-        assert len(desk.line.sent("/order_history")) == len(desk.line.sent("/fill_history")) == 1
-        since = int(desk.line.bodies("/order_history")[0]["start_time"])
+        assert len(desk.wire.sent("POST", "/order_history")) == len(desk.wire.sent("POST", "/fill_history")) == 1
+        since = int(bodies(desk, "/order_history")[0]["start_time"])
         assert desk.clock.now_ns() - MINUTE_NS < since < desk.clock.now_ns()
         # A list that cannot be read proves nothing.
         for path in ("/order_history", "/fill_history"):
-            desk.line.answer = answering(path, 200, {"result": {}})
+            desk.wire.answer = answering(path, 200, {"result": {}})
             with pytest.raises(BadResponse):
                 await desk.trading.fetch_order(desk.instrument.id, name)
             await desk.sleep(2 * SECOND_NS)
@@ -433,11 +425,11 @@ def test_absence_needs_the_order_the_history_and_the_fills(bench: Bench) -> None
 
 
 def test_an_order_that_the_call_has_forgotten_is_found_in_the_history(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
-        desk.line.answer = answering(ORDER, 404, error(1004, 404))
+        desk.wire.answer = answering(ORDER, 404, error(1004, 404))
         order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert order.status is OrderStatus.CANCELLED
 
@@ -445,11 +437,11 @@ def test_an_order_that_the_call_has_forgotten_is_found_in_the_history(bench: Ben
 
 
 def test_fills_without_an_order_are_a_contradiction_for_now(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = answering(ORDER, 404, error(1004, 404))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = answering(ORDER, 404, error(1004, 404))
         order = await desk.send(await desk.request())
         forgotten, empty = answering(ORDER, 404, error(1004, 404)), answering("/order_history", 200, {"result": []})
-        desk.line.answer = lambda request: forgotten(request) or empty(request)
+        desk.wire.answer = lambda request: forgotten(request) or empty(request)
         with pytest.raises(BadResponse, match="has fills"):
             await desk.trading.fetch_order(desk.instrument.id, order.request.client_order_id)
 
@@ -457,7 +449,7 @@ def test_fills_without_an_order_are_a_contradiction_for_now(bench: Bench) -> Non
 
 
 def test_orders_of_others_have_their_venue_ids(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         bbo = await desk.exchange.market.fetch_bbo(desk.instrument.id)
         terms = OrderTerms(
             asset_id="0x030501",
@@ -471,11 +463,11 @@ def test_orders_of_others_have_their_venue_ids(bench: Bench) -> None:
         for number in (5, API_IDS + 77):  # a person at the venue's page, another program
             signature = signer.order(terms, nonce=number % 97, expiration_ns=desk.clock.now_ns() + MINUTE_NS)
             body = payload_of(terms, "BTC_USDT_Perp", SUB_ACCOUNT, number, signature)
-            headers = dict(desk.line.sent("/account_summary")[-1].headers)
+            headers = dict(desk.wire.sent("POST", "/account_summary")[-1].headers)
             request = HttpRequest(
                 method="POST", url=f"http://x{CREATE}", headers=headers, body=json.dumps(body).encode()
             )
-            assert (await desk.line.venue.send(request)).status == 200
+            assert (await desk.wire.venue.send(request)).status == 200
         mine = await desk.resting()
         await desk.send(mine)
         names = [each.request.client_order_id for each in await desk.trading.fetch_open_orders()]
@@ -488,25 +480,18 @@ def test_orders_of_others_have_their_venue_ids(bench: Bench) -> None:
 def test_orders_that_wait_for_a_trigger_are_not_in_the_book(bench: Bench) -> None:
     """A person's stop at the venue's page: it has neither a price nor a place, and breaks no read."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         mine = await desk.resting()
         await desk.send(mine)
-        venue = desk.line.venue
 
-        class WithStop:
-            async def send(self, asked: HttpRequest) -> HttpResponse:
-                answer: HttpResponse = await venue.send(asked)
-                if not asked.url.endswith("/open_orders"):
-                    return answer
-                content = json.loads(answer.body)
-                stop = json.loads(json.dumps(content["result"][0]))
-                stop["is_market"], stop["legs"][0]["limit_price"] = True, "0.0"
-                market = json.loads(json.dumps(stop))
-                stop["metadata"]["trigger"]["trigger_type"] = "STOP_LOSS"
-                content["result"] += [stop, market]
-                return HttpResponse(status=200, headers={}, body=json.dumps(content).encode())
+        def with_stop(content: Any) -> Any:
+            stop = deepcopy(content["result"][0])
+            stop["is_market"], stop["legs"][0]["limit_price"] = True, "0.0"
+            market = deepcopy(stop)
+            stop["metadata"]["trigger"]["trigger_type"] = "STOP_LOSS"
+            return {**content, "result": [*content["result"], stop, market]}
 
-        desk.line.venue = WithStop()
+        desk.wire.change_json("/open_orders", with_stop)
         assert [each.request.client_order_id for each in await desk.trading.fetch_open_orders()] == [
             mine.client_order_id
         ]
@@ -515,7 +500,7 @@ def test_orders_that_wait_for_a_trigger_are_not_in_the_book(bench: Bench) -> Non
 
 
 def test_a_reduce_only_order_below_the_minimum_is_refused_before_it_is_sent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.instrument.closing_min_notional == desk.instrument.min_notional == 20
         request = await desk.request(quantity=desk.instrument.lot_size, reduce_only=True)
         with pytest.raises(BelowMinimum):
@@ -525,7 +510,7 @@ def test_a_reduce_only_order_below_the_minimum_is_refused_before_it_is_sent(benc
 
 
 def test_something_that_was_not_prepared_here_is_not_sent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         with pytest.raises(Rejected, match="somebody else"):
             await desk.trading.send_order(PreparedOrder(request=await desk.request(), payload={"order": 1}))
 
@@ -533,19 +518,19 @@ def test_something_that_was_not_prepared_here_is_not_sent(bench: Bench) -> None:
 
 
 def test_leverage_is_signed_and_read_back(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         name = desk.instrument.id
         await desk.trading.set_leverage(name, D(7), MarginMode.ISOLATED)
-        (sent,) = desk.line.bodies("/set_position_config")
+        (sent,) = bodies(desk, "/set_position_config")
         assert (sent["margin_type"], sent["leverage"], sent["instrument"]) == ("ISOLATED", "7", "BTC_USDT_Perp")
         assert await desk.trading.fetch_leverage(name) == (D(7), MarginMode.ISOLATED)
         await desk.trading.set_leverage(name, D(7), MarginMode.ISOLATED)
-        assert len(desk.line.sent("/set_position_config")) == 1  # it is set already
+        assert len(desk.wire.sent("POST", "/set_position_config")) == 1  # it is set already
         await desk.trading.set_leverage(name, D(5), MarginMode.CROSS)
         await desk.send(await desk.request())
         with pytest.raises(Rejected, match="2102"):
             await desk.trading.set_leverage(name, D(5), MarginMode.ISOLATED)
-        desk.line.answer = answering("/set_position_config", 200, {"ack": True})
+        desk.wire.answer = answering("/set_position_config", 200, {"ack": True})
         with pytest.raises(BadResponse, match="reads 5"):
             await desk.trading.set_leverage(name, D(6), MarginMode.CROSS)
 
@@ -553,13 +538,13 @@ def test_leverage_is_signed_and_read_back(bench: Bench) -> None:
 
 
 def test_a_setting_whose_time_was_refused_is_signed_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = answering("/set_position_config", 403, error(2001, 403), times=1)
-        times = len(desk.line.sent("/time"))
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = answering("/set_position_config", 403, error(2001, 403), times=1)
+        times = len(desk.wire.sent("GET", "/time"))
         await desk.trading.set_leverage(desk.instrument.id, D(7), MarginMode.CROSS)
-        assert len(desk.line.sent("/set_position_config")) == 2
-        assert len(desk.line.sent("/time")) == times + 1
-        first, second = desk.line.bodies("/set_position_config")
+        assert len(desk.wire.sent("POST", "/set_position_config")) == 2
+        assert len(desk.wire.sent("GET", "/time")) == times + 1
+        first, second = bodies(desk, "/set_position_config")
         assert first["signature"]["nonce"] != second["signature"]["nonce"]
 
     bench(body)
@@ -575,7 +560,7 @@ def test_the_dead_mans_switch_counts_whole_seconds(bench: Bench) -> None:
             (0, "0"),
         ):
             await desk.trading.arm_dead_mans_switch(asked_ns)
-            assert desk.line.bodies("/cancel_on_disconnect")[-1]["countdown_time"] == told
+            assert bodies(desk, "/cancel_on_disconnect")[-1]["countdown_time"] == told
             await desk.sleep(SECOND_NS)
         with pytest.raises(Rejected):
             await desk.trading.arm_dead_mans_switch(-1)
@@ -584,22 +569,19 @@ def test_the_dead_mans_switch_counts_whole_seconds(bench: Bench) -> None:
 
 
 def test_an_order_whose_line_breaks_is_in_doubt_and_found(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
-        venue = desk.line.venue
 
-        class Broken:
-            async def send(self, asked: HttpRequest) -> HttpResponse:
-                answer: HttpResponse = await venue.send(asked)
-                if asked.url.endswith(CREATE):
-                    raise OutcomeUnknown("no answer came back")
-                return answer
+        def lose(asked: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            if asked.url.endswith(CREATE):
+                raise OutcomeUnknown("no answer came back")
+            return answer
 
-        desk.line.venue = Broken()
+        desk.wire.change = lose
         with pytest.raises(OutcomeUnknown):
             await desk.trading.send_order(prepared)
-        desk.line.venue = venue
+        desk.wire.change = None
         found: Order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert (found.status, found.filled_quantity) == (OrderStatus.FILLED, request.quantity)
 
@@ -607,24 +589,18 @@ def test_an_order_whose_line_breaks_is_in_doubt_and_found(bench: Bench) -> None:
             raise ConnectFailed("no connection")
 
         other = await desk.trading.prepare_order(replace(request, client_order_id=ClientOrderId("another")))
-        desk.line.answer = refuse
+        desk.wire.answer = refuse
         with pytest.raises(ConnectFailed):
             await desk.trading.send_order(other)
 
     bench(body)
 
 
-async def _with_state(desk: Any, state: Mapping[str, Any]) -> None:
+async def _with_state(desk: BenchDesk, state: Mapping[str, Any]) -> None:
     """Let the venue tell this state of every order."""
-    venue = desk.line.venue
 
-    class Changed:
-        async def send(self, asked: HttpRequest) -> HttpResponse:
-            answer: HttpResponse = await venue.send(asked)
-            if not asked.url.endswith(ORDER) or answer.status != 200:
-                return answer
-            row = json.loads(answer.body)
-            row["result"]["state"] |= state
-            return HttpResponse(status=200, headers={}, body=json.dumps(row).encode())
+    def changed(content: Any) -> Any:
+        order = content["result"]
+        return {**content, "result": {**order, "state": {**order["state"], **state}}}
 
-    desk.line.venue = Changed()
+    desk.wire.change_json(ORDER, changed)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -14,45 +12,44 @@ from pydantic import SecretStr
 
 from arb.api import AuthenticationFailed, BadResponse, HttpRequest, HttpResponse, NotSent, OutcomeUnknown
 from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
-from arb.testing import START_NS, FakeWorld
+from arb.testing import START_NS, Bench, BenchDesk, FakeWorld, Listener
 from arb_exchange_grvt._session import Cookie, ends_ns
 from arb_exchange_grvt.fake._keys import API_KEY, PRIVATE_KEY
 from arb_exchange_grvt.fake._sessions import LIFE, Sessions
 
-Bench = Callable[..., None]
 LOGIN = "/auth/api_key/login"
 
 
-def tokens(line: Any, path: str) -> list[str]:
-    return [each.headers["Cookie"] for each in line.sent(path)]
+def tokens(desk: BenchDesk, path: str) -> list[str]:
+    return [each.headers["Cookie"] for each in desk.wire.sent("POST", path)]
 
 
 def test_private_calls_carry_the_cookie_and_public_ones_do_not(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.exchange.market.fetch_order_book(desk.instrument.id, 5)
         await desk.trading.fetch_positions()
-        (login,) = desk.line.sent(LOGIN)
+        (login,) = desk.wire.sent("POST", LOGIN)
         assert json.loads(login.body) == {"api_key": API_KEY}
         assert login.headers["Cookie"] == "rm=true;"
-        for request in desk.line.requests:
+        for request in desk.wire.requests:
             if request.method == "POST":
                 assert request.headers["Content-Type"] == "application/json"
                 assert json.loads(request.body) is not None
-        (positions,) = desk.line.sent("/positions")
+        (positions,) = desk.wire.sent("POST", "/positions")
         assert positions.headers["Cookie"].startswith("gravity=")
         assert positions.headers["X-Grvt-Account-Id"]
-        (book,) = desk.line.sent("/book")
+        (book,) = desk.wire.sent("POST", "/book")
         assert "Cookie" not in book.headers
 
     bench(body)
 
 
 def test_one_login_at_a_time_whoever_asks(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        assert len(desk.line.sent(LOGIN)) == 1
+    async def body(desk: BenchDesk) -> None:
+        assert len(desk.wire.sent("POST", LOGIN)) == 1
         await desk.sleep(DAY_NS)
         await asyncio.gather(*(desk.trading.fetch_balances() for _ in range(3)), desk.trading.fetch_positions())
-        assert len(desk.line.sent(LOGIN)) == 2
+        assert len(desk.wire.sent("POST", LOGIN)) == 2
 
     bench(body)
 
@@ -60,65 +57,65 @@ def test_one_login_at_a_time_whoever_asks(bench: Bench) -> None:
 def test_a_cookie_is_replaced_before_it_ends(bench: Bench) -> None:
     world = FakeWorld(memory={LIFE: HOUR_NS})
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(HOUR_NS - 6 * MINUTE_NS)
         await desk.trading.fetch_positions()
-        assert len(desk.line.sent(LOGIN)) == 1
+        assert len(desk.wire.sent("POST", LOGIN)) == 1
         await desk.sleep(2 * MINUTE_NS)
         await desk.trading.fetch_positions()
-        assert len(desk.line.sent(LOGIN)) == 2
-        first, second = tokens(desk.line, "/positions")
+        assert len(desk.wire.sent("POST", LOGIN)) == 2
+        first, second = tokens(desk, "/positions")
         assert first != second
 
     bench(body, world=world)
 
 
 def test_a_401_is_mended_by_a_login_and_the_call_is_sent_once_more(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         Sessions(desk.clock, desk.world.memory).end_all()
         order = await desk.send(await desk.request())
         assert order.filled_quantity == order.request.quantity
-        assert len(desk.line.sent("/create_order")) == 2
-        first, second = (each.body for each in desk.line.sent("/create_order"))
+        assert len(desk.wire.sent("POST", "/create_order")) == 2
+        first, second = (each.body for each in desk.wire.sent("POST", "/create_order"))
         assert first == second  # the same signature: the venue let nothing of the first one in
         assert len(desk.truth.venue.orders(0)) == 1
         Sessions(desk.clock, desk.world.memory).end_all()
         assert await desk.trading.fetch_positions()
-        assert len(desk.line.sent(LOGIN)) == 3
+        assert len(desk.wire.sent("POST", LOGIN)) == 3
 
     bench(body)
 
 
 def test_calls_that_meet_one_401_log_in_once(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         Sessions(desk.clock, desk.world.memory).end_all()
         await asyncio.gather(desk.trading.fetch_positions(), desk.trading.fetch_balances())
-        assert len(desk.line.sent(LOGIN)) == 2
+        assert len(desk.wire.sent("POST", LOGIN)) == 2
 
     bench(body)
 
 
 def test_a_second_401_is_told(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         denied = json.dumps({"code": 1000, "message": "You need to authenticate", "status": 401}).encode()
-        desk.line.answer = lambda request: (
+        desk.wire.answer = lambda request: (
             HttpResponse(status=401, headers={}, body=denied) if request.url.endswith("/positions") else None
         )
         with pytest.raises(AuthenticationFailed, match="1000"):
             await desk.trading.fetch_positions()
-        assert len(desk.line.sent("/positions")) == 2
+        assert len(desk.wire.sent("POST", "/positions")) == 2
 
     bench(body)
 
 
 def test_a_401_that_is_not_the_venues_word_sends_nothing_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = lambda request: (
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = lambda request: (
             HttpResponse(status=401, headers={}, body=b"<html>") if request.url.endswith("/create_order") else None
         )
         with pytest.raises(BadResponse):
             await desk.send(await desk.request())
-        assert len(desk.line.sent("/create_order")) == 1
+        assert len(desk.wire.sent("POST", "/create_order")) == 1
 
     bench(body)
 
@@ -126,22 +123,22 @@ def test_a_401_that_is_not_the_venues_word_sends_nothing_again(bench: Bench) -> 
 def test_a_login_that_fails_early_leaves_the_old_cookie_in_use(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     world = FakeWorld(memory={LIFE: HOUR_NS})
 
-    async def body(desk: Any) -> None:
-        desk.line.answer = lambda request: (
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = lambda request: (
             HttpResponse(status=502, headers={}, body=b"<html>") if request.url.endswith(LOGIN) else None
         )
         await desk.sleep(HOUR_NS - 4 * MINUTE_NS)
         await desk.trading.fetch_positions()
         await desk.trading.fetch_positions()
-        assert len(desk.line.sent(LOGIN)) == 2  # not with every call
+        assert len(desk.wire.sent("POST", LOGIN)) == 2  # not with every call
         await desk.sleep(5 * MINUTE_NS)  # now it has ended: what needs it is not sent
-        sent = len(desk.line.sent("/create_order"))
+        sent = len(desk.wire.sent("POST", "/create_order"))
         request = await desk.request()
         prepared = await desk.trading.prepare_order(request)
         with pytest.raises(NotSent):
             await desk.trading.send_order(prepared)
-        assert len(desk.line.sent("/create_order")) == sent
-        desk.line.answer = lambda request: None
+        assert len(desk.wire.sent("POST", "/create_order")) == sent
+        desk.wire.answer = None
         # Nothing was claimed by then: the same order can be sent.
         await desk.sleep(9 * SECOND_NS)
         assert (await desk.trading.send_order(prepared)).filled_quantity == request.quantity
@@ -160,18 +157,18 @@ def test_a_login_that_fails_early_leaves_the_old_cookie_in_use(bench: Bench, cap
     ],
 )
 def test_a_login_without_cookie_or_account_sends_nothing_on(bench: Bench, answer: HttpResponse) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(2 * DAY_NS)
-        desk.line.answer = lambda request: answer if request.url.endswith(LOGIN) else None
+        desk.wire.answer = lambda request: answer if request.url.endswith(LOGIN) else None
         with pytest.raises(NotSent):
             await desk.trading.fetch_positions()
-        assert not desk.line.sent("/positions")
+        assert not desk.wire.sent("POST", "/positions")
 
     bench(body)
 
 
 def test_a_key_that_the_venue_does_not_know_shows_at_opening(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         raise AssertionError("it must not open")
 
     with pytest.raises(AuthenticationFailed, match="api_key") as caught:
@@ -185,7 +182,7 @@ def test_a_login_that_is_refused_in_a_success_is_refused(bench: Bench) -> None:
     def answer(request: HttpRequest) -> HttpResponse | None:
         return refused if request.url.endswith(LOGIN) else None
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         raise AssertionError("it must not open")
 
     with pytest.raises(AuthenticationFailed):
@@ -196,27 +193,19 @@ def test_every_socket_of_the_account_has_a_login_of_its_own(bench: Bench) -> Non
     """A cookie may have ended while the socket was open: one that is opened again brings a new one."""
 
     async def body(desk: Any) -> None:
-        heard: list[Any] = []
-
-        async def listen() -> None:
-            async with aclosing(desk.exchange.streams.watch_account()) as changes:
-                async for change in changes:
-                    heard.append(change)
-
-        task = asyncio.create_task(listen())
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(5 * SECOND_NS)
-        assert len(desk.line.sent(LOGIN)) == 1
+        assert len(desk.wire.sent("POST", LOGIN)) == 1
         Sessions(desk.clock, desk.world.memory).end_all()
-        for socket in desk.line.sockets:
-            socket.is_cut = True
+        for socket in desk.wire.sockets:
+            socket.drop()
         request = await desk.resting()
         await desk.send(request)
         await desk.sleep(30 * SECOND_NS)
-        cookies = [each["Cookie"] for each in desk.line.opened if "Cookie" in each]
+        cookies = [each.headers["Cookie"] for each in desk.wire.sockets if "Cookie" in each.headers]
         assert len(set(cookies)) == len(cookies) >= 2
-        assert request.client_order_id in [each.request.client_order_id for each in heard]
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        assert request.client_order_id in [each.request.client_order_id for each in listener.heard]
+        await listener.stop()
 
     bench(body)
 
@@ -230,11 +219,11 @@ def test_a_cookie_is_never_shown(bench: Bench, caplog: pytest.LogCaptureFixture)
         shown = f"{request.url} {dict(request.headers)}".encode() + request.body
         return HttpResponse(status=500 if "/positions" in request.url else 400, headers={}, body=shown)
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.trading.fetch_positions()
-        secrets.append(tokens(desk.line, "/positions")[0].removeprefix("gravity="))
+        secrets.append(tokens(desk, "/positions")[0].removeprefix("gravity="))
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = echo
+        desk.wire.answer = echo
         for call in (
             desk.trading.fetch_positions,
             desk.trading.fetch_balances,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from decimal import Decimal as D
+from collections.abc import AsyncIterator
 from typing import Any
 
 from arb.model import (
@@ -23,85 +20,33 @@ from arb.model import (
 )
 from arb.net import Connected, chained
 from arb.simulation import VirtualClock, run_virtual
-from arb.testing import START_NS, FakeContext
+from arb.testing import START_NS, Bench, BenchDesk, FakeContext, Listener, WireSocket
 from arb_exchange_grvt._hub import Heard, Subscribed, Told, Topic
 from arb_exchange_grvt._sequence import BookNumbers
 
-Bench = Callable[..., None]
+DEPTH = 500
 BTC = InstrumentId("BTC-PERP.grvt")
 TOPIC = Topic("v1.book.d", "BTC_USDT_Perp@50")
 
 
-class Listener:
-    """Collects what an iterator yields."""
-
-    def __init__(self, iterator: Any) -> None:
-        self.heard: list[Any] = []
-        self._task = asyncio.create_task(self._listen(iterator))
-
-    async def _listen(self, iterator: Any) -> None:
-        async with aclosing(iterator):
-            async for each in iterator:
-                self.heard.append(each)
-
-    @property
-    def is_over(self) -> bool:
-        return self._task.done()
-
-    async def stop(self) -> list[Any]:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        return self.heard
+def books(desk: BenchDesk) -> Listener[Any]:
+    return Listener(desk.streams.watch_order_book(desk.instrument.id))
 
 
-def applied(updates: list[Any]) -> tuple[dict[D, D], dict[D, D]]:
-    """Return the sides of a book that snapshots and deltas make; fails at a gap."""
-    sides: tuple[dict[D, D], dict[D, D]] = ({}, {})
-    sequence = None
-    for update in updates:
-        if isinstance(update, BookGap):
-            sequence = None
-            continue
-        if isinstance(update, OrderBook):
-            sides = dict(update.bids), dict(update.asks)
-        else:
-            assert update.previous == sequence
-            for side, changes in zip(sides, (update.bids, update.asks), strict=True):
-                for price, size in changes:
-                    if size:
-                        side[price] = size
-                    else:
-                        side.pop(price, None)
-        sequence = update.sequence
-    return sides
-
-
-async def check_book(desk: Any, listener: Listener) -> None:
-    """Compare with the truth, right after the stream has told what is new."""
-    known = len(listener.heard)
-    for _ in range(200):
-        if len(listener.heard) > known:
-            break
-        await desk.sleep(SECOND_NS // 20)
-    truth = await desk.truth.market.fetch_order_book(desk.instrument.id, 500)
-    assert len(listener.heard) > known
-    assert applied(listener.heard) == (dict(truth.bids), dict(truth.asks))
-
-
-def books(desk: Any) -> Listener:
-    return Listener(desk.exchange.streams.watch_order_book(desk.instrument.id))
+def private(desk: BenchDesk) -> list[WireSocket]:
+    return [each for each in desk.wire.sockets if "Cookie" in each.headers]
 
 
 def test_a_book_begins_with_the_streams_snapshot(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         listener = books(desk)
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert isinstance(listener.heard[0], OrderBook)
         assert listener.heard[0].sequence > 0  # the number of the answer to the subscription, not the snapshot's 0
         assert sum(isinstance(each, BookDelta) for each in listener.heard) > 5
-        assert not desk.line.sent("/book")
-        asked = [json.loads(each) for each in desk.line.sockets[0].sent]
+        assert not desk.wire.sent("POST", "/book")
+        asked = [json.loads(each) for each in desk.wire.sockets[0].sent]
         assert asked[0]["params"] == {"stream": "v1.book.d", "selectors": ["BTC_USDT_Perp@50"]}
         assert {each["jsonrpc"] for each in asked} == {"2.0"}
         await listener.stop()
@@ -110,7 +55,7 @@ def test_a_book_begins_with_the_streams_snapshot(bench: Bench) -> None:
 
 
 def test_a_lost_change_is_found_by_its_numbers_and_mended_by_a_new_subscription(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         listener, lost = books(desk), [1]
         await desk.sleep(10 * SECOND_NS)
 
@@ -120,13 +65,13 @@ def test_a_lost_change_is_found_by_its_numbers_and_mended_by_a_new_subscription(
                 return []
             return [message]
 
-        desk.line.tamper = lose
+        desk.wire.tamper = lose
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         gaps = [each for each in listener.heard if isinstance(each, BookGap)]
         assert len(gaps) == 1
-        assert len(desk.line.sockets) == 1  # the same socket, asked anew
-        methods = [json.loads(each)["method"] for each in desk.line.sockets[0].sent]
+        assert len(desk.wire.sockets) == 1  # the same socket, asked anew
+        methods = [json.loads(each)["method"] for each in desk.wire.sockets[0].sent]
         assert methods.count("unsubscribe") == 1
         assert methods[methods.index("unsubscribe") + 1] == "subscribe"
         await listener.stop()
@@ -135,25 +80,25 @@ def test_a_lost_change_is_found_by_its_numbers_and_mended_by_a_new_subscription(
 
 
 def test_a_second_reader_begins_with_a_snapshot_of_its_own(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         first = books(desk)
         await desk.sleep(10 * SECOND_NS)
         second = books(desk)
         await desk.sleep(10 * SECOND_NS)
         assert isinstance(second.heard[0], OrderBook)
-        await check_book(desk, first)
-        await check_book(desk, second)
+        await desk.check_book(first, DEPTH)
+        await desk.check_book(second, DEPTH)
         await first.stop()
         await desk.sleep(5 * SECOND_NS)
-        await check_book(desk, second)
-        assert len(desk.line.sockets) == 1
+        await desk.check_book(second, DEPTH)
+        assert len(desk.wire.sockets) == 1
         await second.stop()
 
     bench(body)
 
 
 def test_a_change_that_cannot_be_read_is_a_gap(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         listener, bad = books(desk), [1]
         await desk.sleep(10 * SECOND_NS)
 
@@ -165,9 +110,9 @@ def test_a_change_that_cannot_be_read_is_a_gap(bench: Bench) -> None:
                 return [json.dumps(told)]
             return [message]
 
-        desk.line.tamper = spoil
+        desk.wire.tamper = spoil
         await desk.sleep(20 * SECOND_NS)
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         assert [each for each in listener.heard if isinstance(each, BookGap)]
         await listener.stop()
 
@@ -175,7 +120,7 @@ def test_a_change_that_cannot_be_read_is_a_gap(bench: Bench) -> None:
 
 
 def test_a_subscription_that_is_refused_is_tried_again(bench: Bench, caplog: Any) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         refused = [1]
 
         def refuse(message: str | bytes) -> list[str | bytes]:
@@ -186,11 +131,11 @@ def test_a_subscription_that_is_refused_is_tried_again(bench: Bench, caplog: Any
                 return [json.dumps({**error, "method": "subscribe"})]
             return [message] if not refused else []
 
-        desk.line.tamper = refuse
+        desk.wire.tamper = refuse
         listener = books(desk)
         await desk.sleep(20 * SECOND_NS)
         # The first subscription went through at the fake, and was refused for the client: the later one brings a book.
-        await check_book(desk, listener)
+        await desk.check_book(listener, DEPTH)
         await listener.stop()
 
     bench(body)
@@ -198,16 +143,16 @@ def test_a_subscription_that_is_refused_is_tried_again(bench: Bench, caplog: Any
 
 
 def test_quiet_sockets_are_kept_by_questions_and_dead_ones_given_up(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        trades = Listener(desk.exchange.streams.watch_account())
+    async def body(desk: BenchDesk) -> None:
+        trades = Listener(desk.streams.watch_account())
         await desk.sleep(5 * MINUTE_NS)
-        assert len([each for each in desk.line.opened if "Cookie" in each]) == 1  # a quiet account is no dead socket
-        pings = [json.loads(each) for each in desk.line.sockets[-1].sent if json.loads(each)["id"] == 0]
+        assert len(private(desk)) == 1  # a quiet account is no dead socket
+        pings = [json.loads(each) for each in desk.wire.sockets[-1].sent if json.loads(each)["id"] == 0]
         assert len(pings) >= 15
         assert {each["params"]["stream"] for each in pings} == {"v1.cancel"}
-        desk.line.tamper = lambda message: []
+        desk.wire.tamper = lambda message: []
         await desk.sleep(2 * MINUTE_NS)
-        assert len([each for each in desk.line.opened if "Cookie" in each]) > 1
+        assert len(private(desk)) > 1
         await trades.stop()
 
     bench(body)
@@ -236,8 +181,8 @@ def test_trades_of_before_are_not_told(bench: Bench) -> None:
                 return [message, json.dumps(old)]
             return [message, message]  # each twice
 
-        desk.line.tamper = snapshot
-        listener = Listener(desk.exchange.streams.watch_trades(desk.instrument.id))
+        desk.wire.tamper = snapshot
+        listener = Listener(desk.streams.watch_trades(desk.instrument.id))
         await desk.sleep(3 * MINUTE_NS)
         assert listener.heard
         assert all(isinstance(each, Trade) and each.price > 9 for each in listener.heard)
@@ -249,8 +194,8 @@ def test_trades_of_before_are_not_told(bench: Bench) -> None:
 
 
 def test_the_account_tells_orders_and_fills_once(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listener = Listener(desk.exchange.streams.watch_account())
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(5 * SECOND_NS)
         request = await desk.request()
         await desk.send(request)
@@ -268,10 +213,10 @@ def test_the_account_tells_orders_and_fills_once(bench: Bench) -> None:
 def test_a_lost_event_of_the_account_is_read(bench: Bench) -> None:
     """Numbers of a private stream go by one, so that the next event tells that one is missing."""
 
-    async def body(desk: Any) -> None:
-        listener, losing = Listener(desk.exchange.streams.watch_account()), [False]
+    async def body(desk: BenchDesk) -> None:
+        listener, losing = Listener(desk.streams.watch_account()), [False]
         await desk.sleep(5 * SECOND_NS)
-        desk.line.tamper = lambda message: [] if losing[0] and "v1.fill" in str(message) else [message]
+        desk.wire.tamper = lambda message: [] if losing[0] and "v1.fill" in str(message) else [message]
         await desk.send(await desk.request())
         losing[0] = True
         await desk.send(await desk.request())

@@ -11,45 +11,44 @@ import pytest
 
 from arb.api import BadResponse, HttpRequest, HttpResponse
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
-from arb.testing import START_NS, FakeWorld
+from arb.testing import START_NS, Bench, BenchDesk, FakeWorld
 from arb_exchange_grvt._rest import Pace
 
-Bench = Callable[..., None]
 TICKER = "/full/v1/ticker"
 
 
 def test_prices_and_rates_come_from_the_stream_once_it_runs(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
         await market.fetch_stats()
-        assert len(desk.line.sent(TICKER)) == count  # the first time: one call for each
+        assert len(desk.wire.sent("POST", TICKER)) == count  # the first time: one call for each
         await desk.sleep(10 * SECOND_NS)
         for _ in range(5):
             stats, rates = await asyncio.gather(market.fetch_stats(), market.fetch_funding_rates())
             assert len(stats) == len(rates) == count
             await desk.sleep(7 * SECOND_NS)
-        assert len(desk.line.sent(TICKER)) == count
-        asked = [json.loads(each)["params"] for each in desk.line.sockets[0].sent]
+        assert len(desk.wire.sent("POST", TICKER)) == count
+        asked = [json.loads(each)["params"] for each in desk.wire.sockets[0].sent]
         assert {"stream": "v1.ticker.s", "selectors": ["BTC_USDT_Perp@1000"]} in asked
 
     bench(body)
 
 
 def test_a_stream_that_falls_behind_is_not_believed(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
         await market.fetch_stats()
         await desk.sleep(10 * SECOND_NS)
-        desk.line.tamper = lambda message: []
+        desk.wire.tamper = lambda message: []
         await desk.sleep(4 * SECOND_NS)
         await market.fetch_stats()
-        assert len(desk.line.sent(TICKER)) == 2 * count
+        assert len(desk.wire.sent("POST", TICKER)) == 2 * count
 
     bench(body)
 
 
 def test_a_ticker_that_cannot_be_read_is_asked_for(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
         await market.fetch_stats()
         await desk.sleep(5 * SECOND_NS)
@@ -60,36 +59,36 @@ def test_a_ticker_that_cannot_be_read_is_asked_for(bench: Bench) -> None:
                 told["feed"]["instrument"] = "ETH_USDT_Perp"
             return [json.dumps(told)]
 
-        desk.line.tamper = spoil
+        desk.wire.tamper = spoil
         await desk.sleep(5 * SECOND_NS)
         await market.fetch_stats()
-        assert len(desk.line.sent(TICKER)) == count + 1
-        assert desk.line.bodies(TICKER)[-1] == {"instrument": "BTC_USDT_Perp"}
+        assert len(desk.wire.sent("POST", TICKER)) == count + 1
+        assert json.loads(desk.wire.sent("POST", TICKER)[-1].body) == {"instrument": "BTC_USDT_Perp"}
 
     bench(body)
 
 
 def test_nobody_asks_and_the_stream_ends(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.exchange.market.fetch_stats()
         await desk.sleep(5 * SECOND_NS)
-        assert len(desk.line.sockets) == 1
+        assert len(desk.wire.sockets) == 1
         await desk.sleep(HOUR_NS)
-        sent = len(desk.line.sockets[0].sent)
+        sent = len(desk.wire.sockets[0].sent)
         await desk.sleep(10 * MINUTE_NS)
-        assert len(desk.line.sockets[0].sent) == sent
+        assert len(desk.wire.sockets[0].sent) == sent
 
     bench(body)
 
 
 def test_without_the_stream_every_read_is_a_call_for_each(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
         for _ in range(3):
             await market.fetch_stats()
             await desk.sleep(SECOND_NS)
-        assert len(desk.line.sent(TICKER)) == 3 * count
-        assert not desk.line.sockets
+        assert len(desk.wire.sent("POST", TICKER)) == 3 * count
+        assert not desk.wire.sockets
 
     bench(body, settings={"live_tickers": False})
 
@@ -104,11 +103,11 @@ def test_a_market_that_is_gone_is_left_out_and_one_that_fails_is_not(bench: Benc
 
         return of
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
-        desk.line.answer = answer(3000, 400)
+        desk.wire.answer = answer(3000, 400)
         assert len(await market.fetch_stats()) == count - 1
-        desk.line.answer = answer(4711, 400)
+        desk.wire.answer = answer(4711, 400)
         with pytest.raises(BadResponse):
             await market.fetch_stats()
 
@@ -135,15 +134,15 @@ def test_a_hundred_calls_at_once_stay_within_the_venues_limit(bench: Bench) -> N
 
 
 def test_margin_rules_are_asked_for_once_in_hours(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         count = len(await desk.exchange.market.fetch_instruments())
         for _ in range(3):
             await desk.sleep(HOUR_NS)
             await desk.exchange.market.fetch_instruments()
-        assert len(desk.line.sent("/margin_rules")) == count
+        assert len(desk.wire.sent("POST", "/margin_rules")) == count
         await desk.sleep(6 * HOUR_NS)
         await desk.exchange.market.fetch_instruments()
-        assert len(desk.line.sent("/margin_rules")) == 2 * count
+        assert len(desk.wire.sent("POST", "/margin_rules")) == 2 * count
 
     bench(body)
 
@@ -151,16 +150,16 @@ def test_margin_rules_are_asked_for_once_in_hours(bench: Bench) -> None:
 def test_margin_rules_are_remembered_over_a_restart_and_read_again_by_the_next_listing(bench: Bench) -> None:
     world = FakeWorld()
 
-    async def first(desk: Any) -> None:
-        assert len(desk.line.sent("/margin_rules")) == len(await desk.exchange.market.fetch_instruments())
+    async def first(desk: BenchDesk) -> None:
+        assert len(desk.wire.sent("POST", "/margin_rules")) == len(await desk.exchange.market.fetch_instruments())
 
-    async def later(desk: Any) -> None:
-        assert not desk.line.sent("/margin_rules")
+    async def later(desk: BenchDesk) -> None:
+        assert not desk.wire.sent("POST", "/margin_rules")
         count = len(await desk.exchange.market.fetch_instruments())
-        assert not desk.line.sent("/margin_rules")
+        assert not desk.wire.sent("POST", "/margin_rules")
         await desk.sleep(7 * HOUR_NS)
         await desk.exchange.market.fetch_instruments()
-        assert len(desk.line.sent("/margin_rules")) == count
+        assert len(desk.wire.sent("POST", "/margin_rules")) == count
 
     bench(first, world=world)
     bench(later, world=world)
@@ -170,11 +169,12 @@ def test_margin_rules_are_remembered_over_a_restart_and_read_again_by_the_next_l
 def test_stored_margin_rules_that_cannot_be_read_are_asked_for_anew(bench: Bench, stored: str) -> None:
     world = FakeWorld()
 
-    async def nothing(desk: Any) -> None:
+    async def nothing(desk: BenchDesk) -> None:
         await world.client_state.put("margin_rules:BTC_USDT_Perp", stored)
 
-    async def again(desk: Any) -> None:
-        assert [each["instrument"] for each in desk.line.bodies("/margin_rules")] == ["BTC_USDT_Perp"]
+    async def again(desk: BenchDesk) -> None:
+        (asked,) = desk.wire.sent("POST", "/margin_rules")
+        assert json.loads(asked.body)["instrument"] == "BTC_USDT_Perp"
         assert "BTC_USDT_Perp" in [each.symbol for each in await desk.exchange.market.fetch_instruments()]
 
     bench(nothing, world=world)
@@ -182,7 +182,7 @@ def test_stored_margin_rules_that_cannot_be_read_are_asked_for_anew(bench: Bench
 
 
 def test_a_first_listing_of_two_hundred_markets_waits_for_the_venues_limit(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         listed = await desk.exchange.market.fetch_instruments()
         assert len(listed) == 200
         assert desk.clock.now_ns() - START_NS < 60 * SECOND_NS
@@ -191,19 +191,13 @@ def test_a_first_listing_of_two_hundred_markets_waits_for_the_venues_limit(bench
 
 
 def test_a_rate_outside_the_bounds_of_its_market_is_left_out(bench: Bench, caplog: Any) -> None:
-    async def body(desk: Any) -> None:
-        venue = desk.line.venue
+    async def body(desk: BenchDesk) -> None:
+        def in_centibeeps(content: Any) -> Any:
+            if "BTC" in content["result"]["instrument"]:
+                content["result"]["funding_rate"] = "100"  # 0.01 %
+            return content
 
-        class Centibeeps:
-            async def send(self, request: HttpRequest) -> HttpResponse:
-                answer: HttpResponse = await venue.send(request)
-                if not request.url.endswith(TICKER) or b"BTC" not in request.body:
-                    return answer
-                row = json.loads(answer.body)
-                row["result"]["funding_rate"] = "100"  # 0.01 % in centibeeps
-                return HttpResponse(status=200, headers={}, body=json.dumps(row).encode())
-
-        desk.line.venue = Centibeeps()
+        desk.wire.change_json(TICKER, in_centibeeps)
         rates = await desk.exchange.market.fetch_funding_rates()
         assert desk.instrument.id not in [each.instrument for each in rates]
         assert rates

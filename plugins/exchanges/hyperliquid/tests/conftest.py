@@ -16,7 +16,7 @@ from arb.api import Exchange, ExchangeSpec, FakeVenue, HttpRequest, HttpResponse
 from arb.model import ClientOrderId, Instrument, Order, OrderRequest, Side, TimeInForce
 from arb.net import EvmKey
 from arb.simulation import Faults, SimulatedExchange, VirtualClock, run_virtual
-from arb.testing import START_NS, FakeContext, FakeWorld
+from arb.testing import START_NS, FakeContext, FakeWorld, Wire, recorded_data
 from arb_exchange_hyperliquid import plugin
 from arb_exchange_hyperliquid._signing import ActionSigner
 from arb_exchange_hyperliquid.fake import AGENT_SECRET, fake_settings
@@ -31,22 +31,16 @@ def pytest_collection_finish() -> None:
     sys.setrecursionlimit(RECURSION)
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        pytest.skip(f"recorded data is not there: {path} (set ARB_REAL_DATA)")
-    return path
-
-
 @pytest.fixture(scope="session")
 def vectors() -> Any:
     """Return what the official SDK signed with throw-away keys."""
-    return json.loads(_existing(DATA.parent / "venues/vectors/hyperliquid.json").read_text(encoding="utf-8"))
+    return json.loads(recorded_data(DATA.parent / "venues/vectors/hyperliquid.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
 def recorded() -> Callable[[str], Any]:
     """Return a function that reads one JSON file of the recorded messages."""
-    return lambda name: json.loads(_existing(DATA / "wire" / name).read_text(encoding="utf-8"))
+    return lambda name: json.loads(recorded_data(DATA / "wire" / name).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +49,9 @@ def taped() -> Callable[[str], Any]:
 
     def read(name: str) -> Any:
         yaml = pytest.importorskip("yaml")
-        tape = yaml.safe_load(_existing(DATA / "wire/hyperliquid-python-sdk-vcr" / name).read_text(encoding="utf-8"))
+        tape = yaml.safe_load(
+            recorded_data(DATA / "wire/hyperliquid-python-sdk-vcr" / name).read_text(encoding="utf-8")
+        )
         return json.loads(tape["interactions"][-1]["response"]["body"]["string"])
 
     return read
@@ -66,7 +62,7 @@ def documented() -> Callable[[str], Any]:
     """Return a function that reads the answer in a file of another client's tests: three lines, then the answer."""
 
     def read(name: str) -> Any:
-        text = _existing(DATA / "wire/jkorf/hyperliquid" / name).read_text(encoding="utf-8-sig")
+        text = recorded_data(DATA / "wire/jkorf/hyperliquid" / name).read_text(encoding="utf-8-sig")
         if text.lstrip().startswith(">"):
             return json.loads(text.partition("\n=")[2].strip())
         return json.loads(text.split("\n", 3)[3])
@@ -79,7 +75,7 @@ def commented() -> Callable[..., Any]:
     """Return a function that finds an answer in ccxt's comments by method, and by its place among those of it."""
 
     def read(method: str, place: int = 0) -> Any:
-        path = _existing(DATA / "wire/ccxt-comment-examples/hyperliquid.json")
+        path = recorded_data(DATA / "wire/ccxt-comment-examples/hyperliquid.json")
         rows = [row["json"] for row in json.loads(path.read_text(encoding="utf-8")) if row["method"] == method]
         return rows[place]
 
@@ -92,7 +88,7 @@ class Stage:
 
     Attributes:
         world: What outlives clients.
-        requests: Every HTTP request of the clients, with its JSON.
+        wire: Between the clients and the venue.
         edit: Changes what the venue answers to a read of a type.
     """
 
@@ -101,17 +97,21 @@ class Stage:
     venue: FakeVenue
     world: FakeWorld
     clock: VirtualClock
+    wire: Wire = field(default_factory=Wire)
     made: dict[tuple[type, str], object] = field(default_factory=dict)
-    requests: list[tuple[str, Any]] = field(default_factory=list)
-
     edit: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Pass a request of a client on."""
-        asked = json.loads(request.body)
-        self.requests.append((request.url.removeprefix(FAKE_ADDRESS), asked))
-        answer = await self.venue.send(request)
-        change = self.edit.get(asked.get("type", ""))
+    def __post_init__(self) -> None:
+        """Lay the line."""
+        self.wire.venue, self.wire.clock, self.wire.change = self.venue, self.clock, self._edited
+
+    @property
+    def requests(self) -> list[tuple[str, Any]]:
+        """Return every HTTP request of the clients, with its JSON."""
+        return [(each.url.removeprefix(FAKE_ADDRESS), json.loads(each.body)) for each in self.wire.requests]
+
+    def _edited(self, request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        change = self.edit.get(json.loads(request.body).get("type", ""))
         if change is None:
             return answer
         return replace(answer, body=json.dumps(change(json.loads(answer.body))).encode())
@@ -127,8 +127,8 @@ class Stage:
             self.world.name,
             seed=self.world.seed,
             clock=self.clock,
-            http=self,
-            websocket=self.venue,
+            http=self.wire,
+            websocket=self.wire,
             state=self.world.client_state,
             ids=self.world.client_ids,
             made=self.made,

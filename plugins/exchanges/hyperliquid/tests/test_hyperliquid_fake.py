@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from arb.model import Fill, FundingPayment, Order, OrderStatus
+from arb.testing import listening
 from arb_exchange_hyperliquid.fake import AGENT_ADDRESS, MASTER_ADDRESS
 
 if TYPE_CHECKING:
@@ -355,26 +357,16 @@ def test_the_streams_of_the_plugin_go_through_all_of_it(play: Play) -> None:
     async def scene(stage: Stage) -> None:
         async with stage.client() as exchange:
             assert exchange.streams is not None
-            heard: list[Any] = []
-
-            async def listen() -> None:
-                assert exchange.streams is not None
-                async with aclosing(exchange.streams.watch_account()) as changes:  # type: ignore[type-var]
-                    async for change in changes:
-                        heard.append(change)
-
-            listening = asyncio.create_task(listen())
-            await stage.sleep(2)
-            await stage.sent(exchange, "a")
-            await stage.sleep(3_700)
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            assert {type(one).__name__ for one in heard} == {"Order", "Fill", "FundingPayment"}
-            filled = [one for one in heard if type(one).__name__ == "Order" and one.status == "filled"]
+            async with listening(exchange.streams.watch_account()) as heard:
+                await stage.sleep(2)
+                await stage.sent(exchange, "a")
+                await stage.sleep(3_700)
+            assert {type(one) for one in heard} == {Order, Fill, FundingPayment}
+            filled = [one for one in heard if isinstance(one, Order) and one.status is OrderStatus.FILLED]
             assert filled[-1].average_price is not None
-            fills = [one for one in heard if type(one).__name__ == "Fill"]
+            fills = [one for one in heard if isinstance(one, Fill)]
             assert fills == list(await stage.trading(exchange).fetch_fills(0)), "the same from stream and list"
-            payments = [one for one in heard if type(one).__name__ == "FundingPayment"]
+            payments = [one for one in heard if isinstance(one, FundingPayment)]
             assert payments == list(await stage.trading(exchange).fetch_funding_payments(0))
 
     play(scene)

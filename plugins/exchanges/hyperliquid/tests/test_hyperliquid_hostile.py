@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from arb.api import BadResponse, FakeVenue, WebSocket
+from arb.api import BadResponse
 from arb.model import OrderStatus
+from arb.testing import listening
 
 if TYPE_CHECKING:
     from plugins.exchanges.hyperliquid.tests.conftest import Play, Stage
 
     from arb_exchange_hyperliquid._orders import Ready
-
-
-class Noisy:
-    """A venue on whose sockets some messages come before the true ones."""
-
-    def __init__(self, venue: FakeVenue, noise: list[str | bytes]) -> None:
-        self._venue = venue
-        self._noise = noise
-
-    @asynccontextmanager
-    async def connect(self, url: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[WebSocket]:
-        async with self._venue.connect(url, headers=headers) as socket:
-            yield _NoisySocket(socket, self._noise)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._venue, name)
-
-
-class _NoisySocket:
-    def __init__(self, inner: WebSocket, noise: list[str | bytes]) -> None:
-        self._inner = inner
-        self._noise = noise
-
-    async def send(self, message: str | bytes) -> None:
-        await self._inner.send(message)
-
-    async def messages(self) -> AsyncIterator[str | bytes]:
-        async for message in self._inner.messages():
-            while self._noise:
-                yield self._noise.pop()
-            yield message
 
 
 def test_no_message_ends_the_streams(play: Play) -> None:
@@ -62,23 +29,14 @@ def test_no_message_ends_the_streams(play: Play) -> None:
             "7",
             '{"channel": "trades"}',
         ]
-        stage.venue = Noisy(stage.venue, noise)
+        stage.wire.tamper = lambda message: [noise.pop(), message] if noise else [message]
         async with stage.client() as exchange:
             instrument = await stage.instrument(exchange)
             assert exchange.streams is not None
-            books = exchange.streams.watch_order_book(instrument.id)
-            heard: list[Any] = []
-
-            async def listen() -> None:
-                async for book in books:
-                    heard.append(book)
-
-            listening = asyncio.create_task(listen())
-            await stage.sleep(60)
+            async with listening(exchange.streams.watch_order_book(instrument.id)) as heard:
+                await stage.sleep(60)
             assert not noise
             assert len(heard) > 5
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
 
     play(scene)
 

@@ -10,24 +10,10 @@ import pytest
 
 from arb.api import BadResponse, BelowMinimum, DeadMansSwitch, OutcomeUnknown, Rejected, UnknownOrder
 from arb.model import SECOND_NS, ClientOrderId, OrderStatus, Side, TimeInForce
+from arb.testing import Script
 
 if TYPE_CHECKING:
     from plugins.exchanges.hyperliquid.tests.conftest import Play, Stage
-
-
-class Lost:
-    """Loses the answer to the first order that reaches the account."""
-
-    def __init__(self) -> None:
-        self.left = 1
-
-    async def before(self, operation: str, subject: object) -> None:
-        pass
-
-    async def after(self, operation: str, subject: object) -> None:
-        if operation == "send_order" and self.left:
-            self.left -= 1
-            raise OutcomeUnknown("lost", code="lost")
 
 
 def test_what_is_signed_expires_with_the_order_and_the_trait_says_when(play: Play) -> None:
@@ -63,7 +49,9 @@ def test_an_order_whose_answer_is_lost_is_found_by_its_cloid_and_not_sent_again(
             assert (fill.client_order_id, fill.price) == ("a", found.average_price), "our id comes back after a restart"
         assert len(await stage.truth.trading.fetch_orders(0)) == 1
 
-    play(scene, faults=Lost())
+    script = Script()
+    script.plan("send_order", after=OutcomeUnknown("lost", code="lost"))
+    play(scene, faults=script)
 
 
 def test_the_same_bytes_sent_twice_are_done_once(play: Play) -> None:

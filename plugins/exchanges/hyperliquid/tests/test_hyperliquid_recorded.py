@@ -23,11 +23,11 @@ from arb.model import (
     TimeInForce,
     parse_utc,
 )
+from arb.net import number
 from arb_exchange_hyperliquid import _account_rows, _listing, _market_rows
 from arb_exchange_hyperliquid._balances import DexState, balances
 from arb_exchange_hyperliquid._listing import BASE_FEES, Dex
 from arb_exchange_hyperliquid._order_rows import filled_of, order_row, sent_order, status_of
-from arb_exchange_hyperliquid._wire import number
 
 pytestmark = pytest.mark.realdata
 
@@ -38,7 +38,7 @@ NOW_NS = parse_utc("2026-02-01")
 
 def listed(coin: str, dex: Dex = MAIN) -> Instrument:
     row = {"name": coin, "szDecimals": 2, "maxLeverage": 10}
-    (market,) = _listing.markets([{"universe": [row]}, [{"markPx": "100.0"}]], dex, BASE_FEES, "hl")
+    ((market,), _) = _listing.markets([{"universe": [row]}, [{"markPx": "100.0"}]], dex, BASE_FEES, "hl")
     return market.instrument
 
 
@@ -76,7 +76,7 @@ def test_coins_with_their_ticks(recorded: Read, documented: Read) -> None:
     """nautilus_trader, `http_meta_perp_sample.json`; HyperLiquid.Net, `GetExchangeInfoAndTickers.txt` and others."""
     meta = recorded("nautilus/hyperliquid/http_meta_perp_sample.json")
     states = [{"midPx": "77558.5"}, {"midPx": "2123.95"}, {"midPx": "2.1312"}]
-    markets = _listing.markets([meta, states], MAIN, BASE_FEES, "hl")
+    markets, _ = _listing.markets([meta, states], MAIN, BASE_FEES, "hl")
     assert [(one.coin, one.asset, one.instrument.tick_size, one.instrument.lot_size) for one in markets] == [
         ("BTC", 0, Decimal(1), Decimal("0.00001")),
         ("ETH", 1, Decimal("0.1"), Decimal("0.0001")),
@@ -84,12 +84,25 @@ def test_coins_with_their_ticks(recorded: Read, documented: Read) -> None:
     ]
     assert all(one.instrument.status is InstrumentStatus.TRADING for one in markets)
     both = documented("Futures/ExchangeData/GetExchangeInfoAndTickers.txt")
-    assert [one.coin for one in _listing.markets(both, MAIN, BASE_FEES, "hl")] == ["BTC", "ETH", "HPOS"]
+    assert [one.coin for one in _listing.markets(both, MAIN, BASE_FEES, "hl")[0]] == ["BTC", "ETH", "HPOS"]
     gone = documented("Futures/ExchangeData/GetExchangeInfo.txt")["universe"]
-    last = _listing.markets([{"universe": gone}, [{}] * 4], MAIN, BASE_FEES, "hl")[-1]
+    last = _listing.markets([{"universe": gone}, [{}] * 4], MAIN, BASE_FEES, "hl")[0][-1]
     assert (last.coin, last.asset, last.is_open) == ("LOOM", 3, False)
     with pytest.raises(ValueError, match="4 coins with 3 states"):
         _listing.markets([{"universe": gone}, [{}] * 3], MAIN, BASE_FEES, "hl")
+
+
+@pytest.mark.parametrize("broken", [{"szDecimals": None}, {"name": ""}, {"maxLeverage": "many"}, {"maxLeverage": 0}])
+def test_a_coin_that_cannot_be_read_is_left_out_and_moves_no_number(recorded: Read, broken: dict[str, Any]) -> None:
+    meta = recorded("nautilus/hyperliquid/http_meta_perp_sample.json")
+    meta["universe"][1].update(broken)
+    found, unread = _listing.markets([meta, [{}] * 3], MAIN, BASE_FEES, "hl")
+    assert [(one.coin, one.asset) for one in found] == [("BTC", 0), ("ATOM", 2)]
+    assert len(unread) == 1
+    for row in meta["universe"]:
+        row["szDecimals"] = None
+    with pytest.raises(ValueError, match=r"none of 3 coins, such as .BTC.: ValueError"):
+        _listing.markets([meta, [{}] * 3], MAIN, BASE_FEES, "hl")
 
 
 def test_collateral_of_builders_dexes(recorded: Read) -> None:
@@ -99,7 +112,7 @@ def test_collateral_of_builders_dexes(recorded: Read) -> None:
     names = [_listing.collateral_name(meta["collateralToken"], spot) for meta in metas]
     assert names == ["USDC", "USDH", "USDE"]
     dex = Dex("km", 110_000, names[1])
-    (market,) = _listing.markets([metas[1], [{"markPx": "600.0"}]], dex, BASE_FEES, "hl")
+    ((market,), _) = _listing.markets([metas[1], [{"markPx": "600.0"}]], dex, BASE_FEES, "hl")
     found = market.instrument
     assert (found.id, found.base, found.quote, found.asset_class) == ("km:US500-PERP.hl", "US500", "USDH", "hip3:km")
     assert found.fees == FeeSchedule(maker=2 * BASE_FEES.maker, taker=2 * BASE_FEES.taker)

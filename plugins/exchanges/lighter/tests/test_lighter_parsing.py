@@ -29,9 +29,9 @@ from arb.model import (
     Side,
     TimeInForce,
 )
+from arb.net import reading
 from arb_exchange_lighter._account import fraction_for, fraction_of, leverage_of, payment_of
 from arb_exchange_lighter._errors import refusal_table
-from arb_exchange_lighter._fields import reading
 from arb_exchange_lighter._markets import Market, asset_class_of, base_of, markets_of
 from arb_exchange_lighter._orders import fields_of, order_of, refusal_of, rounded, status_of
 from arb_exchange_lighter._prices import next_hour, resting_orders
@@ -225,7 +225,7 @@ def test_rounding_never_worsens_an_order(quantity: Decimal, price: Decimal, side
     (market,) = markets_of({"order_book_details": [row]}, "lt", account_fees=None, asset_classes={})
     asked = OrderRequest(client_order_id=ClientOrderId("c"), instrument=ETH, side=side, quantity=quantity, price=price)
     try:
-        ready = rounded(asked, market, "lt")
+        ready = rounded(asked, market)
     except BelowMinimum:
         assert quantity < Decimal("0.0051") or quantity * price < Decimal(12)
         return
@@ -246,7 +246,7 @@ def test_numbers_beyond_the_venues_are_refused(eth: Market) -> None:
             price=Decimal(price),
             **changes,
         )
-        return rounded(request, eth, "lt")
+        return rounded(request, eth)
 
     assert ask("1", "42949672.95").price == Decimal("42949672.95")
     for quantity, price, changes in (

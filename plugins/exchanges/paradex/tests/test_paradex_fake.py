@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,28 +14,32 @@ import pytest
 from arb.api import HttpRequest, HttpResponse
 from arb.model import MINUTE_NS, SECOND_NS, Instrument, PriceBase, Side
 from arb.simulation import PROFILES, SeededMarket
-from arb.testing import START_NS
+from arb.testing import START_NS, Bench, BenchDesk
 from arb_exchange_paradex._signing import Signer, order_message
 from arb_exchange_paradex.fake import fitted
 from arb_exchange_paradex.fake._keys import CHAIN, MAIN_KEY, SUBKEY, account, public_of
 
-Bench = Callable[..., None]
-
 
 async def call(
-    desk: Any, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, key: bool = True
+    desk: Any,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    key: bool = True,
 ) -> tuple[int, Any, HttpResponse]:
     given = dict(headers or {})
     if key and "Authorization" not in given:
         given["Authorization"] = f"Bearer {await desk.trading._rest.session.token()}"
     raw = b"" if body is None else json.dumps(body).encode()
-    answer: HttpResponse = await desk.line.venue.send(
+    answer: HttpResponse = await desk.wire.venue.send(
         HttpRequest(method=method, url=f"http://fake.test/v1{path}", headers=given, body=raw)
     )
     return answer.status, json.loads(answer.body) if answer.body else None, answer
 
 
-def signed(desk: Any, key: int = SUBKEY, **changes: Any) -> dict[str, Any]:
+def signed(desk: BenchDesk, key: int = SUBKEY, **changes: Any) -> dict[str, Any]:
     """Return an order as any client would send it."""
     body = {
         "market": "BTC-USD-PERP",
@@ -83,7 +87,7 @@ def signed(desk: Any, key: int = SUBKEY, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_orders_by_hand(bench: Bench, changes: dict[str, Any], status: int, code: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         told, answer, _ = await call(desk, "POST", "/orders", signed(desk, **changes))
         assert (told, answer.get("error", "")) == (status, code)
         if status == 201:
@@ -93,7 +97,7 @@ def test_orders_by_hand(bench: Bench, changes: dict[str, Any], status: int, code
 
 
 def test_a_window_is_kept(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         late = signed(desk, recv_window=2000)
         await desk.sleep(2 * SECOND_NS + 1_000_000)
         assert (await call(desk, "POST", "/orders", late))[1]["error"] == "INVALID_TIMESTAMP"
@@ -105,7 +109,7 @@ def test_a_window_is_kept(bench: Bench) -> None:
 
 
 def test_a_signature_works_once_and_an_id_while_its_order_rests(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         first = signed(desk)
         assert (await call(desk, "POST", "/orders", first))[0] == 201
         assert (await call(desk, "POST", "/orders", first))[1]["error"] == "INVALID_REQUEST_PARAMETER"
@@ -118,7 +122,7 @@ def test_a_signature_works_once_and_an_id_while_its_order_rests(bench: Bench) ->
 
 
 def test_a_closed_order_is_hidden_by_its_id(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         _, placed, _ = await call(desk, "POST", "/orders", signed(desk))
         path = f"/orders/{placed['id']}"
         assert (await call(desk, "GET", path))[1]["status"] == "NEW"
@@ -136,7 +140,7 @@ def test_a_closed_order_is_hidden_by_its_id(bench: Bench) -> None:
 
 
 def test_batches(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         batch = [signed(desk, client_id=name, price=price) for name, price in (("a", "50000"), ("b", "0.123"))]
         status, answer, _ = await call(desk, "POST", "/orders/batch", batch)
         assert status == 201
@@ -173,7 +177,7 @@ def test_batches(bench: Bench) -> None:
     ],
 )
 def test_logins(bench: Bench, path: str, changes: dict[str, str], code: str) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         signer = Signer(account(), hex(SUBKEY), CHAIN)
         headers = {**signer.login_headers(desk.clock.now_ns() // SECOND_NS), **changes}
         _, answer, _ = await call(desk, "POST", path, headers=headers, key=False)
@@ -198,7 +202,7 @@ def test_tokens(bench: Bench) -> None:
 
 
 def test_limits_of_the_address_and_the_account(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(MINUTE_NS)
         answers = [(await call(desk, "GET", "/balance"))[2] for _ in range(121)]
         assert [each.status for each in answers].count(200) == 120
@@ -214,7 +218,7 @@ def test_limits_of_the_address_and_the_account(bench: Bench) -> None:
 
 
 def test_pages(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for _ in range(5):
             await desk.send(await desk.request())
         whole = (await call(desk, "GET", "/fills"))[1]["results"]
@@ -236,7 +240,7 @@ def test_pages(bench: Bench) -> None:
 def test_two_runs_of_the_fake_are_one(bench: Bench) -> None:
     heard: list[list[str]] = []
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         seen: list[str] = []
         for request in (await desk.request(), await desk.resting(), await desk.request(Side.SELL)):
             await desk.send(request)
@@ -266,7 +270,7 @@ def test_what_the_venue_can_express() -> None:
 
 
 def test_unknown_paths(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for method, path in (("GET", "/nothing"), ("PUT", "/orders"), ("POST", "/balance"), ("GET", "/orders/")):
             assert (await call(desk, method, path))[1]["error"] == "NOT_FOUND"
         assert (await call(desk, "POST", "/orders"))[1]["error"] == "BINDING_ERROR"

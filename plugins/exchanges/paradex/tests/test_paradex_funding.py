@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
@@ -13,13 +12,11 @@ import pytest
 from arb.api import BadResponse, HttpRequest, HttpResponse
 from arb.funding import Schedule
 from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, FundingKind, Side
-from arb.testing import START_NS
-
-Bench = Callable[..., None]
+from arb.testing import START_NS, Bench, BenchDesk
 
 
 def test_nothing_is_settled(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market = desk.exchange.market
         for each in await market.fetch_instruments():
             assert each.funding_interval_ns == 0
@@ -33,9 +30,9 @@ def test_nothing_is_settled(bench: Bench) -> None:
 
 
 def test_options_are_neither_listed_nor_priced(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         market = desk.exchange.market
-        answer = await desk.line.venue.send(
+        answer = await desk.wire.venue.send(
             HttpRequest(method="GET", url="http://fake.test/v1/markets/summary?market=ALL", headers={})
         )
         symbols = {row["symbol"] for row in json.loads(answer.body)["results"]}
@@ -93,11 +90,8 @@ class Index:
         return HttpResponse(status=200, headers={}, body=body)
 
 
-def _of_eight_hours(desk: Any) -> None:
-    inner = desk.line.venue.send
-
-    async def send(asked: HttpRequest) -> HttpResponse:
-        found: HttpResponse = await inner(asked)
+def _of_eight_hours(desk: BenchDesk) -> None:
+    def send(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
         if asked.url.endswith("/v1/markets"):
             rows = json.loads(found.body)
             for row in rows["results"]:
@@ -105,7 +99,7 @@ def _of_eight_hours(desk: Any) -> None:
             return replace(found, body=json.dumps(rows).encode())
         return found
 
-    desk.line.venue.send = send
+    desk.wire.change = send
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -113,7 +107,7 @@ def test_history_is_what_the_index_moved_by(bench: Bench, order: int) -> None:
     """In whichever order the venue lists samples, page by page: the difference of the index, over the price."""
     index = Index(period_h=8, order=order)
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         _of_eight_hours(desk)
         await desk.exchange.market.fetch_instruments()
         end_ns = desk.clock.now_ns() // DAY_NS * DAY_NS
@@ -144,7 +138,7 @@ def test_a_step_without_samples_is_left_out(bench: Bench) -> None:
             return HttpResponse(status=200, headers={}, body=b'{"results": [], "next": null, "prev": null}')
         return index.answer(request)
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         _of_eight_hours(desk)
         await desk.exchange.market.fetch_instruments()
         end_ns = desk.clock.now_ns() // DAY_NS * DAY_NS
@@ -156,18 +150,15 @@ def test_a_step_without_samples_is_left_out(bench: Bench) -> None:
 
 
 def test_a_rate_beyond_the_venues_own_limit_is_no_rate(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        inner = desk.line.venue.send
-
-        async def send(asked: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(asked)
+    async def body(desk: BenchDesk) -> None:
+        def send(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             if "/markets/summary" not in asked.url:
                 return found
             rows = json.loads(found.body)
             rows["results"][0]["funding_rate"] = "0.06"
             return replace(found, body=json.dumps(rows).encode())
 
-        desk.line.venue.send = send
+        desk.wire.change = send
         assert len(await desk.exchange.market.fetch_funding_rates()) == 2
 
     bench(body)
@@ -176,8 +167,8 @@ def test_a_rate_beyond_the_venues_own_limit_is_no_rate(bench: Bench) -> None:
 def test_a_history_without_an_end_is_none(bench: Bench) -> None:
     body = b'{"results": [], "next": "more", "prev": null}'
 
-    async def case(desk: Any) -> None:
-        desk.line.answer = lambda asked: (
+    async def case(desk: BenchDesk) -> None:
+        desk.wire.answer = lambda asked: (
             HttpResponse(status=200, headers={}, body=body) if "/funding/data" in asked.url else None
         )
         now_ns = desk.clock.now_ns()
@@ -201,7 +192,7 @@ def test_payments_are_those_of_the_ledger(bench: Bench) -> None:
         true = await desk.truth.trading.fetch_funding_payments(start_ns)
         assert [each.amount for each in payments] == [each.amount for each in true]
         assert len(payments) >= 3
-        asked = [each.url for each in desk.line.sent("GET", "/funding/payments")]
+        asked = [each.url for each in desk.wire.sent("GET", "/funding/payments")]
         assert len(asked) == 1, "one market had fills"
         rates = await desk.exchange.market.fetch_funding_history(desk.instrument.id, start_ns, desk.clock.now_ns())
         by_time = {rate.ts_event_ns: rate for rate in rates}
@@ -216,14 +207,12 @@ def test_payments_are_those_of_the_ledger(bench: Bench) -> None:
 def test_accrued_funding_is_in_neither_cash_nor_profit(bench: Bench) -> None:
     """Until it is paid: then the payment moves the cash by exactly its amount."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         (plain,) = await desk.trading.fetch_balances()
         (before,) = await desk.trading.fetch_positions()
-        inner = desk.line.venue.send
 
-        async def accrued(asked: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(asked)
+        def accrued(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             if not asked.url.endswith("/v1/positions"):
                 return found
             rows = json.loads(found.body)
@@ -232,7 +221,7 @@ def test_accrued_funding_is_in_neither_cash_nor_profit(bench: Bench) -> None:
                 row["unrealized_pnl"] = f"{D(row['unrealized_pnl']) - D('1.25'):f}"
             return replace(found, body=json.dumps(rows).encode())
 
-        desk.line.venue.send = accrued
+        desk.wire.change = accrued
         (balance,) = await desk.trading.fetch_balances()
         (position,) = await desk.trading.fetch_positions()
         assert (balance.cash, balance.equity) == (plain.cash, plain.equity)

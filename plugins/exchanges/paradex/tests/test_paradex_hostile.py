@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from arb.api import BadResponse, HttpRequest, HttpResponse
+from arb.api import BadResponse, HttpResponse
 from arb.model import MINUTE_NS, SECOND_NS, BookGap, OrderBook, OrderStatus
+from arb.testing import Bench, BenchDesk
 from arb_exchange_paradex._errors import IN_DOUBT, REASONS, REFUSALS, refusal_by, refusal_table
-
-Bench = Callable[..., None]
-
-
-def changing(desk: Any, path: str, change: Callable[[Any], Any]) -> None:
-    """Change the venue's answers of a path from now on."""
-    inner = desk.line.venue.send
-
-    async def send(request: HttpRequest) -> HttpResponse:
-        found: HttpResponse = await inner(request)
-        if request.url.partition("?")[0].endswith(path) and found.status == 200:
-            return replace(found, body=json.dumps(change(json.loads(found.body))).encode())
-        return found
-
-    desk.line.venue.send = send
 
 
 def _rows(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -44,16 +29,9 @@ def _rows(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     ],
 )
 def test_a_market_that_one_listing_lacks_can_still_be_closed(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.instrument.symbol == "BTC-USD-PERP"
-        resting = await desk.resting()
-        await desk.send(resting)
-        changing(desk, "/v1/markets", change)
-        assert desk.instrument.id not in {one.id for one in await desk.exchange.market.fetch_instruments()}
-        await desk.trading.cancel_order(desk.instrument.id, resting.client_order_id)
-        found = await desk.trading.fetch_order(desk.instrument.id, resting.client_order_id)
-        assert found.status is OrderStatus.CANCELLED
-        assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
+        await desk.check_unlisted(lambda: desk.wire.change_json("/v1/markets", change))
 
     bench(body)
 
@@ -71,13 +49,12 @@ def test_a_market_that_one_listing_lacks_can_still_be_closed(bench: Bench, chang
     ],
 )
 def test_an_account_that_cannot_be_true_is_none(bench: Bench, path: str, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
-        inner = desk.line.venue.send
-        changing(desk, path, change)
+        desk.wire.change_json(path, change)
         with pytest.raises(BadResponse):
             await desk.trading.fetch_balances()
-        desk.line.venue.send = inner
+        desk.wire.change = None
         assert await desk.trading.fetch_balances()
 
     bench(body)
@@ -96,14 +73,13 @@ def test_an_account_that_cannot_be_true_is_none(bench: Bench, path: str, change:
     ],
 )
 def test_an_order_that_cannot_be_true_is_none(bench: Bench, change: Callable[[Any], Any]) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.send(request)
-        inner = desk.line.venue.send
-        changing(desk, "/orders-history", change)
+        desk.wire.change_json("/orders-history", change)
         with pytest.raises(BadResponse):
             await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
-        desk.line.venue.send = inner
+        desk.wire.change = None
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert found.status is OrderStatus.FILLED
 
@@ -111,10 +87,10 @@ def test_an_order_that_cannot_be_true_is_none(bench: Bench, change: Callable[[An
 
 
 def test_positions_that_never_stand_still(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         count = iter(range(100))
-        changing(desk, "/positions", _rows(lambda row: {**row, "last_fill_id": str(next(count))}))
+        desk.wire.change_json("/positions", _rows(lambda row: {**row, "last_fill_id": str(next(count))}))
         with pytest.raises(BadResponse, match="positions changed"):
             await desk.trading.fetch_balances()
 
@@ -122,9 +98,9 @@ def test_positions_that_never_stand_still(bench: Bench) -> None:
 
 
 def test_a_list_without_an_end(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         endless = HttpResponse(status=200, headers={}, body=b'{"results": [], "next": "again", "prev": null}')
-        desk.line.answer = lambda asked: endless if "/fills" in asked.url else None
+        desk.wire.answer = lambda asked: endless if "/fills" in asked.url else None
         with pytest.raises(BadResponse, match="more than"):
             await desk.trading.fetch_fills(0)
 
@@ -132,8 +108,8 @@ def test_a_list_without_an_end(bench: Bench) -> None:
 
 
 def test_leverage_that_reads_otherwise_is_not_set(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        changing(desk, "/account/margin", lambda answer: {**answer, "configs": []})
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.change_json("/account/margin", lambda answer: {**answer, "configs": []})
         leverage, mode = await desk.trading.fetch_leverage(desk.instrument.id)
         assert leverage == desk.instrument.margin_tiers[0].max_leverage, "nothing was ever set"
         with pytest.raises(BadResponse, match="reads"):
@@ -158,8 +134,8 @@ def test_no_message_ends_the_streams(bench: Bench) -> None:
         def noisy(message: str | bytes) -> list[str | bytes]:
             return [noise.pop(0), message] if noise else [message]
 
-        desk.line.tamper = noisy
-        stream = desk.exchange.streams.watch_order_book(desk.instrument.id)
+        desk.wire.tamper = noisy
+        stream = desk.streams.watch_order_book(desk.instrument.id)
         until_ns = desk.clock.now_ns() + 10 * MINUTE_NS
         async for each in stream:
             heard.append(each)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +13,15 @@ from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
 from arb.model import SECOND_NS, Averaging, OrderStatus
+from arb.testing import Bench, BenchDesk
 from arb_exchange_paradex._open import traits_of
 from arb_exchange_paradex._settings import NETWORKS, ParadexSettings
 from arb_exchange_paradex.fake._keys import MAIN_KEY, account
 
-Bench = Callable[..., None]
 KEY = SecretStr("0x1234")
 
 
-async def _nothing(desk: Any) -> None:
+async def _nothing(desk: BenchDesk) -> None:
     pass
 
 
@@ -68,7 +68,7 @@ def test_the_main_key_is_refused(bench: Bench) -> None:
 
 
 def test_the_main_key_with_permission(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
 
     with caplog.at_level(logging.WARNING):
@@ -139,14 +139,14 @@ def test_a_venue_that_is_down_lets_the_exchange_open(bench: Bench) -> None:
     def down(request: HttpRequest) -> HttpResponse | None:
         return HttpResponse(status=503, headers={}, body=b"") if is_down[0] else None
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         pass
 
     with pytest.raises(Exception, match="503"):
         # The bench lists instruments right after opening: that is the call that fails, not the opening.
         bench(body, answer=down)
 
-    async def later(desk: Any) -> None:
+    async def later(desk: BenchDesk) -> None:
         order = await desk.send(await desk.request())
         assert order.status is OrderStatus.FILLED
 
@@ -162,25 +162,25 @@ def test_a_venue_that_is_down_lets_the_exchange_open(bench: Bench) -> None:
 
 
 def test_without_a_key_everything_public_is_there(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         assert desk.exchange.trading is None
         assert Capability.TRADING not in desk.exchange.capabilities
         assert (await desk.exchange.market.fetch_order_book(desk.instrument.id, 5)).bids
-        assert not [each for each in desk.line.requests if "Authorization" in each.headers or "/auth" in each.url]
+        assert not [each for each in desk.wire.requests if "Authorization" in each.headers or "/auth" in each.url]
         with pytest.raises(BadResponse, match="no key"):
-            desk.exchange.streams.watch_account()
+            desk.streams.watch_account()
 
     bench(body, without=("account", "private_key"))
 
 
 def test_answers_of_another_market_are_refused(bench: Bench) -> None:
     async def body(desk: Any) -> None:
-        inner = desk.line.venue.send
+        inner = desk.wire.venue.send
 
         async def mixed_up(asked: HttpRequest) -> HttpResponse:
             return await inner(replace(asked, url=asked.url.replace("BTC-USD", "ETH-USD")))  # type: ignore[no-any-return]
 
-        desk.line.venue.send = mixed_up
+        desk.wire.venue.send = mixed_up
         for call in (
             desk.exchange.market.fetch_order_book(desk.instrument.id, 5),
             desk.exchange.market.fetch_bbo(desk.instrument.id),

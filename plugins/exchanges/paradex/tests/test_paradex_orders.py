@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -27,10 +24,9 @@ from arb.api import (
     WouldCross,
 )
 from arb.model import MILLISECOND_NS, SECOND_NS, ClientOrderId, OrderStatus, Side, TimeInForce
+from arb.testing import Bench, BenchDesk, Listener
 from arb_exchange_paradex._signing import Signer
 from arb_exchange_paradex.fake._keys import CHAIN, SUBKEY, account
-
-Bench = Callable[..., None]
 
 
 def _json(body: Any, status: int = 200) -> HttpResponse:
@@ -38,10 +34,10 @@ def _json(body: Any, status: int = 200) -> HttpResponse:
 
 
 def test_what_is_sent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting(post_only=True)
         await desk.send(request)
-        (sent,) = desk.line.sent("POST", "/v1/orders")
+        (sent,) = desk.wire.sent("POST", "/v1/orders")
         payload = json.loads(sent.body)
         assert payload.pop("signature_timestamp") == desk.clock.now_ns() // MILLISECOND_NS - 20
         r, s = json.loads(payload.pop("signature"))
@@ -64,10 +60,10 @@ def test_what_is_sent(bench: Bench) -> None:
 
 
 def test_only_limits_are_sent_and_a_close_is_reduce_only(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.send(await desk.request())
         await desk.send(await desk.request(Side.SELL, reduce_only=True))
-        first, second = (json.loads(each.body) for each in desk.line.sent("POST", "/v1/orders"))
+        first, second = (json.loads(each.body) for each in desk.wire.sent("POST", "/v1/orders"))
         assert (first["type"], first["instruction"], "flags" in first) == ("LIMIT", "IOC", False)
         assert (second["type"], second["flags"]) == ("LIMIT", ["REDUCE_ONLY"])
         assert list(await desk.trading.fetch_positions()) == []
@@ -90,12 +86,12 @@ def test_two_orders_of_one_moment_have_two_hashes(bench: Bench) -> None:
 def test_an_order_is_queued_and_its_outcome_waited_for(bench: Bench) -> None:
     """The answer to sending says NEW, whatever becomes of the order; what is returned is what became of it."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         began_ns = desk.clock.now_ns()
         order = await desk.send(await desk.request())
         assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, order.request.quantity)
         assert desk.clock.now_ns() - began_ns == 20 * MILLISECOND_NS
-        paths = [each.url.partition("/v1")[2].partition("?")[0] for each in desk.line.requests[-3:]]
+        paths = [each.url.partition("/v1")[2].partition("?")[0] for each in desk.wire.requests[-3:]]
         # Closed orders are hidden by their id: then the history is read.
         assert paths == ["/orders", f"/orders/{order.exchange_order_id}", "/orders-history"]
 
@@ -105,12 +101,10 @@ def test_an_order_is_queued_and_its_outcome_waited_for(bench: Bench) -> None:
 def test_the_answer_to_sending_is_never_taken_for_the_outcome(bench: Bench) -> None:
     """An answer that is NEW for ever: neither open, nor filled, nor refused."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
-        inner = desk.line.venue.send
 
-        async def send(asked: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(asked)
+        def send(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             if "/orders" not in asked.url or found.status not in (200, 201):
                 return found
             rows = json.loads(found.body)
@@ -118,7 +112,7 @@ def test_the_answer_to_sending_is_never_taken_for_the_outcome(bench: Bench) -> N
                 row["status"] = "NEW"
             return replace(found, body=json.dumps(rows).encode())
 
-        desk.line.venue.send = send
+        desk.wire.change = send
         began_ns = desk.clock.now_ns()
         with pytest.raises(OutcomeUnknown, match="nothing was said"):
             await desk.send(request)
@@ -126,7 +120,7 @@ def test_the_answer_to_sending_is_never_taken_for_the_outcome(bench: Bench) -> N
         with pytest.raises(BadResponse, match="not said yet"):
             await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert list(await desk.trading.fetch_open_orders()) == []
-        desk.line.venue.send = inner
+        desk.wire.change = None
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert found.status is OrderStatus.OPEN
 
@@ -138,9 +132,9 @@ def test_refusals_after_acceptance(bench: Bench, is_listening: bool) -> None:
     """Each is accepted with 201 and ended by the venue's checks; the history has it as refused."""
 
     async def body(desk: Any) -> None:
-        listening = asyncio.create_task(_drain(desk.exchange.streams.watch_account()))
+        listener = Listener(desk.streams.watch_account())
         if not is_listening:
-            listening.cancel()
+            await listener.stop()
         await desk.sleep(SECOND_NS)
         cases = (
             (await desk.request(post_only=True, time_in_force=TimeInForce.GTC), WouldCross, "POST_ONLY_WOULD_CROSS"),
@@ -157,28 +151,26 @@ def test_refusals_after_acceptance(bench: Bench, is_listening: bool) -> None:
             assert (type(refused.value), refused.value.code) == (kind, code)
             found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
             assert (found.status, found.filled_quantity, found.reason) == (OrderStatus.REJECTED, 0, code)
-        statuses = {json.loads(each.body)["client_id"] for each in desk.line.sent("POST", "/v1/orders")}
+        statuses = {json.loads(each.body)["client_id"] for each in desk.wire.sent("POST", "/v1/orders")}
         assert len(statuses) == 3, "all of them were accepted"
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await listener.stop()
 
     bench(body)
 
 
 def test_a_report_of_the_socket_saves_the_questions(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        listening = asyncio.create_task(_drain(desk.exchange.streams.watch_account()))
+    async def body(desk: BenchDesk) -> None:
+        listener = Listener(desk.streams.watch_account())
         await desk.sleep(SECOND_NS)
         takes, waits = await desk.request(), await desk.resting()
-        desk.line.requests.clear()
+        desk.wire.log.clear()
         order = await desk.send(takes)
         assert order.status is OrderStatus.FILLED
-        assert [each.method for each in desk.line.requests] == ["POST"]
+        assert [each.method for each in desk.wire.requests] == ["POST"]
         resting = await desk.send(waits)
         assert resting.status is OrderStatus.OPEN
-        assert [each.method for each in desk.line.requests] == ["POST", "POST"]
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        assert [each.method for each in desk.wire.requests] == ["POST", "POST"]
+        await listener.stop()
 
     bench(body)
 
@@ -187,13 +179,10 @@ def test_an_unknown_end_is_final_and_no_refusal(bench: Bench) -> None:
     """A `cancel_reason` that nobody has published: nothing was filled, and that is all that is said."""
 
     async def body(desk: Any) -> None:
-        inner = desk.line.venue.send
-
-        async def send(asked: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(asked)
+        def send(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             return replace(found, body=found.body.replace(b'"EXPIRED"', b'"SOMETHING_NEW"'))
 
-        desk.line.venue.send = send
+        desk.wire.change = send
         order = await desk.send(await desk.request(through="-0.02"))
         assert (order.status, order.filled_quantity, order.reason) == (OrderStatus.CANCELLED, 0, "SOMETHING_NEW")
 
@@ -201,17 +190,15 @@ def test_an_unknown_end_is_final_and_no_refusal(bench: Bench) -> None:
 
 
 def test_questions_that_fail_do_not_decide(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         failures = [500, 404, 200]
-        inner = desk.line.venue.send
 
-        async def send(asked: HttpRequest) -> HttpResponse:
+        def fail(asked: HttpRequest) -> HttpResponse | None:
             if asked.method == "GET" and "/orders/" in asked.url and failures:
                 return HttpResponse(status=failures.pop(), headers={}, body=b"<html></html>")
-            found: HttpResponse = await inner(asked)
-            return found
+            return None
 
-        desk.line.venue.send = send
+        desk.wire.answer = fail
         assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
         assert failures == []
 
@@ -221,11 +208,11 @@ def test_questions_that_fail_do_not_decide(bench: Bench) -> None:
 def test_a_cancel_is_a_queue(bench: Bench) -> None:
     """204 and nothing else; what became of the order a read tells, and a second one finds nothing that rests."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
         await desk.send(request)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
-        (sent,) = desk.line.sent("DELETE", "/orders/by_client_id/")
+        (sent,) = [each for each in desk.wire.requests if each.method == "DELETE"]
         assert sent.url.endswith(f"{request.client_order_id}?market=BTC-USD-PERP")
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert (found.status, found.reason) == (OrderStatus.CANCELLED, "USER_CANCELED")
@@ -241,21 +228,14 @@ def test_a_cancel_is_a_queue(bench: Bench) -> None:
 def test_absence_needs_all_three_lists(bench: Bench) -> None:
     """Fills of an order that neither rests nor is in the history yet: it is there."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.request()
         await desk.send(request)
-        inner = desk.line.venue.send
-
-        async def send(asked: HttpRequest) -> HttpResponse:
-            if "/orders-history" in asked.url:
-                return _json({"results": [], "next": None, "prev": None})
-            found: HttpResponse = await inner(asked)
-            return found
-
-        desk.line.venue.send = send
+        nothing = _json({"results": [], "next": None, "prev": None})
+        desk.wire.answer = lambda asked: nothing if "/orders-history" in asked.url else None
         with pytest.raises(BadResponse, match="not in the history yet"):
             await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
-        desk.line.venue.send = inner
+        desk.wire.answer = None
         found = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert found.status is OrderStatus.FILLED
 
@@ -274,7 +254,7 @@ def test_absence_needs_all_three_lists(bench: Bench) -> None:
 def test_modes_of_a_release(bench: Bench, mode: str, post_only: bool, code: str) -> None:
     """On weekdays the venue takes cancels alone, then post-only orders, then all; nothing is listed as trading."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         waits = await desk.resting()
         await desk.send(waits)
         desk.world.memory["mode"] = mode
@@ -298,7 +278,7 @@ def test_modes_of_a_release(bench: Bench, mode: str, post_only: bool, code: str)
 def test_small_orders(bench: Bench) -> None:
     """A close may be as small as the whole position; a part of it may not, and says so before anything is done."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         lot, bbo = desk.instrument.lot_size, await desk.exchange.market.fetch_bbo(desk.instrument.id)
         least = (desk.instrument.min_notional / bbo.bid * Decimal("1.05") // lot + 1) * lot
         with pytest.raises(BelowMinimum):
@@ -317,36 +297,30 @@ def test_small_orders(bench: Bench) -> None:
 
 
 def test_fill_or_kill_is_refused_before_it_is_sent(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         with pytest.raises(Rejected, match="fill-or-kill"):
             await desk.trading.prepare_order(await desk.request(time_in_force=TimeInForce.FOK))
-        assert desk.line.sent("POST", "/v1/orders") == []
+        assert desk.wire.sent("POST", "/v1/orders") == []
 
     bench(body)
 
 
 def test_an_order_that_waited_too_long_does_not_leave(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
         await desk.sleep(6 * SECOND_NS)
         with pytest.raises(NotSent, match="expired"):
             await desk.trading.send_order(prepared)
-        assert desk.line.sent("POST", "/v1/orders") == []
+        assert desk.wire.sent("POST", "/v1/orders") == []
 
     bench(body)
 
 
 def test_an_id_that_the_venue_has_already_is_in_doubt(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         request = await desk.resting()
-
-        async def send(asked: HttpRequest) -> HttpResponse:
-            if asked.method == "POST" and asked.url.endswith("/orders"):
-                return _json({"error": "DUPLICATED_CLIENT_ID", "message": "x", "data": None}, 400)
-            found: HttpResponse = await inner(asked)
-            return found
-
-        inner, desk.line.venue.send = desk.line.venue.send, send
+        refusal = _json({"error": "DUPLICATED_CLIENT_ID", "message": "x", "data": None}, 400)
+        desk.wire.answer = lambda asked: refusal if (asked.method, asked.url[-7:]) == ("POST", "/orders") else None
         with pytest.raises(BadResponse, match="DUPLICATED_CLIENT_ID"):
             await desk.send(request)
 
@@ -354,20 +328,20 @@ def test_an_id_that_the_venue_has_already_is_in_doubt(bench: Bench) -> None:
 
 
 def test_a_refused_time_is_asked_for_again(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        times = len(desk.line.sent("GET", "/system/time"))
+    async def body(desk: BenchDesk) -> None:
+        times = len(desk.wire.sent("GET", "/system/time"))
 
         def late(asked: HttpRequest) -> HttpResponse | None:
             if asked.method == "POST" and asked.url.endswith("/orders"):
                 return _json({"error": "INVALID_TIMESTAMP", "message": "late", "data": None}, 400)
             return None
 
-        desk.line.answer = late
+        desk.wire.answer = late
         with pytest.raises(AuthenticationFailed, match="clock"):
             await desk.send(await desk.request())
-        desk.line.answer = lambda asked: None
+        desk.wire.answer = None
         await desk.send(await desk.request())
-        assert len(desk.line.sent("GET", "/system/time")) == times + 1
+        assert len(desk.wire.sent("GET", "/system/time")) == times + 1
 
     bench(body)
 
@@ -375,19 +349,17 @@ def test_a_refused_time_is_asked_for_again(bench: Bench) -> None:
 def test_a_maker_fill_has_the_side_of_our_order(bench: Bench) -> None:
     """The venue's document calls the side of a fill the taker's: for our own orders we know better."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         bbo = await desk.exchange.market.fetch_bbo(desk.instrument.id)
         request = await desk.request(price=bbo.bid, time_in_force=TimeInForce.GTC, post_only=True)
         await desk.send(request)
-        inner = desk.line.venue.send
 
-        async def turned(asked: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(asked)
+        def turned(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             if "/fills" in asked.url:
                 found = replace(found, body=found.body.replace(b'"side": "BUY"', b'"side": "SELL"'))
             return found
 
-        desk.line.venue.send = turned
+        desk.wire.change = turned
         for _ in range(600):
             await desk.sleep(60 * SECOND_NS)
             fills = await desk.trading.fetch_fills(0)
@@ -413,7 +385,7 @@ def test_the_fake_takes_what_this_key_signs_and_nothing_else(bench: Bench) -> No
                 headers={"Authorization": f"Bearer {token}"},
                 body=json.dumps({**payload, name: value}).encode(),
             )
-            answer = await desk.line.venue.send(sent)
+            answer = await desk.wire.venue.send(sent)
             assert answer.status == 400
             assert json.loads(answer.body)["error"] in {
                 "INVALID_ORDER_SIGNATURE",
@@ -425,9 +397,3 @@ def test_the_fake_takes_what_this_key_signs_and_nothing_else(bench: Bench) -> No
         assert (await desk.trading.send_order(prepared)).status is OrderStatus.FILLED
 
     bench(body)
-
-
-async def _drain(stream: Any) -> None:
-    async with aclosing(stream) as messages:
-        async for _ in messages:
-            pass

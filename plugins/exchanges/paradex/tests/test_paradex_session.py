@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,30 +12,26 @@ from arb.api import AuthenticationFailed, ConnectFailed, HttpRequest, HttpRespon
 from arb.model import MINUTE_NS, SECOND_NS, OrderStatus
 from arb.net import RateLimit
 from arb.simulation import VirtualClock, run_virtual
-from arb.testing import START_NS, FakeContext
+from arb.testing import START_NS, Bench, BenchDesk, FakeContext
 from arb_exchange_paradex._budgets import ADDRESS, READS, budgets_of
 from arb_exchange_paradex._session import Session
 
-Bench = Callable[..., None]
 
-
-def _logins(desk: Any) -> int:
-    return len(desk.line.sent("POST", "/v1/auth/"))
+def _logins(desk: BenchDesk) -> int:
+    return len([each for each in desk.wire.requests if "/v1/auth/" in each.url])
 
 
 def test_a_token_is_renewed_before_its_end(bench: Bench) -> None:
     """An hour of reads every half minute: never an old token, and a login every three minutes."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         refused: list[int] = []
-        inner = desk.line.venue.send
 
-        async def watching(asked: HttpRequest) -> HttpResponse:
-            found: HttpResponse = await inner(asked)
+        def watching(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             refused.append(found.status)
             return found
 
-        desk.line.venue.send = watching
+        desk.wire.change = watching
         assert _logins(desk) == 1
         for _ in range(120):
             await desk.sleep(30 * SECOND_NS)
@@ -48,7 +43,7 @@ def test_a_token_is_renewed_before_its_end(bench: Bench) -> None:
 
 
 def test_a_token_that_was_not_used_for_long_is_renewed_first(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(10 * MINUTE_NS)
         await asyncio.gather(*(desk.trading.fetch_open_orders() for _ in range(20)))
         assert _logins(desk) == 2, "one for all of them"
@@ -68,7 +63,7 @@ def test_after_a_refused_token_there_is_one_login_and_every_call_is_repeated(ben
             )
 
         await desk.sleep(2 * SECOND_NS)  # a token of the same second would be the same one
-        desk.line.answer = revoked
+        desk.wire.answer = revoked
         order, *_ = await asyncio.gather(
             desk.send(await desk.resting()), *(desk.trading.fetch_positions() for _ in range(10))
         )
@@ -80,8 +75,8 @@ def test_after_a_refused_token_there_is_one_login_and_every_call_is_repeated(ben
 
 
 def test_a_second_refusal_is_final(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = lambda asked: (
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = lambda asked: (
             HttpResponse(status=401, headers={}, body=b'{"error": "UNAUTHORIZED_ERROR", "message": "no"}')
             if "Authorization" in asked.headers
             else None
@@ -96,11 +91,11 @@ def test_a_second_refusal_is_final(bench: Bench) -> None:
 
 
 def test_a_proxy_that_wants_a_token_for_public_data(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
-        desk.line.answer = lambda asked: HttpResponse(status=401, headers={}, body=b"<html>")
+    async def body(desk: BenchDesk) -> None:
+        desk.wire.answer = lambda asked: HttpResponse(status=401, headers={}, body=b"<html>")
         with pytest.raises(AuthenticationFailed):
             await desk.exchange.market.fetch_stats()
-        desk.line.answer = lambda asked: None
+        desk.wire.answer = None
         assert await desk.exchange.market.fetch_stats()
 
     bench(body)
@@ -109,16 +104,16 @@ def test_a_proxy_that_wants_a_token_for_public_data(bench: Bench) -> None:
 def test_an_order_waits_for_no_better_time(bench: Bench) -> None:
     """The venue's time is known from the login; that it is old keeps no order, also while it cannot be asked."""
 
-    async def body(desk: Any) -> None:
-        times = len(desk.line.sent("GET", "/system/time"))
+    async def body(desk: BenchDesk) -> None:
+        times = len(desk.wire.sent("GET", "/system/time"))
         await desk.sleep(4 * MINUTE_NS)
-        desk.line.answer = lambda asked: (
+        desk.wire.answer = lambda asked: (
             HttpResponse(status=503, headers={}, body=b"") if "/system/time" in asked.url else None
         )
         assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
         await desk.sleep(2 * MINUTE_NS)
         assert (await desk.send(await desk.request())).status is OrderStatus.FILLED
-        assert len(desk.line.sent("GET", "/system/time")) <= times + 1, "by a login alone"
+        assert len(desk.wire.sent("GET", "/system/time")) <= times + 1, "by a login alone"
 
     bench(body)
 
@@ -126,16 +121,16 @@ def test_an_order_waits_for_no_better_time(bench: Bench) -> None:
 def test_a_login_that_fails_is_no_doubt_about_an_order(bench: Bench) -> None:
     """The order never left: NotSent, and its id still works."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         await desk.sleep(10 * MINUTE_NS)
         prepared = await desk.trading.prepare_order(await desk.request())
-        desk.line.answer = lambda asked: (
+        desk.wire.answer = lambda asked: (
             HttpResponse(status=502, headers={}, body=b"<html>") if "/auth/" in asked.url else None
         )
         with pytest.raises(NotSent):
             await desk.trading.send_order(prepared)
-        assert desk.line.sent("POST", "/v1/orders") == []
-        desk.line.answer = lambda asked: None
+        assert desk.wire.sent("POST", "/v1/orders") == []
+        desk.wire.answer = None
         assert (await desk.trading.send_order(prepared)).status is OrderStatus.FILLED
 
     bench(body)
@@ -196,14 +191,14 @@ def test_what_other_processes_use_counts() -> None:
 
 
 def test_two_plugins_of_one_process_share_the_address(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         context = FakeContext("other", clock=desk.clock)
         first = budgets_of(context, "http://x", "0x1")
         second = budgets_of(context, "http://x", "0x2")
         assert first.address is second.address
         assert first.reads is not second.reads
         assert budgets_of(context, "http://x", "0x1").writes is first.writes
-        answer = await desk.line.venue.send(
+        answer = await desk.wire.venue.send(
             HttpRequest(method="GET", url="http://fake.test/v1/system/time", headers={})
         )
         assert answer.headers["X-RateLimit-Limit"] == "1500"

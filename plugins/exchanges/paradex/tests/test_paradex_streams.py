@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -13,37 +12,18 @@ import pytest
 
 from arb.api import ConnectFailed
 from arb.model import MINUTE_NS, SECOND_NS, BookGap, BookLevel, Fill, Order, OrderBook, OrderStatus, Trade
-from arb.testing import FakeWorld
+from arb.testing import Bench, BenchDesk, FakeWorld, listening
 from arb_exchange_paradex._channels import book_channel
 from arb_exchange_paradex._frames import BBO, BOOK, DELTA, FUNDING, SUMMARY, decode_frame
 from arb_exchange_paradex.fake._frames import Packer
 
-Bench = Callable[..., None]
-
 
 @asynccontextmanager
-async def listening(stream: Any) -> Any:
-    heard: list[Any] = []
-
-    async def listen() -> None:
-        async for each in stream:
-            heard.append(each)
-
-    task = asyncio.create_task(listen())
-    try:
-        yield heard
-        assert not task.done()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@asynccontextmanager
-async def raw(desk: Any, *channels: str, version: int = 2) -> Any:
+async def raw(desk: BenchDesk, *channels: str, version: int = 2) -> Any:
     """Subscribe by hand; collect what comes."""
     heard: list[Any] = []
     url = f"ws://fake.test/v1?sbeSchemaId=1&sbeSchemaVersion={version}"
-    async with desk.line.venue.connect(url) as socket:
+    async with desk.wire.venue.connect(url) as socket:
 
         async def listen() -> None:
             async for message in socket.messages():
@@ -61,13 +41,13 @@ async def raw(desk: Any, *channels: str, version: int = 2) -> Any:
 
 def test_books_come_whole(bench: Bench) -> None:
     async def body(desk: Any) -> None:
-        async with listening(desk.exchange.streams.watch_order_book(desk.instrument.id)) as heard:
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
             await desk.sleep(MINUTE_NS)
         assert len(heard) > 20
         assert all(isinstance(each, OrderBook) and len(each.bids) <= 15 for each in heard)
         numbers = [each.sequence for each in heard]
         assert numbers == sorted(set(numbers))
-        (socket,) = desk.line.sockets
+        (socket,) = desk.wire.sockets
         requests = [json.loads(each) for each in socket.sent]
         assert requests[0]["params"] == {"channel": "order_book.BTC-USD-PERP.snapshot@15@50ms"}
 
@@ -77,8 +57,8 @@ def test_books_come_whole(bench: Bench) -> None:
 def test_a_price_tick_that_is_not_the_markets_is_silent(bench: Bench) -> None:
     """So the plugin names none; with the market's own the venue serves the same book."""
 
-    async def body(desk: Any) -> None:
-        plain = book_channel(desk.instrument.symbol).name
+    async def body(desk: BenchDesk) -> None:
+        plain = book_channel(desk.instrument.symbol)
         tick = f"{desk.instrument.tick_size.normalize():f}".replace(".", "_")
         for channel, is_served in ((plain, True), (f"{plain}@{tick}", True), (f"{plain}@0_0000001", False)):
             async with raw(desk, channel) as (_, heard):
@@ -90,7 +70,7 @@ def test_a_price_tick_that_is_not_the_markets_is_silent(bench: Bench) -> None:
 
 
 def test_other_channels_of_the_fake(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         symbol = desk.instrument.symbol
         names = (f"bbo.{symbol}", "markets_summary", f"funding_data.{symbol}", f"order_book.{symbol}.deltas@15@100ms")
         for version in (1, 2, 3):
@@ -110,10 +90,10 @@ def test_other_channels_of_the_fake(bench: Bench) -> None:
 
 
 def test_a_socket_without_a_schema_is_refused(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         for url in ("ws://fake.test/v1", "ws://fake.test/v1?sbeSchemaId=1&sbeSchemaVersion=9"):
             with pytest.raises(ConnectFailed):
-                async with desk.line.venue.connect(url):
+                async with desk.wire.venue.connect(url):
                     pass
 
     bench(body)
@@ -123,8 +103,8 @@ def test_an_older_schema_is_tried_where_the_newer_is_refused(bench: Bench) -> No
     world = FakeWorld()
     world.memory["sbe_newest"] = 1
 
-    async def body(desk: Any) -> None:
-        async with listening(desk.exchange.streams.watch_order_book(desk.instrument.id)) as heard:
+    async def body(desk: BenchDesk) -> None:
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
             await desk.sleep(MINUTE_NS)
             assert heard
 
@@ -132,7 +112,7 @@ def test_an_older_schema_is_tried_where_the_newer_is_refused(bench: Bench) -> No
 
 
 def test_a_double_subscription_is_an_error(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         async with raw(desk, "trades.BTC-USD-PERP", "trades.BTC-USD-PERP", "nonsense", "orders.ALL") as (_, heard):
             errors = {each["id"]: each["error"] for each in heard if isinstance(each, dict) and "error" in each}
         assert errors[2]["data"] == "already subscribed"
@@ -148,8 +128,8 @@ def test_the_account_is_heard_in_either_form(bench: Bench, as_json: bool) -> Non
     world = FakeWorld()
     world.memory["private_json"] = as_json
 
-    async def body(desk: Any) -> None:
-        async with listening(desk.exchange.streams.watch_account()) as heard:
+    async def body(desk: BenchDesk) -> None:
+        async with listening(desk.streams.watch_account()) as heard:
             await desk.sleep(SECOND_NS)
             taken, rests = await desk.request(), await desk.resting()
             await desk.send(taken)
@@ -178,8 +158,8 @@ def test_an_order_that_only_waits_is_not_told(bench: Bench) -> None:
                 return [message[:24] + b"\x01" + message[25:], message]
             return [message]
 
-        desk.line.tamper = queued
-        async with listening(desk.exchange.streams.watch_account()) as heard:
+        desk.wire.tamper = queued
+        async with listening(desk.streams.watch_account()) as heard:
             await desk.sleep(SECOND_NS)
             await desk.send(await desk.resting())
             await desk.sleep(SECOND_NS)
@@ -193,27 +173,27 @@ def test_a_token_that_the_socket_refuses_is_renewed(bench: Bench) -> None:
         session = desk.trading._rest.session
         good = session._token
         session._token = f"{good}x"
-        async with listening(desk.exchange.streams.watch_account()) as heard:
+        async with listening(desk.streams.watch_account()) as heard:
             await desk.sleep(10 * SECOND_NS)
             await desk.send(await desk.request())
             await desk.sleep(SECOND_NS)
             assert [each for each in heard if isinstance(each, Fill)]
-        assert len(desk.line.sockets) > 1
+        assert len(desk.wire.sockets) > 1
 
     bench(body)
 
 
 def test_a_change_in_the_place_of_a_book_begins_anew(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         def changed(message: str | bytes) -> list[str | bytes]:
-            if isinstance(message, bytes) and message[2] == BOOK and len(desk.line.sockets) == 1:
+            if isinstance(message, bytes) and message[2] == BOOK and len(desk.wire.sockets) == 1:
                 return [message[:24] + b"\x01" + message[25:]]
             return [message]
 
-        desk.line.tamper = changed
-        async with listening(desk.exchange.streams.watch_order_book(desk.instrument.id)) as heard:
+        desk.wire.tamper = changed
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
             await desk.sleep(MINUTE_NS)
-        assert len(desk.line.sockets) == 2
+        assert len(desk.wire.sockets) == 2
         assert heard
 
     bench(body)
@@ -222,30 +202,30 @@ def test_a_change_in_the_place_of_a_book_begins_anew(bench: Bench) -> None:
 def test_a_book_that_was_begun_anew_by_the_venue(bench: Bench) -> None:
     """Its numbers go back while its time goes on: an old message would have an old time as well."""
 
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         packer, symbol = Packer(2), desk.instrument.symbol
         level = (BookLevel(Decimal(5), Decimal(1)),)
 
         def begun(message: str | bytes) -> list[str | bytes]:
-            if not (isinstance(message, bytes) and message[2] == BOOK) or len(desk.line.sockets) > 1:
+            if not (isinstance(message, bytes) and message[2] == BOOK) or len(desk.wire.sockets) > 1:
                 return [message]
             now_ns = desk.clock.now_ns()
             late = packer.book(symbol, 1, (level, level), now_ns + 9 * SECOND_NS)
             return [message, packer.book(symbol, 1, (level, level), now_ns - SECOND_NS), late]
 
-        desk.line.tamper = begun
-        async with listening(desk.exchange.streams.watch_order_book(desk.instrument.id)) as heard:
+        desk.wire.tamper = begun
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
             await desk.sleep(MINUTE_NS)
         books = [each for each in heard if isinstance(each, OrderBook)]
         assert all(each.bids[0].price != 5 for each in books)
-        assert len(desk.line.sockets) == 2
+        assert len(desk.wire.sockets) == 2
         assert [type(each) for each in heard].count(BookGap) == 1, "told once, before the new socket's first book"
 
     bench(body)
 
 
 def test_trades_of_positions_are_no_trades(bench: Bench) -> None:
-    async def body(desk: Any) -> None:
+    async def body(desk: BenchDesk) -> None:
         def moved(message: str | bytes) -> list[str | bytes]:
             if isinstance(message, bytes) and message[2] == 1:
                 block = int.from_bytes(message[:2], "little")
@@ -253,8 +233,8 @@ def test_trades_of_positions_are_no_trades(bench: Bench) -> None:
                 return [message[:kind] + bytes([code]) + message[kind + 1 :] for code in (1, 3, 4, 6, 77)]
             return [message]
 
-        desk.line.tamper = moved
-        async with listening(desk.exchange.streams.watch_trades(desk.instrument.id)) as heard:
+        desk.wire.tamper = moved
+        async with listening(desk.streams.watch_trades(desk.instrument.id)) as heard:
             await desk.sleep(10 * MINUTE_NS)
         assert heard
         assert all(isinstance(each, Trade) for each in heard)

@@ -1,4 +1,4 @@
-"""An exchange plugin over its own fake venue, in this process."""
+"""What a fake venue stands on: a market, and one account that outlives every client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import Clock, Exchange, ExchangeSpec, FakeGround, FakeVenue, StateStore
+from arb.api import Clock, ExchangeSpec, FakeGround, FakeVenue, StateStore
 from arb.model import ExchangeName
 from arb.simulation import (
     PROFILES,
@@ -74,48 +74,6 @@ class FakeWorld:
         venue = self.venue(spec, clock.now_ns(), market)
         async with open_simulated_exchange(venue, context, latency=Latency(), faults=faults) as exchange:
             yield exchange, _fake_of(spec).open(FakeGround(exchange=exchange, clock=clock, memory=self.memory))
-
-    @asynccontextmanager
-    async def client(self, spec: ExchangeSpec, clock: Clock, fake: FakeVenue) -> AsyncIterator[Exchange]:
-        """Open the plugin over the fake."""
-        context = FakeContext(
-            self.name,
-            seed=self.seed,
-            clock=clock,
-            http=fake,
-            websocket=fake,
-            state=self.client_state,
-            ids=self.client_ids,
-        )
-        settings = spec.settings.model_validate(dict(_fake_of(spec).settings(FAKE_ADDRESS)))
-        async with spec.open(settings, context) as exchange:
-            yield exchange
-
-
-@asynccontextmanager
-async def over_fake(
-    spec: ExchangeSpec,
-    clock: Clock,
-    *,
-    world: FakeWorld | None = None,
-    market: Market | None = None,
-    faults: Faults | None = None,
-) -> AsyncIterator[tuple[Exchange, SimulatedExchange]]:
-    """Open a plugin over its fake venue; yield it, and the truth: the simulated exchange behind the fake.
-
-    Args:
-        spec: Of the plugin; it brings a fake.
-        clock: Of both sides.
-        world: Give the same one again to come back to the same account.
-        market: Instead of the seeded one of the fake's profile.
-        faults: Between the fake and the account; what they raise becomes of the request.
-    """
-    world = world or FakeWorld()
-    async with (
-        world.ground(spec, clock, market=market, faults=faults) as (truth, fake),
-        world.client(spec, clock, fake) as exchange,
-    ):
-        yield exchange, truth
 
 
 def _fake_of(spec: ExchangeSpec) -> Any:
