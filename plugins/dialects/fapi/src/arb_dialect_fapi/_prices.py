@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -28,7 +29,9 @@ from ._fields import flag
 from ._listing import Listing
 
 _ONE: Final = Decimal(1)
-_DIGITS: Final = "0123456789."
+_LEVEL: Final = partial(tuple.__new__, BookLevel)
+"""Makes a level of a pair, in half the time that `BookLevel` takes."""
+
 _LONGEST_USUAL: Final = 24
 INTERVALS_NS: Final = frozenset({HOUR_NS, 2 * HOUR_NS, 4 * HOUR_NS, 8 * HOUR_NS})
 """What lies between two settlements of one symbol, by the venues' notices."""
@@ -197,20 +200,21 @@ def _changes(rows: Any) -> list[BookLevel]:
     if set(map(len, rows)) != {2}:
         raise ValueError("a level is a price and a size")
     prices, sizes = zip(*rows, strict=True)
-    if not _is_usual((*prices, *sizes)):
+    if not _is_usual(prices + sizes):
         return [BookLevel(positive(price), _not_negative(size)) for price, size in rows]
     exact = list(map(Decimal, prices))
     if not all(exact):
         raise ValueError("a price of zero")
-    return list(map(BookLevel, exact, map(Decimal, sizes)))
+    return list(map(_LEVEL, zip(exact, map(Decimal, sizes), strict=True)))
 
 
 def _is_usual(texts: tuple[Any, ...]) -> bool:
     """Whether all are texts of up to 24 digits and points, as the venue writes prices and sizes."""
     try:
-        return not "".join(texts).strip(_DIGITS) and max(map(len, texts)) <= _LONGEST_USUAL
+        digits = "".join(texts).replace(".", "")
     except TypeError:
         return False
+    return digits.isascii() and digits.isdecimal() and max(map(len, texts)) <= _LONGEST_USUAL
 
 
 def _not_negative(value: Any) -> Decimal:
