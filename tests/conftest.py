@@ -20,6 +20,16 @@ def pytest_collection_finish() -> None:
     sys.setrecursionlimit(_RECURSION)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the processes that tests start share what they compile, where nothing may be left beside the sources."""
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "compiled"))
+        yield
+
+
 @dataclass
 class Site:
     """A folder on sys.path into which distributions are put as pip would."""

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from arb.cli import main
+from arb.kernel import installed_plugins
 
 Arb = Callable[..., Result]
 ArbProcess = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -30,6 +31,12 @@ def arb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arb:
         return CliRunner().invoke(main, arguments, input=answers, prog_name="arb")
 
     return run
+
+
+@pytest.fixture
+def alone() -> str:
+    """Return the ARB_DISABLE_PLUGINS that leaves only what a test installs itself: every probe is a process."""
+    return ",".join(sorted({ref.name for ref in installed_plugins()}))
 
 
 @pytest.fixture

@@ -133,13 +133,13 @@ REASONS = {
 
 
 def test_twelve_broken_plugins_are_named_with_reasons(
-    install: Install, code_of: CodeOf, arb_process: ArbProcess
+    alone: str, install: Install, code_of: CodeOf, arb_process: ArbProcess
 ) -> None:
     break_twelve(install, code_of)
     install("arb-good-exchange", "good", code_of("exchanges", "good"))
     install("arb-good-storage", "good-db", code_of("storages", "good-db"), group="arb.storages")
 
-    done = arb_process("plugins", "list", "--check", "--json")
+    done = arb_process("plugins", "list", "--check", "--json", ARB_DISABLE_PLUGINS=alone)
 
     rows: Any = json.loads(done.stdout)["plugins"]
     assert done.returncode == 7, done.stderr
@@ -159,6 +159,7 @@ def test_twelve_broken_plugins_are_named_with_reasons(
 def test_a_check_of_good_plugins_finds_nothing(install: Install, code_of: CodeOf, arb_process: ArbProcess) -> None:
     install("arb-good", "good", code_of("exchanges", "good"))
     done = arb_process("plugins", "list", "--check", "--json", ARB_DISABLE_PLUGINS="nothing")
+    assert done.returncode == 0, done.stdout
     assert listed(done.stdout)["good"]["status"] == "ok"
 
 
@@ -196,7 +197,10 @@ def test_info_needs_one_plugin(install: Install, code_of: CodeOf, arb: Arb) -> N
     assert "No plugin named 'sane' is installed. Did you mean 'same'?" in unknown.output
 
 
-def test_the_interpreter_of_the_check_is_ours(install: Install, code_of: CodeOf, arb: Arb) -> None:
+def test_the_interpreter_of_the_check_is_ours(
+    alone: str, install: Install, code_of: CodeOf, arb: Arb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARB_DISABLE_PLUGINS", alone)
     code = f"import sys\nassert sys.executable == {sys.executable!r}\n" + code_of("exchanges", "good")
     install("arb-good", "good", code)
     assert listed(arb("plugins", "list", "--check", "--json").output)["good"]["status"] == "ok"

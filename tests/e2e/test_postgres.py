@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from arb.cli._demo_run import Wanted, prepare
+
 Arb = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -70,7 +72,7 @@ def test_a_run_on_postgres_is_the_run_on_sqlite_to_the_last_digit(
 def test_a_database_that_was_copied_to_postgres_and_back_is_the_same(
     arb: Arb, tmp_path: Path, database: dict[str, Any]
 ) -> None:
-    assert arb("demo", "--data", "kept", "--days", "2", "--no-plot").returncode == 0
+    assert arb("demo", "--data", "kept", "--days", "1", "--no-plot").returncode == 0
     configuration = (tmp_path / "kept" / "demo.toml").read_text(encoding="utf-8")
     elsewhere = on_postgres(configuration, {**database, "database": "copied"})
     (tmp_path / "elsewhere.toml").write_text(elsewhere, encoding="utf-8")
@@ -92,7 +94,7 @@ def test_a_database_that_was_copied_to_postgres_and_back_is_the_same(
 
 @pytest.mark.timeout(240)
 def test_what_is_old_is_pruned_alike_on_either_storage(arb: Arb, tmp_path: Path, database: dict[str, Any]) -> None:
-    assert arb("demo", "--data", "kept", "--days", "3", "--no-plot").returncode == 0
+    assert arb("demo", "--data", "kept", "--days", "2", "--no-plot").returncode == 0
     configuration = (tmp_path / "kept" / "demo.toml").read_text(encoding="utf-8")
     (tmp_path / "elsewhere.toml").write_text(on_postgres(configuration, database), encoding="utf-8")
     assert arb("db", "copy", "-c", "kept/demo.toml", "--to", "elsewhere.toml").returncode == 0
@@ -131,8 +133,7 @@ def wait_for_a_listener(database: dict[str, Any]) -> None:
 def test_events_of_another_process_are_shown_when_they_are_committed(
     arb: Arb, start: Start, tmp_path: Path, database: dict[str, Any]
 ) -> None:
-    assert arb("demo", "--data", "kept", "--days", "1", "--no-plot").returncode == 0
-    configuration = (tmp_path / "kept" / "demo.toml").read_text(encoding="utf-8")
+    configuration = prepare(Wanted(seed=None, days=1, folder=tmp_path), tmp_path).read_text(encoding="utf-8")
     (tmp_path / "elsewhere.toml").write_text(on_postgres(configuration, database), encoding="utf-8")
     assert arb("db", "upgrade", "-c", "elsewhere.toml").returncode == 0
     with start("events", "-c", "elsewhere.toml", "--follow", "--json") as following:

@@ -24,8 +24,8 @@ FULL_DISK_BYTES = 600_000
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Write the demo's configuration for five days."""
-    return prepare(Wanted(seed=None, days=5, folder=tmp_path / "run"), tmp_path / "run")
+    """Write the demo's configuration for two days."""
+    return prepare(Wanted(seed=None, days=2, folder=tmp_path / "run"), tmp_path / "run")
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -45,7 +45,7 @@ def wait_for_database(file: Path) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_with_its_report(start: Start, arb: Arb, file: Path, number: signal.Signals) -> None:
-    with start("run", "-c", str(file), "--json", "--speed", "20000") as process:
+    with start("run", "-c", str(file), "--json", "--speed", "8000") as process:
         wait_for_database(file)
         assert process.stderr is not None
         while "run.started" not in process.stderr.readline():
@@ -56,14 +56,14 @@ def test_a_signal_ends_a_run_with_its_report(start: Start, arb: Arb, file: Path,
     assert process.returncode == 0
     assert report["stopped"] == f"stopped by {number.name}"
     assert Decimal(report["unexplained"]) == 0
-    assert report["simulated_seconds"] < 5 * 86_400
+    assert report["simulated_seconds"] < 2 * 86_400
     went_on = json.loads(arb("run", "-c", str(file), "--json", "--quiet").stdout)
     assert went_on["stopped"] == "the end time was reached"
     assert Decimal(went_on["unexplained"]) == 0
 
 
 def test_a_second_signal_does_not_wait(start: Start, arb: Arb, file: Path) -> None:
-    with start("run", "-c", str(file), "--json", "--speed", "20000") as process:
+    with start("run", "-c", str(file), "--json", "--speed", "8000") as process:
         assert process.stderr is not None
         while "run.started" not in process.stderr.readline():
             pass
@@ -78,7 +78,7 @@ def test_a_second_signal_does_not_wait(start: Start, arb: Arb, file: Path) -> No
 
 
 def test_a_run_is_looked_at_while_it_runs(start: Start, arb: Arb, file: Path) -> None:
-    with start("run", "-c", str(file), "--speed", "3600", "--quiet") as process:
+    with start("run", "-c", str(file), "--speed", "1800", "--quiet") as process:
         try:
             wait_for_database(file)
             for _ in range(100):
@@ -187,7 +187,7 @@ def test_a_finished_run_says_so(arb: Arb, file: Path) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(start: Start, arb: Arb, file: Path) -> None:
-    assert arb("run", "-c", str(file), "--until", "2d", "--quiet").returncode == 0
+    assert arb("run", "-c", str(file), "--until", "1d", "--quiet").returncode == 0
     with start("report", "-c", str(file), "--details") as process:
         assert process.stdout is not None
         process.stdout.close()

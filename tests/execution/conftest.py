@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import pytest
+from tests.storage.conftest import TABLES
 
 from arb.api import CachedBook, Dialect, Exchange, ExchangeTraits, OrderIntent, Storage, StorageError, Transaction, Veto
 from arb.execution import (
@@ -460,7 +461,7 @@ def on_world() -> OnWorld:
         async def main() -> Any:
             clock = VirtualClock.of_running_loop()
             made = tuple(MemoryExchange(name, clock=clock, traits=traits) for name in venues)
-            return await check(World(clock, made, storage or MemoryStorage()))
+            return await check(World(clock, made, storage or MemoryStorage(TABLES)))
 
         return run_virtual(main(), start_ns=START_NS, on_turn=SpinGuard())
 

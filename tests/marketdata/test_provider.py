@@ -704,6 +704,14 @@ def test_closing_ends_fetches_and_those_who_wait() -> None:
     play(case())
 
 
+def test_closing_with_nothing_under_way_needs_no_loop() -> None:
+    """What a killed run left behind is closed by the garbage collector, where no loop runs."""
+    asyncio.set_event_loop(None)
+    closing = PriceProvider(FakeClock(), {}, {}, {}).close()
+    with pytest.raises(StopIteration):
+        closing.send(None)
+
+
 def test_ages_and_counts_add_up() -> None:
     async def case() -> None:
         world = World()

@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,6 +42,32 @@ from arb.testing import FakeContext, MemoryStorage, sample_instrument
 
 if TYPE_CHECKING:
     from arb_storage_postgres.testing import PostgresServer
+
+T = TypeVar("T")
+
+
+async def _with_tables() -> bytes:
+    storage = MemoryStorage()
+    await Journal.open(storage)
+    return storage.image()
+
+
+TABLES: Final = asyncio.run(_with_tables())
+"""A database in which a journal was opened: to make its tables takes longer than most tests."""
+
+
+def with_journal(body: Callable[[Journal], Awaitable[T]]) -> T:
+    """Run a test on a journal in memory."""
+
+    async def run() -> T:
+        storage = MemoryStorage(TABLES)
+        try:
+            return await body(await Journal.open(storage))
+        finally:
+            storage.close()
+
+    return asyncio.run(run())
+
 
 A = sample_instrument("one", "COIN", quote="USDC").id
 B = sample_instrument("two", "COIN", quote="USDT").id
@@ -142,7 +168,7 @@ class Toy:
 
     def account(self, start_ns: int | None = None, end_ns: int | None = None, *, order: Any = list) -> RunAccount:
         async def run() -> RunAccount:
-            storage = MemoryStorage()
+            storage = MemoryStorage(TABLES)
             journal = await Journal.open(storage)
             instruments = [sample_instrument("one", "COIN"), sample_instrument("two", "COIN", quote="USDT")]
             async with journal.transaction() as tx:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.storage.conftest import with_journal
 
 from arb.api import InvariantBroken, StateStore, Storage, StorageError
 from arb.model import (
@@ -44,17 +45,6 @@ FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChec
 
 A, B = ExchangeName("one"), ExchangeName("two")
 COIN_A, COIN_B = InstrumentId("COIN-PERP.one"), InstrumentId("COIN-PERP.two")
-
-
-def with_journal(body: Callable[[Journal], Awaitable[T]]) -> T:
-    async def run() -> T:
-        storage = MemoryStorage()
-        try:
-            return await body(await Journal.open(storage))
-        finally:
-            storage.close()
-
-    return asyncio.run(run())
 
 
 def hedge(hedge_id: str = "h1", status: HedgeStatus = HedgeStatus.OPENING) -> Hedge:

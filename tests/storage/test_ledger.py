@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.storage.conftest import TABLES
 
 from arb.api import InvariantBroken
 from arb.model import (
@@ -40,7 +41,7 @@ Balances = dict[tuple[str, str], Decimal]
 
 def in_journal(body: Callable[[Journal], Awaitable[None]], *, listed: bool = True) -> None:
     async def run() -> None:
-        storage = MemoryStorage()
+        storage = MemoryStorage(TABLES)
         journal = await Journal.open(storage)
         if listed:
             await list_instruments(journal)

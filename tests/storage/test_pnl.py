@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.storage.conftest import TABLES
 
 from arb.model import DAY_NS, ExchangeName, InstrumentId, Transfer, TransferId, TransferKind
 from arb.storage import Journal, Part, Parts, Pnl, PnlBy, account_run, pnl
@@ -22,7 +23,7 @@ NewToy = Callable[[], Any]
 
 def summed(toy: Any, by: PnlBy, *, transfers: tuple[Transfer, ...] = ()) -> Pnl:
     async def run() -> Pnl:
-        storage = MemoryStorage()
+        storage = MemoryStorage(TABLES)
         journal = await Journal.open(storage)
         async with journal.transaction() as tx:
             listed = [sample_instrument("one", "COIN"), sample_instrument("two", "COIN", quote="USDT")]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
@@ -9,6 +7,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.storage.conftest import with_journal
 
 from arb.api import InvariantBroken
 from arb.model import (
@@ -24,24 +23,12 @@ from arb.model import (
     RateUnit,
 )
 from arb.storage import Journal
-from arb.testing import MemoryStorage
 
 T = TypeVar("T")
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 A, B = ExchangeName("one"), ExchangeName("two")
 COIN_A, COIN_B = InstrumentId("COIN-PERP.one"), InstrumentId("COIN-PERP.two")
-
-
-def with_journal(body: Callable[[Journal], Awaitable[T]]) -> T:
-    async def run() -> T:
-        storage = MemoryStorage()
-        try:
-            return await body(await Journal.open(storage))
-        finally:
-            storage.close()
-
-    return asyncio.run(run())
 
 
 def rate(ts_event_ns: int, ts_init_ns: int, raw: str, kind: FundingKind = FundingKind.PREDICTED) -> FundingRate:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.storage.conftest import with_journal
 
 from arb.model import (
     ClientOrderId,
@@ -52,23 +51,11 @@ from arb.model import (
     TimeInForce,
 )
 from arb.storage import Journal
-from arb.testing import MemoryStorage
 
 T = TypeVar("T")
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 A, COIN_A = ExchangeName("one"), InstrumentId("COIN-PERP.one")
-
-
-def with_journal(body: Callable[[Journal], Awaitable[T]]) -> T:
-    async def run() -> T:
-        storage = MemoryStorage()
-        try:
-            return await body(await Journal.open(storage))
-        finally:
-            storage.close()
-
-    return asyncio.run(run())
 
 
 def hedge(hedge_id: str = "h1") -> Hedge:

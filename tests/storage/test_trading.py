@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+
+from tests.storage.conftest import with_journal
 
 from arb.model import (
     ClientOrderId,
@@ -20,22 +20,10 @@ from arb.model import (
     PositionSide,
 )
 from arb.storage import Journal
-from arb.testing import MemoryStorage
 
 A, B = ExchangeName("one"), ExchangeName("two")
 COIN = InstrumentId("COIN-PERP.one")
 FIRST = Lease(account=A, holder="here:1:100", token=1, expires_ns=1_000)
-
-
-def with_journal(body: Callable[[Journal], Awaitable[None]]) -> None:
-    async def run() -> None:
-        storage = MemoryStorage()
-        try:
-            await body(await Journal.open(storage))
-        finally:
-            storage.close()
-
-    asyncio.run(run())
 
 
 async def swap(journal: Journal, held: Lease | None, new: Lease) -> bool:
