@@ -194,3 +194,19 @@ def test_everybody_may_be_told_something() -> None:
             assert len(each.heard) == 2
 
     play(Venue(), body)
+
+
+def test_nobody_waits_for_a_reader_that_was_cancelled_from_elsewhere() -> None:
+    async def body(venue: Venue) -> None:
+        venue.may_begin.clear()
+        first = await venue.listen("a")
+        (reading,) = (task for task in asyncio.all_tasks() if "_read" in repr(task.get_coro()))
+        reading.cancel()
+        await settle()
+        assert isinstance(first.error, BadResponse)
+        venue.may_begin.set()
+        second = await venue.listen("a")
+        await venue.push("a 1")
+        assert await second.stop() == [Connected(), 1]
+
+    play(Venue(), body)

@@ -69,7 +69,7 @@ def test_after_an_end_everything_is_asked_for_again() -> None:
         venue.stream.subscribe("book", lambda: f"book signed at {next(times)}")
         venue.stream.subscribe("trades", lambda: "trades")
         await settle()
-        venue.stream.unsubscribe("trades", "no trades")
+        venue.stream.unsubscribe("trades", lambda: "no trades")
         await venue.push("1")
         first = venue.socket
         assert first.sent == ["book signed at 0", "trades", "no trades"]
@@ -208,9 +208,10 @@ def test_nobody_waits_for_the_budget_of_subscriptions_and_one_given_up_before_is
             assert socket.sent == ["a"]
             socket.push("read while others wait")
             assert await anext(messages) == "read while others wait"
-            stream.unsubscribe("b", "no b")
-            stream.unsubscribe("a", "no a")
-            stream.unsubscribe("c", "no c")
+            stream.unsubscribe("b", lambda: "no b")
+            stream.unsubscribe("a", lambda: "no a")
+            stream.unsubscribe("c", lambda: "no c")
+            stream.unsubscribe("a", lambda: None)
             stream.subscribe("c", lambda: "c again")
             await clock.run_for(9 * SECOND_NS)
             assert socket.sent == ["a", "c again", "no a"]

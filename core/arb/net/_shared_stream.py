@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Generic, TypeVar
 
 from arb.api import BadResponse, Context, ExchangeError
@@ -100,7 +101,7 @@ class SharedStream(Generic[K, H]):
 
     def resubscribe(self, key: K) -> None:
         """Have the venue begin anew with something, for all who listen to it."""
-        self._stream.unsubscribe(repr(key), self._cancellation(key))
+        self._stream.unsubscribe(repr(key), partial(self._cancellation, key))
         self.subscribe(key)
 
     def tell(self, key: K, heard: H) -> None:
@@ -117,7 +118,7 @@ class SharedStream(Generic[K, H]):
 
     async def _leave(self, keys: tuple[K, ...], inbox: Inbox[H]) -> None:
         for key in self._listeners.leave(keys, inbox):
-            self._stream.unsubscribe(repr(key), self._cancellation(key))
+            self._stream.unsubscribe(repr(key), partial(self._cancellation, key))
         if not self._listeners:
             await self._stop()
 
@@ -136,11 +137,16 @@ class SharedStream(Generic[K, H]):
                         self._listeners.tell_all(message)
                     else:
                         await self._take(message)
-        except Exception as error:
-            # Nothing comes any more, and nobody may wait for it; who listens next opens a new socket.
-            self._reading = None
-            if not isinstance(error, ExchangeError):
-                self._context.log.exception("reading the socket failed")
-                text = f"reading the socket failed: {error!r}"
-                error = BadResponse(text, exchange=self._context.name, code="bug")
-            self._listeners.tell_all(error)
+        except (Exception, asyncio.CancelledError) as error:
+            # Where it was stopped another may read by now; else nothing comes any more, and nobody may wait for it.
+            if self._reading is asyncio.current_task():
+                self._reading = None
+                self._listeners.tell_all(self._reported(error))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    def _reported(self, error: BaseException) -> ExchangeError:
+        if isinstance(error, ExchangeError):
+            return error
+        self._context.log.error("reading the socket failed", exc_info=error)
+        return BadResponse(f"reading the socket failed: {error!r}", exchange=self._context.name, code="bug")

@@ -134,12 +134,18 @@ class Stream:
         self._subscriptions[key] = message
         self._ask(key)
 
-    def unsubscribe(self, key: str, message: Message | None = None) -> None:
-        """Ask for it no more; `message` tells a venue that was asked for it, after what is to be sent before."""
+    def unsubscribe(self, key: str, message: Callable[[], Message | None] | None = None) -> None:
+        """Ask for it no more.
+
+        Args:
+            key: Of the subscription.
+            message: Makes what tells a venue that was asked for it; called when its turn to be sent has come, and
+                None from it sends nothing.
+        """
         self._subscriptions.pop(key, None)
         opened = self._open
         if message is not None and opened is not None and key not in opened.asking:
-            opened.unsent.put_nowait(lambda: message)
+            opened.unsent.put_nowait(message)
 
     def restart(self, why: str) -> None:
         """Give the socket up for a new one, whose snapshots begin anew: after a gap that nothing else mends."""

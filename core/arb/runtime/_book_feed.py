@@ -129,14 +129,14 @@ class BookFeed:
         streams = self._exchanges[exchange_of(instrument)].streams
         assert streams is not None
         book, lateness, published_ns = LiveBook(instrument), Lateness(), 0
-        begins = True
+        told_whole = False
         updates = cast("AsyncGenerator[BookUpdate, None]", streams.watch_order_book(instrument))
         async with aclosing(updates):
             async for update in updates:
                 if isinstance(update, BookGap):
                     self.counts.gaps += 1
                     book.lose()
-                    begins = True
+                    told_whole = False
                     await prices.drop(instrument)
                     continue
                 problem = book.apply(update)
@@ -148,11 +148,10 @@ class BookFeed:
                 self.counts.snapshots += is_whole
                 self.counts.deltas += not is_whole
                 now_ns = self._clock.now_ns()
-                # What a book begins with is dated by its last change, which may be long ago.
-                if not begins and self._is_late(instrument, lateness, update):
-                    continue
-                begins = False
-                if is_whole or now_ns - published_ns >= PUBLISH_NS:
+                # A snapshot that was asked for is dated by the book's last change, which may be long ago.
+                is_asked_for, told_whole = is_whole and not told_whole, is_whole
+                is_late = not is_asked_for and self._is_late(instrument, lateness, update)
+                if not is_late and (is_whole or now_ns - published_ns >= PUBLISH_NS):
                     published_ns = now_ns
                     if not await self._publish(instrument, book, prices):
                         return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from arb.model import MINUTE_NS
+from arb.model import MINUTE_NS, SECOND_NS
 
 WINDOW_NS: Final = 5 * MINUTE_NS
+STEP_NS: Final = 2 * SECOND_NS
+"""A way that is so much shorter than any before is a wrong time, or that of a clock that was set: it is no measure."""
 
 
 class Lateness:
@@ -34,6 +36,8 @@ class Lateness:
         if not 0 <= ts_init_ns - self._since_ns < WINDOW_NS:
             # The window before counts as well: who has just begun to lag is compared with better days.
             self._before_ns, self._shortest_ns, self._since_ns = self._shortest_ns, None, ts_init_ns
-        self._shortest_ns = way_ns if self._shortest_ns is None else min(self._shortest_ns, way_ns)
-        shortest_ns = self._shortest_ns if self._before_ns is None else min(self._shortest_ns, self._before_ns)
-        return way_ns - shortest_ns
+        known = [each for each in (self._shortest_ns, self._before_ns) if each is not None]
+        shortest_ns = min(known, default=way_ns)
+        if way_ns >= shortest_ns - STEP_NS:
+            self._shortest_ns = way_ns if self._shortest_ns is None else min(self._shortest_ns, way_ns)
+        return max(0, way_ns - shortest_ns)

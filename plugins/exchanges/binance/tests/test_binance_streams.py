@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, BookGap, Fill, Order, OrderBook, Trade
-from arb.testing import Bench, BenchDesk, Listener
+from arb.testing import Bench, BenchDesk, FakeClock, FakeContext, FakeWebSockets, Listener, settle
 from arb_dialect_fapi._hub import Hub
+from arb_dialect_fapi._line import Line
 from arb_exchange_binance._dialect import BINANCE
 from arb_exchange_binance.fake._venue import open_fake
 
@@ -270,3 +271,38 @@ def ground_of(desk: BenchDesk) -> Any:
     from arb.api import FakeGround
 
     return FakeGround(exchange=desk.truth, clock=desk.clock, memory=desk.world.memory)
+
+
+def test_a_stream_that_is_wanted_again_before_its_end_was_told_stays_subscribed() -> None:
+    async def pulse() -> str:
+        return "pulse"
+
+    async def run() -> None:
+        clock, sockets = FakeClock(), FakeWebSockets()
+        line = Line(
+            FakeContext(clock=clock, websocket=sockets),
+            "wss://venue.test",
+            most=100,
+            life_ns=23 * HOUR_NS,
+            pulse=pulse,
+            tell=lambda _message: None,
+            gap=lambda _line, _connected: None,
+        )
+        for number in range(20):
+            line.add(f"t{number}")
+        await clock.run_for(5 * SECOND_NS)
+        for number in range(10):  # more than the venue takes in a second
+            await line.remove(f"t{number}")
+        await clock.run_for(SECOND_NS)
+        await line.remove("t19")
+        await settle()
+        line.add("t19")
+        await clock.run_for(20 * SECOND_NS)
+        told: set[str] = set()
+        for each in sockets.opened[-1][1].sent:
+            message = json.loads(each)
+            (told.update if message["method"] == "SUBSCRIBE" else told.difference_update)(message["params"])
+        assert told == {"pulse", *line.topics}
+        await line.close()
+
+    asyncio.run(run())

@@ -9,6 +9,7 @@ import pytest
 
 from arb.api import BadResponse, Rejected
 from arb.model import HOUR_NS, MINUTE_NS, InstrumentId, InstrumentStatus, MarginMode
+from arb.net import number
 from arb_exchange_edgex._account import mode_of
 from arb_exchange_edgex._fields import shortened
 from arb_exchange_edgex._markets import Listing, asset_of, listing_of
@@ -88,6 +89,12 @@ def test_numbers_end_with_the_thirtieth_decimal() -> None:
     long = f"-1.{'7' * 62}"
     row = shortened({"riskValue": long, "json": D(long), "size": "0.50", "isLong": True, "none": None})
     assert row == {"riskValue": long[:33], "json": long[:33], "size": "0.50", "isLong": True, "none": None}
+    # Java writes a zero of 62 decimals so.
+    assert number(shortened({"riskValue": "0E-62"})["riskValue"]) == 0
+    assert shortened({"openValue": "1.5E-40", "contractId": "1E5"}) == {
+        "openValue": f"0.{'0' * 30}",
+        "contractId": "1E5",
+    }
 
 
 def test_a_number_that_is_unknown_is_never_another_contract() -> None:

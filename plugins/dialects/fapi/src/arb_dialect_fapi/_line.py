@@ -213,9 +213,9 @@ class _Wire:
             self._stream.unsubscribe(f"{number}")
 
     def unsubscribe(self, topic: str) -> None:
-        """Tell the venue at once; later sockets do not ask for it."""
+        """Tell the venue, unless it is wanted again by then; later sockets do not ask for it."""
         self.subscribe([each for each in self._topics if each != topic])
-        self._stream.unsubscribe("none", request("UNSUBSCRIBE", [topic]))
+        self._stream.unsubscribe("none", lambda: None if topic in self._topics else request("UNSUBSCRIBE", [topic]))
 
     async def close(self) -> None:
         """End the socket."""

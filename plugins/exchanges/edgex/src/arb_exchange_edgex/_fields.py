@@ -9,6 +9,7 @@ from typing import Any, Final
 from arb.net import Row, text
 
 _TOO_LONG: Final = re.compile(r"(-?[0-9]+\.[0-9]{30})[0-9]+")
+_SCIENTIFIC: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE]-?[0-9]{1,2}")
 
 
 def shortened(row: Row) -> Row:
@@ -34,6 +35,8 @@ def resolution(value: Any) -> int:
 
 
 def _cut(value: Any) -> Any:
-    written = f"{value:f}" if isinstance(value, Decimal) else value
+    written = value
+    if isinstance(value, Decimal) or (isinstance(value, str) and _SCIENTIFIC.fullmatch(value)):
+        written = f"{Decimal(value):f}"
     long = _TOO_LONG.fullmatch(written) if isinstance(written, str) else None
     return long[1] if long else value

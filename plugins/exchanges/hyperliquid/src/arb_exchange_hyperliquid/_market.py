@@ -202,7 +202,7 @@ class HyperliquidMarket:
             with reading(self._client.name, f"the state of dex {dex!r}"):
                 meta, states = answer
                 for row, state in zip(meta["universe"], states, strict=True):
-                    market = listing.of_coin(row["name"])
+                    market = listing.of_coin(row.get("name"))
                     if market is not None and market.is_open and not row.get("isDelisted"):
                         found.append((market, state))
         return found
