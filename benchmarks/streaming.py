@@ -1,10 +1,11 @@
 """The books of many instruments streamed from every imitated venue at once, each served in a process of its own.
 
-    python benchmarks/streaming.py [--venue NAME]... [--symbols N] [--seconds S] [--lose N] [--json]
+    python benchmarks/streaming.py [--venue NAME]... [--symbols N] [--begin S] [--seconds S] [--lose N] [--json]
 
 The plugins run over sockets, as live. Their books go into the price provider as in a run; one message of the venues'
 in `--lose` is lost on its way. Measured are the CPU time of this process, by how much its loop comes late, its memory,
-and of each gap that a stream tells the time until the next snapshot. Meanwhile the prices of all instruments are
+and of each gap that a stream tells the time until the next snapshot. It is measured once every book is streamed, for
+which the venues' limits of messages take a minute and more. Meanwhile the prices of all instruments are
 read, without asking a venue: none may be served between a gap and the snapshot that mends it.
 """
 
@@ -16,6 +17,7 @@ import json
 import logging
 import resource
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +46,7 @@ from arb.model import (
     Instrument,
     InstrumentId,
     OrderBook,
+    exchange_of,
 )
 from arb.net import open_transports
 from arb.runtime import WallClock
@@ -67,13 +70,13 @@ class Watched:
 
     Attributes:
         lost: Instruments whose stream said that the book is lost, and when.
-        mended_ns: From a gap to the next snapshot.
+        mended_ns: From a gap to the next snapshot, of each venue.
         served: Prices that were served in between.
         late_ns: By how much the loop came late.
     """
 
     lost: dict[InstrumentId, int] = field(default_factory=dict)
-    mended_ns: list[int] = field(default_factory=list)
+    mended_ns: dict[ExchangeName, list[int]] = field(default_factory=dict)
     served: int = 0
     messages: int = 0
     dropped: int = 0
@@ -136,7 +139,8 @@ class WatchedStreams:
                 if isinstance(update, BookGap):
                     lost[instrument] = time.perf_counter_ns()
                 elif isinstance(update, OrderBook) and instrument in lost:
-                    self._watched.mended_ns.append(time.perf_counter_ns() - lost.pop(instrument))
+                    took_ns = time.perf_counter_ns() - lost.pop(instrument)
+                    self._watched.mended_ns.setdefault(exchange_of(instrument), []).append(took_ns)
                 yield update
 
 
@@ -193,7 +197,7 @@ async def opened(stack: AsyncExitStack, venue: str, symbols: int, watched: Watch
     return WatchedExchange(await stack.enter_async_context(spec.open(settings, context)), watched)
 
 
-async def measure(venues: Sequence[str], symbols: int, seconds: float, lose: int) -> dict[str, Any]:
+async def measure(venues: Sequence[str], symbols: int, patience: float, seconds: float, lose: int) -> dict[str, Any]:
     """Return what was found."""
     watched, clock = Watched(), WallClock()
     async with AsyncExitStack() as stack:
@@ -206,7 +210,8 @@ async def measure(venues: Sequence[str], symbols: int, seconds: float, lose: int
         instruments = [one.id for each in made for one in await _listed(each, clock)]
         running = asyncio.create_task(feed.run(prices))
         stack.push_async_callback(_stopped, running)
-        begun = await _begin(prices, instruments, seconds, clock)
+        missing = await _begin(prices, instruments, patience, clock)
+        watched.mended_ns.clear()
         cpu, began, memory = time.process_time(), time.monotonic(), _memory_mb()
         while time.monotonic() < began + seconds:
             before = time.perf_counter_ns()
@@ -216,10 +221,12 @@ async def measure(venues: Sequence[str], symbols: int, seconds: float, lose: int
                 found = await prices.read_bbo(instrument, _AGE_NS)
                 watched.served += isinstance(found, Fresh) and instrument in watched.lost
         took = time.monotonic() - began
+        mended = [each for rows in watched.mended_ns.values() for each in rows]
         return {
             "venues": list(venues),
             "instruments": len(instruments),
-            "streamed": begun,
+            "streamed": len(instruments) - len(missing),
+            "not_streamed": dict(Counter(exchange_of(each) for each in missing)),
             "seconds": round(took, 1),
             "cpu_share": round((time.process_time() - cpu) / took, 3),
             "messages_a_second": round(watched.messages / took),
@@ -230,8 +237,9 @@ async def measure(venues: Sequence[str], symbols: int, seconds: float, lose: int
             "messages_lost": watched.dropped,
             "gaps": feed.counts.gaps,
             "not_yet_mended": len(watched.lost),
-            "mended_ms_p50": _ms(watched.mended_ns, 50),
-            "mended_ms_p99": _ms(watched.mended_ns, 99),
+            "mended_ms_p50": _ms(mended, 50),
+            "mended_ms_p99": _ms(mended, 99),
+            "mended_ms_longest": {name: _ms(rows, 100) for name, rows in sorted(watched.mended_ns.items())},
             "served_in_a_gap": watched.served,
             "loop_late_ms_p99": _ms(watched.late_ns, 99),
             "memory_mb": [round(memory), round(_memory_mb())],
@@ -247,14 +255,16 @@ async def _listed(exchange: WatchedExchange, clock: WallClock) -> Sequence[Instr
             await clock.sleep_until(clock.now_ns() + 5 * SECOND_NS)
 
 
-async def _begin(prices: PriceProvider, instruments: Sequence[InstrumentId], seconds: float, clock: WallClock) -> int:
-    """Ask for every price, so that its book is streamed; return how many came within `seconds`."""
+async def _begin(
+    prices: PriceProvider, instruments: Sequence[InstrumentId], seconds: float, clock: WallClock
+) -> Sequence[InstrumentId]:
+    """Ask for every price, so that its book is streamed; return those that did not come within `seconds`."""
     until, missing = time.monotonic() + seconds, list(instruments)
     while missing and time.monotonic() < until:
         found = [(each, await prices.read_bbo(each, _AGE_NS)) for each in missing]
         missing = [each for each, got in found if not isinstance(got, Fresh)]
         await clock.sleep_until(clock.now_ns() + 20 * _TICK_NS)
-    return len(instruments) - len(missing)
+    return missing
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:
@@ -278,12 +288,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--venue", action="append", choices=VENUES, help="all of them when left out")
     parser.add_argument("--symbols", type=int, default=200, help="of each venue (200)")
-    parser.add_argument("--seconds", type=float, default=60, help="to measure, after at most as many to begin (60)")
+    parser.add_argument("--begin", type=float, default=240, help="seconds to wait for every book (240)")
+    parser.add_argument("--seconds", type=float, default=60, help="to measure after that (60)")
     parser.add_argument("--lose", type=int, default=2_000, help="one message in so many; 0 for none (2000)")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     logging.getLogger("arb").setLevel(logging.ERROR)  # every gap is a warning, and here each is wanted
-    found = asyncio.run(measure(given.venue or VENUES, given.symbols, given.seconds, given.lose))
+    found = asyncio.run(measure(given.venue or VENUES, given.symbols, given.begin, given.seconds, given.lose))
     if given.json:
         print(json.dumps(found, indent=2))
         return

@@ -219,6 +219,32 @@ def test_nobody_waits_for_the_budget_of_subscriptions_and_one_given_up_before_is
     asyncio.run(run())
 
 
+def test_what_mends_a_gap_is_sent_before_what_is_asked_for_the_first_time() -> None:
+    async def run() -> None:
+        clock, sockets = FakeClock(), FakeWebSockets()
+        budget = RateBudget(clock, [RateLimit(weight=2, per_ns=SECOND_NS)], reserve=Decimal("0.5"))
+        rules = StreamRules(silence_ns=MINUTE_NS, sends=budget)
+        stream = Stream(FakeContext(clock=clock, websocket=sockets), URL, rules)
+        async with aclosing(stream.messages()) as messages:
+            assert await anext(messages) == Connected()
+            stream.subscribe("held", lambda: "held")
+            await settle()
+            for number in range(50):
+                stream.subscribe(str(number), partial(str, number))
+            await settle()
+            stream.resubscribe("held", lambda: "no held", lambda: "held anew")
+            stream.resubscribe("40", lambda: "no 40", lambda: "40 anew")
+            await clock.run_for(3 * SECOND_NS)
+            assert sockets.opened[0][1].sent[:5] == ["held", "0", "no held", "held anew", "1"]
+            await clock.run_for(50 * SECOND_NS)
+            sent = sockets.opened[0][1].sent
+            assert "no 40" not in sent
+            assert sent.count("40 anew") == 1
+            assert len(sent) == len(set(sent)) == 53
+
+    asyncio.run(run())
+
+
 def test_a_subscription_that_cannot_be_made_ends_its_socket(caplog: pytest.LogCaptureFixture) -> None:
     async def body(venue: Venue) -> None:
         def broken() -> str:

@@ -97,12 +97,12 @@ class SharedStream(Generic[K, H]):
 
     def subscribe(self, key: K) -> None:
         """Ask for what somebody listens to once more, such as after a refusal."""
-        self._stream.subscribe(repr(key), lambda: self._subscription(key))
+        self._stream.subscribe(repr(key), partial(self._subscription, key))
 
     def resubscribe(self, key: K) -> None:
         """Have the venue begin anew with something, for all who listen to it."""
-        self._stream.unsubscribe(repr(key), partial(self._cancellation, key))
-        self.subscribe(key)
+        cancellation, subscription = partial(self._cancellation, key), partial(self._subscription, key)
+        self._stream.resubscribe(repr(key), cancellation, subscription)
 
     def tell(self, key: K, heard: H) -> None:
         """Hand on what `take` has read to those who listen to it."""

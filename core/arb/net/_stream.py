@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,9 @@ from ._budget import RateBudget
 from ._redact import shown
 
 Message = str | bytes
+Make = Callable[[], Message | None]
+"""Makes a message when its turn to be sent has come; None where it is wanted no more."""
+
 MAX_UNREAD: Final = 10_000
 """Messages: whoever is that far behind reads the past, and is better served by a new snapshot."""
 
@@ -72,10 +76,11 @@ class _Open:
     socket: WebSocket
     heard_ns: int
     unread: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
-    unsent: asyncio.Queue[Callable[[], Message | None]] = field(default_factory=asyncio.Queue)
+    unsent: asyncio.PriorityQueue[tuple[bool, int, Make]] = field(default_factory=asyncio.PriorityQueue)
     asking: set[str] = field(default_factory=set)
     """Keys of subscriptions that were not sent yet."""
 
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     why: str = ""
 
     def end(self, why: str) -> None:
@@ -83,11 +88,16 @@ class _Open:
         self.why = self.why or why
         self.unread.put_nowait(None)
 
-    def next_wanted(self, make: Callable[[], Message | None]) -> Message | None:
+    def ask(self, make: Make, *, mends: bool = False) -> None:
+        """Have something sent after what was asked before, and what mends a gap before all else."""
+        self.unsent.put_nowait((not mends, next(self.numbers), make))
+
+    def next_wanted(self, make: Make) -> Message | None:
         """Make what is to be sent, passing over what is wanted no more; None where nothing is left."""
         message = make()
         while message is None and not self.unsent.empty():
-            message = self.unsent.get_nowait()()
+            _, _, make = self.unsent.get_nowait()
+            message = make()
         return message
 
     def forget(self) -> None:
@@ -134,7 +144,20 @@ class Stream:
         self._subscriptions[key] = message
         self._ask(key)
 
-    def unsubscribe(self, key: str, message: Callable[[], Message | None] | None = None) -> None:
+    def resubscribe(self, key: str, cancellation: Make, message: Callable[[], Message]) -> None:
+        """Have the venue begin anew with something that was asked for, before anything else is asked.
+
+        Args:
+            key: Of the subscription.
+            cancellation: Makes what is sent first, as for :meth:`unsubscribe`.
+            message: Makes what asks for it.
+        """
+        if self._open is not None and key not in self._open.asking:
+            self._open.ask(cancellation, mends=True)
+        self._subscriptions[key] = message
+        self._ask(key, mends=True)
+
+    def unsubscribe(self, key: str, message: Make | None = None) -> None:
         """Ask for it no more.
 
         Args:
@@ -145,7 +168,7 @@ class Stream:
         self._subscriptions.pop(key, None)
         opened = self._open
         if message is not None and opened is not None and key not in opened.asking:
-            opened.unsent.put_nowait(message)
+            opened.ask(message)
 
     def restart(self, why: str) -> None:
         """Give the socket up for a new one, whose snapshots begin anew: after a gap that nothing else mends."""
@@ -226,7 +249,7 @@ class Stream:
             await self._clock.sleep_until(self._clock.now_ns() + every_ns)
             await self._send(opened, lambda: message)
 
-    def _ask(self, key: str) -> None:
+    def _ask(self, key: str, *, mends: bool = False) -> None:
         opened = self._open
         if opened is None or key in opened.asking:
             return
@@ -237,18 +260,18 @@ class Stream:
             make = self._subscriptions.get(key)
             return None if make is None else make()
 
-        opened.unsent.put_nowait(message)
+        opened.ask(message, mends=mends)
 
     async def _tell(self, opened: _Open) -> None:
         while not opened.why:
-            first = await opened.unsent.get()
-            await self._send(opened, partial(opened.next_wanted, first))
+            is_new, _, make = await opened.unsent.get()
+            await self._send(opened, partial(opened.next_wanted, make), urgent=not is_new)
 
-    async def _send(self, opened: _Open, make: Callable[[], Message | None]) -> None:
+    async def _send(self, opened: _Open, make: Make, *, urgent: bool = False) -> None:
         """Send what is made when its turn has come, which may be long after it was wanted."""
         try:
             if self._rules.sends is not None:
-                await self._rules.sends.spend(patience_ns=HOUR_NS)
+                await self._rules.sends.spend(urgent=urgent, patience_ns=HOUR_NS)
             if (message := make()) is not None:
                 await opened.socket.send(message)
         except (NotSent, OutcomeUnknown) as error:
