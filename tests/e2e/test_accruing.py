@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 Arb = Callable[..., "subprocess.CompletedProcess[str]"]
+Write = Callable[..., None]
 
 CONFIG = """
 [run]
@@ -65,7 +66,7 @@ from arb.testing import FakeContext, FakeWorld
 from arb_exchange_paradex import plugin
 from arb_exchange_simulated import plugin as simulated
 
-FACTOR = Decimal({factor})
+PREDICTED, SETTLED = Decimal({predicted}), Decimal({settled})
 MEMORY = Path("memory")
 (INNER,) = plugin.arb_exchanges()
 SETTINGS = simulated.arb_exchanges()[0].settings
@@ -77,10 +78,10 @@ class Misread:
     def __getattr__(self, name):
         return getattr(self._inner, name)
     async def fetch_funding_rates(self):
-        return [replace(rate, raw=rate.raw * FACTOR) for rate in await self._inner.fetch_funding_rates()]
+        return [replace(rate, raw=rate.raw * PREDICTED) for rate in await self._inner.fetch_funding_rates()]
     async def fetch_funding_history(self, instrument, start_ns, end_ns):
         found = await self._inner.fetch_funding_history(instrument, start_ns, end_ns)
-        return [replace(rate, raw=rate.raw * FACTOR) for rate in found]
+        return [replace(rate, raw=rate.raw * SETTLED) for rate in found]
 
 class Exchange:
     capabilities = CAPABILITIES
@@ -111,8 +112,8 @@ METADATA = "Metadata-Version: 2.1\nName: arb-exchange-accruing\nVersion: 1.0\nRe
 
 
 @pytest.fixture
-def write_plugin(tmp_path: Path, environ: dict[str, str]) -> Callable[[str], None]:
-    """Write the plugin with the factor by which it is wrong."""
+def write_plugin(tmp_path: Path, environ: dict[str, str]) -> Write:
+    """Write the plugin with the factors by which its predictions and its history are wrong."""
     if importlib.util.find_spec("arb_exchange_paradex") is None:
         pytest.skip("not installed: arb_exchange_paradex")
     site = tmp_path / "site"
@@ -124,8 +125,9 @@ def write_plugin(tmp_path: Path, environ: dict[str, str]) -> Callable[[str], Non
     environ["PYTHONDONTWRITEBYTECODE"] = "1"
     (tmp_path / "arb.toml").write_text(CONFIG, encoding="utf-8")
 
-    def write(factor: str) -> None:
-        (site / "arb_exchange_accruing.py").write_text(PLUGIN.replace("{factor}", repr(factor)), encoding="utf-8")
+    def write(*, predicted: int, settled: int) -> None:
+        text = PLUGIN.replace("{predicted}", str(predicted)).replace("{settled}", str(settled))
+        (site / "arb_exchange_accruing.py").write_text(text, encoding="utf-8")
 
     return write
 
@@ -138,18 +140,22 @@ def asked(arb: Arb, *arguments: str, code: int = 0) -> Any:
 
 def proved(arb: Arb, code: int = 0) -> dict[str, str]:
     found = asked(arb, "funding", "proofs", code=code)
-    return {one["exchange"]: one["verdict"] for one in found["exchanges"]}
+    return {f"{one['exchange']} {one['kind']}": one["verdict"] for one in found["exchanges"]}
 
 
-def test_what_accrues_is_booked_realised_and_proved(arb: Arb, write_plugin: Callable[[str], None]) -> None:
-    write_plugin("1")
+def test_what_accrues_is_booked_realised_and_proved(arb: Arb, write_plugin: Write) -> None:
+    write_plugin(predicted=1, settled=1)
     report = asked(arb, "run", "--until", "21h", "--speed", "max", "--quiet")
     assert report["unexplained"] == "0"
     closed = [one for one in report["hedges"] if one["status"] == "closed"]
     assert len(closed) >= 3
     assert all(Decimal(one["parts"]["funding"]) > 5 for one in closed), "each has what it earned"
     assert report["unattributed"]["payments"] == []
-    assert proved(arb) == {"hourly": "proved", "accruing": "proved"}
+    assert proved(arb) == {
+        "hourly settled": "proved",
+        "accruing settled": "proved",
+        "accruing predicted": "proved",
+    }
 
     rows = [one for one in asked(arb, "funding", "payments")["settlements"] if one["instrument"].endswith(".accruing")]
     paid = [one for one in rows if one["state"] == "paid"]
@@ -166,18 +172,29 @@ def test_what_accrues_is_booked_realised_and_proved(arb: Arb, write_plugin: Call
     assert balances["income:funding:accruing"] == -sum(Decimal(one["paid"]) for one in paid)
 
 
-def test_a_period_misread_by_eight_is_quarantined_and_released_when_mended(
-    arb: Arb, write_plugin: Callable[[str], None]
-) -> None:
-    write_plugin("8")
+def test_a_period_misread_by_eight_is_quarantined_and_released_when_mended(arb: Arb, write_plugin: Write) -> None:
+    write_plugin(predicted=8, settled=8)
     asked(arb, "run", "--until", "21h", "--speed", "max", "--quiet")
     (told,) = asked(arb, "events", "--kind", "funding.quarantined")["events"]
     assert told["subject"] == "accruing"
     assert "a rate of eight hours is taken for one of an hour" in told["message"]
-    assert proved(arb, code=7)["accruing"] == "mismatch"
+    assert proved(arb, code=7)["accruing settled"] == "mismatch"
 
-    write_plugin("1")
+    write_plugin(predicted=1, settled=1)
     asked(arb, "run", "--until", "22h", "--speed", "max", "--quiet")
     (released,) = asked(arb, "events", "--kind", "funding.released")["events"]
     assert released["subject"] == "accruing"
     assert asked(arb, "funding", "proofs", code=0)["quarantined"] == []
+
+
+def test_predictions_misread_by_eight_are_quarantined_beside_a_history_that_is_right(
+    arb: Arb, write_plugin: Write
+) -> None:
+    write_plugin(predicted=8, settled=1)
+    asked(arb, "run", "--until", "14h", "--speed", "max", "--quiet")
+    (told,) = asked(arb, "events", "--kind", "funding.quarantined")["events"]
+    assert told["subject"] == "accruing"
+    assert "what accrued over what was predicted is 0.125" in told["message"]
+    assert "a rate of eight hours is taken for one of an hour" in told["message"]
+    (held,) = asked(arb, "funding", "proofs", code=7)["quarantined"]
+    assert held == {"exchange": "accruing", "reason": told["data"]["reason"]}

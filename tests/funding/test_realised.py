@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arb.funding import Proof, Verdict, is_rated, join, prove_venues
+from arb.funding import (
+    LATEST,
+    PaidSettlement,
+    Prices,
+    Proof,
+    Verdict,
+    is_rated,
+    join,
+    needed_since_ns,
+    prove_venues,
+)
 from arb.funding._realised import shares
 from arb.model import (
     HOUR_NS,
@@ -18,7 +29,6 @@ from arb.model import (
     SECOND_NS,
     ClientOrderId,
     ExchangeOrderId,
-    ExpectedFunding,
     Fill,
     FillId,
     FundingKind,
@@ -53,33 +63,20 @@ def steps(count: int, factor: str = "1") -> list[FundingRate]:
     return [step(number + 1, FRACTIONS[number % len(FRACTIONS)], factor=factor) for number in range(count)]
 
 
-def row(ts_ns: int, *, quantity: int = -2, price: int = 50_000) -> ExpectedFunding:
-    return ExpectedFunding(
-        instrument=COIN,
-        settled_ns=ts_ns,
-        quantity=Decimal(quantity),
-        price=Decimal(price),
-        rate=Decimal("0.00001"),
-        interval_ns=0,
-        amount=Decimal(1),
-        currency="USDC",
-    )
+def prices(end_ns: int = 60 * STEP_NS) -> dict[InstrumentId, Prices]:
+    """Return what is read every quarter of an hour."""
+    return {COIN: [(ts_ns, Decimal(50_000)) for ts_ns in range(0, end_ns + 1, 15 * MINUTE_NS)]}
 
 
-def rows(start_ns: int, end_ns: int) -> list[ExpectedFunding]:
-    """Return what is noted every quarter of an hour while a position is held."""
-    return [row(ts_ns) for ts_ns in range(start_ns + 15 * MINUTE_NS, end_ns + 1, 15 * MINUTE_NS)]
-
-
-def fill(ts_ns: int) -> Fill:
+def fill(ts_ns: int, signed: str = "-2") -> Fill:
     return Fill(
         fill_id=FillId(str(ts_ns)),
         client_order_id=ClientOrderId("o"),
         exchange_order_id=ExchangeOrderId("x"),
         instrument=COIN,
-        side=Side.SELL,
+        side=Side.SELL if Decimal(signed) < 0 else Side.BUY,
         price=Decimal(50_000),
-        quantity=Decimal(2),
+        quantity=abs(Decimal(signed)),
         fee=Decimal(0),
         fee_currency="USDC",
         liquidity=Liquidity.TAKER,
@@ -114,14 +111,14 @@ HELD = ((5, 41), (43, 90), (95, 150), (151, 199))
 
 
 def judged(factor: str, *, history: list[FundingRate] | None = None, paid: Any = None) -> Proof:
-    held = [(begin * HOUR_NS + 7 * MINUTE_NS, end * HOUR_NS + 13 * MINUTE_NS) for begin, end in HELD]
-    payments = paid or [payment(realised(begin, end), end + 300_000_000) for begin, end in held]
+    stretches = [(begin * HOUR_NS + 7 * MINUTE_NS, end * HOUR_NS + 13 * MINUTE_NS) for begin, end in HELD]
+    payments = paid or [payment(realised(begin, end), end + 300_000_000) for begin, end in stretches]
     (venue,) = prove_venues(
         join(
             payments,
             {COIN: steps(60, factor) if history is None else history},
-            [one for begin, end in held for one in rows(begin, end)],
-            [fill(ts_ns) for pair in held for ts_ns in pair],
+            fills=[one for begin, end in stretches for one in (fill(begin), fill(end, "2"))],
+            prices=prices(),
         )
     )
     return venue.proof
@@ -144,49 +141,96 @@ def test_a_unit_that_is_misread_is_named(factor: str, cause: str) -> None:
     assert cause in proof.cause
 
 
-def test_a_history_with_a_hole_tells_nothing() -> None:
-    whole = steps(60)
-    assert join(*_held(whole[:5] + whole[6:])) == ()
-    assert len(join(*_held(whole))) == 1
+BEGIN_NS, END_NS = 5 * HOUR_NS, 41 * HOUR_NS
+OPENED, CLOSED = fill(BEGIN_NS), fill(END_NS, "2")
 
 
-def _held(
-    history: list[FundingRate], *, noted: list[ExpectedFunding] | None = None, changes: tuple[int, ...] = (5,)
-) -> tuple[Any, ...]:
-    begin, end = 5 * HOUR_NS, 41 * HOUR_NS
-    return (
-        [payment(realised(begin, end), end)],
-        {COIN: history},
-        rows(begin, end) if noted is None else noted,
-        [fill(hour * HOUR_NS) for hour in changes],
+def held(
+    *fills: Fill,
+    history: Sequence[FundingRate] | None = None,
+    read: Mapping[InstrumentId, Prices] | None = None,
+    paid: Sequence[FundingPayment] = (),
+) -> tuple[PaidSettlement, ...]:
+    """Return what is known of one position, by the payment at its end and others."""
+    return join(
+        [*paid, payment(realised(BEGIN_NS, END_NS), END_NS)],
+        {COIN: steps(60) if history is None else history},
+        fills=fills,
+        prices=prices() if read is None else read,
     )
 
 
 def test_what_is_realised_counts_only_where_all_is_known() -> None:
-    begin, end = 5 * HOUR_NS, 41 * HOUR_NS
-    whole, noted = steps(60), rows(begin, end)
-    assert len(join(*_held(whole))) == 1
-    assert join(*_held(whole, changes=())) == (), "since when is not known"
-    assert join(*_held(whole, noted=[*noted, row(20 * HOUR_NS, quantity=-3)])) == (), "the contracts were not the same"
-    assert join(*_held(whole, noted=[])) == (), "nor is how many they were"
-    assert join(*_held(whole, noted=noted[:50])) == (), "prices are not known to the end"
+    whole = steps(60)
+    assert len(held(OPENED, CLOSED)) == 1
+    assert held(OPENED, CLOSED, history=[*whole[:5], *whole[6:]]) == (), "the history has a hole"
+    assert held() == (), "since when is not known"
+    assert held(fill(BEGIN_NS), fill(BEGIN_NS + HOUR_NS, "2"), CLOSED) == (), "nothing was held"
+    assert held(OPENED, CLOSED, read={}) == (), "nor are prices known"
+    assert held(OPENED, CLOSED, read=prices(30 * HOUR_NS)) == (), "or not to the end"
+
+
+def test_a_fill_begins_a_stretch_only_where_nothing_was_left_to_realise() -> None:
+    """A venue may book nothing when a position grows; the next payment is then of the time before too."""
+    grown_ns = 20 * HOUR_NS
+    grown = fill(grown_ns, "-0.01")
+    assert held(OPENED, grown, CLOSED) == ()
+    assert len(held(OPENED, grown, CLOSED, paid=[payment("1", grown_ns + SECOND_NS)])) == 2
 
 
 def test_a_fill_in_between_ends_the_stretch_before_it() -> None:
     """What it realised was paid then: the rest is of two hours, of which a step tells little."""
-    (whole,), (found,) = join(*_held(steps(60))), join(*_held(steps(60), changes=(5, 39)))
+    (whole,) = held(OPENED, CLOSED)
     assert (bounds := whole.bounds()) is not None
     assert bounds.is_narrow
-    bounds = found.bounds()
+    (_, rest) = held(OPENED, fill(39 * HOUR_NS, "1"), CLOSED, paid=[payment("1", 39 * HOUR_NS)])
+    bounds = rest.bounds()
     assert bounds is None or not bounds.is_narrow
 
 
 def test_several_payments_of_one_change_are_one() -> None:
-    begin, end = 5 * HOUR_NS, 41 * HOUR_NS
-    whole = realised(begin, end)
-    paid = [payment(whole - 1, end), payment("0.75", end + SECOND_NS), payment("0.25", end + 2 * SECOND_NS)]
-    (found,) = join(paid, {COIN: steps(60)}, rows(begin, end), [fill(begin), fill(end), fill(end + SECOND_NS)])
+    whole = realised(BEGIN_NS, END_NS)
+    paid = [payment(whole - 1, END_NS), payment("0.75", END_NS + SECOND_NS), payment("0.25", END_NS + 2 * SECOND_NS)]
+    fills = [OPENED, fill(END_NS, "1"), fill(END_NS + SECOND_NS, "1")]
+    (found,) = join(paid, {COIN: steps(60)}, fills=fills, prices=prices())
     assert found.amount == whole
+
+
+def test_a_venue_that_settles_since_is_proved_by_its_settlements_too() -> None:
+    """It changed its rule: what it realised before, and what it settled after, are both told apart."""
+    settled = [replace(step(170 + number, "0.00002", step_ns=HOUR_NS), interval_ns=HOUR_NS) for number in range(4)]
+    paid = [replace(payment("2", one.ts_event_ns), quantity=Decimal(-2), price=Decimal(50_000)) for one in settled]
+    found = join(
+        [payment(realised(BEGIN_NS, END_NS), END_NS), *paid],
+        {COIN: [*steps(40), *settled]},
+        fills=[OPENED, CLOSED],
+        prices=prices(),
+    )
+    assert [one.accrued for one in found] == [False] * 4 + [True]
+    (venue,) = prove_venues(found)
+    assert (venue.proof.verdict, venue.proof.telling) == (Verdict.PROVED, 5)
+
+
+def test_only_the_stretches_of_the_latest_realisations_are_needed() -> None:
+    hours = range(0, 60, 2)
+    fills = [one for hour in hours for one in (fill(hour * HOUR_NS), fill((hour + 1) * HOUR_NS, "2"))]
+    paid = [payment("1", (hour + 1) * HOUR_NS) for hour in hours]
+    assert needed_since_ns(paid, fills) == (60 - 2 * LATEST) * HOUR_NS
+    assert needed_since_ns([], fills) is None
+
+
+def test_a_ratio_that_is_known_badly_contradicts_nothing() -> None:
+    """Funding that went to and fro within a step is not told by the parts of it."""
+    wavering = [step(number + 1, "0.00002" if number % 2 else "-0.00002") for number in range(60)]
+    spans = [(number * STEP_NS + HOUR_NS, (number + 2) * STEP_NS + 2 * HOUR_NS) for number in range(2, 30, 4)]
+    found = join(
+        [payment("9", end) for _, end in spans],
+        {COIN: wavering},
+        fills=[one for begin, end in spans for one in (fill(begin), fill(end, "2"))],
+        prices=prices(),
+    )
+    (venue,) = prove_venues(found)
+    assert (venue.proof.verdict, venue.proof.telling) == (Verdict.UNPROVED, 0)
 
 
 def test_a_payment_waits_for_the_end_of_its_step() -> None:
@@ -225,7 +269,7 @@ def test_what_is_true_is_never_contradicted(raws: list[int], times: list[int], u
         share = Decimal(left.pop()) / 100 if one.part < 1 and left else Decimal(0)
         accrued += one.step.raw * (least + (most - least) * share)
     paid = payment(accrued * 100_000, end)
-    noted = [row(ts_ns) for ts_ns in range(begin, end, HOUR_NS)] + [row(end)]
-    for found in join([paid], {COIN: history}, noted, [fill(begin)]):
+    read = prices((len(raws) + 1) * STEP_NS)
+    for found in join([paid], {COIN: history}, fills=[fill(begin), fill(end, "2")], prices=read):
         bounds = found.bounds()
         assert bounds is None or bounds.miss() < Decimal("0.0001")

@@ -13,6 +13,7 @@ from arb.funding import FundingBook
 from arb.model import (
     DAY_NS,
     HOUR_NS,
+    MINUTE_NS,
     SECOND_NS,
     ClientOrderId,
     Event,
@@ -27,6 +28,7 @@ from arb.model import (
     FundingRate,
     InstrumentId,
     Liquidity,
+    MarketStats,
     PaymentId,
     RateUnit,
     Severity,
@@ -47,6 +49,8 @@ RAWS = ("0.0125", "0.0310", "-0.0200", "0.0088", "0.0141")
 class Desk:
     """Two venues whose numbers are percent: `a` is read rightly, `b` by a plugin of the test's choice."""
 
+    interval_ns = HOUR_NS
+
     def __init__(self, storage: MemoryStorage) -> None:
         self.storage = storage
         self.clock = FakeClock(start_ns=FIRST_NS)
@@ -64,7 +68,10 @@ class Desk:
         }
         async with self.journal.transaction() as tx:
             for one in self.exchanges.values():
-                await tx.put_instruments(await one.market.fetch_instruments(), 0)
+                instruments = await one.market.fetch_instruments()
+                await tx.put_instruments(
+                    [replace(each, funding_interval_ns=self.interval_ns) for each in instruments], 0
+                )
         self.book = FundingBook()
         for one in self.exchanges.values():
             for hour in range(self.hours_passed() + 1):
@@ -89,7 +96,7 @@ class Desk:
             instrument=exchange.id_of("BTC"),
             raw=Decimal(RAWS[hour % len(RAWS)]),
             unit=RateUnit(factor=self.factors[exchange.name], period_ns=HOUR_NS),
-            interval_ns=HOUR_NS,
+            interval_ns=self.interval_ns,
             kind=FundingKind.SETTLED,
             ts_event_ns=FIRST_NS + hour * HOUR_NS,
             ts_init_ns=self.clock.now_ns(),
@@ -282,25 +289,22 @@ def test_where_the_venue_names_neither_quantity_nor_price_ours_tell_a_wrong_unit
 class AccruingDesk(Desk):
     """The same venues, whose funding accrues: a short of two contracts is paid when it is closed."""
 
-    def rate(self, exchange: MemoryExchange, hour: int) -> FundingRate:
-        return replace(super().rate(exchange, hour), interval_ns=0)
+    interval_ns = 0
 
-    async def hold(self, name: str, hours: int) -> None:
+    async def hold(self, name: str, hours: int, *, really: int = 1) -> None:
         """Open, hold and close a position; what it was paid is told before the rates of the last two hours."""
         exchange = self.exchanges[ExchangeName(name)]
-        first = self.hours_passed()
-        opened_ns = self.clock.now_ns()
-        rates = [self.rate(exchange, hour) for hour in range(first + 1, first + hours + 1)]
-        rows = [replace(self.expected(rate), interval_ns=0) for rate in rates]
+        opened_ns, first = self.clock.now_ns(), self.hours_passed() + 1
+        rates = [self.rate(exchange, hour) for hour in range(first, first + hours)]
         self.clock.advance(hours * HOUR_NS)
         for rate in rates:
             exchange.add_history(rate)
-        paid = sum((self.payment(rate).amount for rate in rates), Decimal(0))
+        paid = sum((self.payment(rate).amount for rate in rates), Decimal(0)) * really
         payment = replace(self.payment(rates[-1], bare=True), amount=paid)
         fills = [self.fill(payment.instrument, Side.SELL, opened_ns), self.fill(payment.instrument, Side.BUY)]
         async with self.journal.transaction() as tx:
             await tx.add_fills(fills)
-            await tx.add_expected_funding(rows)
+            await tx.add_stats([self.stats(rate) for rate in rates])
             await tx.add_funding_payments([payment])
             await tx.add_funding_rates(rates)
         self.prover.add_payments([payment])
@@ -308,8 +312,44 @@ class AccruingDesk(Desk):
         await self.prover.update()
         self.book.add_settled(rates)
         await self.prover.update()
-        self.clock.advance(HOUR_NS)
-        self.exchanges[exchange.name].add_history(self.rate(exchange, self.hours_passed()))
+        await self.wait(1)
+
+    async def wait(self, hours: int, *, predicted: int | None = None) -> None:
+        """Let hours pass in which nothing is held, and collect what is predicted and what accrues.
+
+        Args:
+            hours: How many.
+            predicted: The factor by which the plugin of `b` misreads predictions; None reads none.
+        """
+        for _ in range(hours):
+            self.clock.advance(HOUR_NS)
+            rates = [self.rate(one, self.hours_passed()) for one in self.exchanges.values()]
+            for one, rate in zip(self.exchanges.values(), rates, strict=True):
+                one.add_history(rate)
+            async with self.journal.transaction() as tx:
+                if predicted is not None:
+                    await tx.add_funding_rates([one for rate in rates for one in self.readings(rate, predicted)])
+                await tx.add_funding_rates(rates)
+            self.book.add_settled(rates)
+            await self.prover.update()
+
+    def readings(self, accrued: FundingRate, factor: int) -> list[FundingRate]:
+        """Return what was read during an hour of what came to be."""
+        raw = accrued.raw * (factor if accrued.instrument.endswith(".b") else 1)
+        times = [accrued.ts_event_ns - minutes * MINUTE_NS for minutes in (59, 45, 30, 15, 0)]
+        one = replace(accrued, kind=FundingKind.PREDICTED, raw=raw)
+        return [replace(one, ts_event_ns=ts_ns, ts_init_ns=ts_ns) for ts_ns in times]
+
+    def stats(self, rate: FundingRate) -> MarketStats:
+        return MarketStats(
+            instrument=rate.instrument,
+            mark_price=Decimal(51_000),
+            index_price=Decimal(51_000),
+            volume_24h=None,
+            open_interest=None,
+            ts_event_ns=rate.ts_event_ns,
+            ts_init_ns=rate.ts_event_ns,
+        )
 
     def fill(self, instrument: InstrumentId, side: Side, ts_ns: int | None = None) -> Fill:
         ts_ns = self.clock.now_ns() if ts_ns is None else ts_ns
@@ -328,10 +368,17 @@ class AccruingDesk(Desk):
         )
 
 
-def test_what_is_realised_at_changes_of_a_position_proves_too_and_is_judged_anew_at_a_start() -> None:
+def at_accruing_desk(body: Callable[[AccruingDesk], Awaitable[None]]) -> None:
     async def run() -> None:
         storage = MemoryStorage()
-        desk = AccruingDesk(storage)
+        await body(AccruingDesk(storage))
+        storage.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_realised_at_changes_of_a_position_proves_too_and_is_judged_anew_at_a_start() -> None:
+    async def body(desk: AccruingDesk) -> None:
         await desk.open(FRACTION)
         for hours in (10, 15):
             await desk.hold("b", hours)
@@ -341,10 +388,62 @@ def test_what_is_realised_at_changes_of_a_position_proves_too_and_is_judged_anew
         assert quarantined(desk) == {"b"}
         assert desk.news() == [ALARM]
         assert "a number in percent is taken for a fraction" in desk.told[0].message
-        # A session that begins with the plugin mended reads the whole stretches anew.
+        # A session that begins with the plugin mended reads the whole stretches anew, a day at a time.
         await desk.open(PERCENT)
         assert quarantined(desk) == set()
         assert desk.news() == [ALARM, RELEASE]
-        storage.close()
+        assert desk.exchanges[B].faults.calls["fetch_funding_history"] == 5
 
-    asyncio.run(run())
+    at_accruing_desk(body)
+
+
+def test_where_funding_accrues_a_quarantine_is_ended_by_what_is_paid_in_it() -> None:
+    async def body(desk: AccruingDesk) -> None:
+        await desk.open(PERCENT)
+        for _ in range(3):
+            await desk.hold("b", 10, really=8)
+        assert quarantined(desk) == {"b"}
+        for _ in range(9):
+            await desk.hold("b", 10)
+        assert quarantined(desk) == set()
+        assert desk.news() == [ALARM, RELEASE]
+
+    at_accruing_desk(body)
+
+
+def test_predictions_that_are_misread_are_found_though_the_history_is_right() -> None:
+    async def body(desk: AccruingDesk) -> None:
+        await desk.open(PERCENT)
+        for _ in range(3):
+            await desk.hold("b", 10)
+        await desk.wait(6, predicted=8)
+        assert quarantined(desk) == {"b"}
+        assert desk.news() == [ALARM]
+        (alarm,) = desk.told
+        assert "what accrued over what was predicted is 0.125" in alarm.message
+        assert "a rate of eight hours is taken for one of an hour" in alarm.message
+        # The history is as right as it was: that, and what it pays, releases nothing.
+        await desk.open(PERCENT)
+        await desk.hold("b", 10)
+        await desk.wait(6, predicted=8)
+        assert quarantined(desk) == {"b"}
+
+    at_accruing_desk(body)
+
+
+def test_predictions_that_are_mended_end_their_quarantine_though_nothing_is_held_in_it() -> None:
+    async def body(desk: AccruingDesk) -> None:
+        await desk.open(PERCENT)
+        await desk.hold("b", 10)
+        await desk.wait(6, predicted=8)
+        assert quarantined(desk) == {"b"}
+        desk.clock.advance(30 * DAY_NS)
+        await desk.open(PERCENT)
+        await desk.wait(6, predicted=1)
+        assert quarantined(desk) == set()
+        assert desk.news() == [ALARM, RELEASE]
+        await desk.open(PERCENT)
+        await desk.wait(6, predicted=1)
+        assert desk.news() == [ALARM, RELEASE]
+
+    at_accruing_desk(body)

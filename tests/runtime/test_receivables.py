@@ -17,6 +17,7 @@ from arb.model import (
     ClientOrderId,
     Event,
     EventKind,
+    ExchangeName,
     ExchangeOrderId,
     Fill,
     FillId,
@@ -83,7 +84,7 @@ class Desk:
         )
         async with self.journal.transaction() as tx:
             await tx.add_fills([fill])
-        self.receivables.add_fills([fill])
+        self.receivables.add_fills([fill], {})
 
     async def price(self, mark: str | None, index: str | None, ts_ns: int) -> None:
         row = MarketStats(
@@ -265,7 +266,7 @@ CONTINUOUS = sample_instrument("one", "COIN", funding_interval_ns=0, funding_pri
 async def collect(desk: Desk, ts_ns: int, price: str | None = "100", raw: str = "0.06") -> None:
     """Let fills be read at a time, then a rate an hour in percent and a price."""
     desk.advance_to(ts_ns)
-    desk.receivables.add_fills([])
+    desk.receivables.add_fills([], {desk.instrument.exchange: ts_ns})
     await desk.price(None, price, ts_ns)
     desk.book.observe(desk.rate(raw, ts_ns, kind=FundingKind.PREDICTED, interval_ns=0), ts_ns)
     await desk.receivables.update([])
@@ -355,7 +356,7 @@ def test_what_had_accrued_is_cleared_to_the_last_digit_when_it_is_realised(paid_
     at_desk(body, CONTINUOUS)
 
 
-def test_what_is_not_realised_an_hour_after_a_change_is_alarmed_once() -> None:
+def test_what_is_not_realised_an_hour_after_a_reduction_is_alarmed_once() -> None:
     async def body(desk: Desk) -> None:
         await desk.trade("2", SETTLED_NS)
         await desk.trade("-1", SETTLED_NS + 2 * HOUR_NS)
@@ -374,10 +375,87 @@ def test_what_is_not_realised_an_hour_after_a_change_is_alarmed_once() -> None:
     at_desk(body, CONTINUOUS)
 
 
+def test_what_was_not_realised_is_not_told_again_by_the_next_session() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.trade("-1", SETTLED_NS + 2 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 4 * HOUR_NS)
+        assert len(desk.alarms()) == 1
+        await desk.restart()
+        await collect(desk, SETTLED_NS + 5 * HOUR_NS)
+        assert len(desk.alarms()) == 1
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_a_venue_that_never_realises_is_alarmed_however_often_the_position_changes() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("20", SETTLED_NS)
+        for number in range(1, 9):
+            await collect(desk, SETTLED_NS + number * 50 * MINUTE_NS)
+            await desk.trade("-1", SETTLED_NS + number * 50 * MINUTE_NS + MINUTE_NS)
+        assert len(desk.alarms()) == 1
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_a_venue_may_realise_nothing_when_a_position_grows() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.trade("1", SETTLED_NS + 2 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 9 * HOUR_NS)
+        assert desk.alarms() == []
+        await desk.trade("-4", SETTLED_NS + 10 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 12 * HOUR_NS)
+        (message,) = desk.alarms()
+        assert "about -1.68000000 USDC" in message, "two hours of two contracts and eight of three"
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_nothing_accrues_beyond_what_is_known_of_the_fills_of_that_venue() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await collect(desk, SETTLED_NS + HOUR_NS)
+        desk.advance_to(SETTLED_NS + 3 * HOUR_NS)
+        desk.receivables.add_fills([], {ExchangeName("other"): SETTLED_NS + 3 * HOUR_NS})
+        await desk.receivables.update([])
+        await desk.trade("-2", SETTLED_NS + 2 * HOUR_NS)
+        await desk.pay("-0.24", SETTLED_NS + 2 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 4 * HOUR_NS)
+        assert sum(one.amount for one in await desk.journal.expected_funding()) == Decimal("-0.24")
+        assert (await desk.journal.ledger_balances(EntryFilter()))[f"assets:accrued:{CONTINUOUS.id}", "USDC"] == 0
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_what_settlements_have_paid_does_not_accrue_again() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.pay("-0.12", SETTLED_NS + 9 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 10 * HOUR_NS)
+        assert [one.amount for one in await desk.journal.expected_funding()] == [Decimal("-0.12")]
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_each_part_is_valued_at_the_price_of_its_time_where_it_was_read() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await desk.price(None, "50", SETTLED_NS + HOUR_NS)
+        await desk.trade("1", SETTLED_NS + HOUR_NS)
+        await desk.trade("1", SETTLED_NS + 4 * HOUR_NS)
+        await collect(desk, SETTLED_NS + 7 * HOUR_NS)
+        rows = await desk.journal.expected_funding()
+        assert {one.quantity: one.price for one in rows} == {2: 50, 3: 100, 4: 100}
+
+    at_desk(body, CONTINUOUS)
+
+
 def test_a_change_that_realises_next_to_nothing_is_no_alarm() -> None:
     async def body(desk: Desk) -> None:
         await desk.trade("2", SETTLED_NS)
-        await desk.trade("1", SETTLED_NS + MINUTE_NS)
+        await desk.trade("-1", SETTLED_NS + MINUTE_NS)
         await collect(desk, SETTLED_NS + 3 * HOUR_NS)
         assert desk.alarms() == []
 

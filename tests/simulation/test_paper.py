@@ -34,6 +34,7 @@ from arb.model import (
     ClientOrderId,
     ExchangeName,
     FundingRate,
+    Instrument,
     Order,
     OrderRequest,
     OrderStatus,
@@ -94,6 +95,9 @@ class AccruingMarket:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    async def fetch_instruments(self) -> Sequence[Instrument]:
+        return [replace(each, funding_interval_ns=0) for each in await self._inner.fetch_instruments()]
 
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
         return [replace(rate, interval_ns=0, next_funding_ns=None) for rate in await self._inner.fetch_funding_rates()]
@@ -340,28 +344,33 @@ def test_a_settlement_still_unknown_at_a_restart_is_booked_later() -> None:
     run(test)
 
 
-def test_funding_that_accrues_is_paid_every_hour_at_the_rate_seen_before_it() -> None:
+def test_funding_that_accrues_is_paid_when_the_position_changes() -> None:
     async def test(desk: Desk) -> None:
-        begin = desk.clock.now_ns() // HOUR_NS * HOUR_NS
+        begin = desk.clock.now_ns() // HOUR_NS * HOUR_NS  # half an hour ago
         desk.inner.set_funding(desk.btc, "0.0008")  # for eight hours
         async with desk.open(Accruing) as paper:
             await desk.order(paper, Side.SELL, "0.1", "49000")
             cash = (await paper.trading.fetch_balances())[0].cash
             desk.clock.move_to(begin + HOUR_NS + MINUTE_NS)
-            desk.inner.set_funding(desk.btc, "0.0016")
-            [first] = await paper.trading.fetch_funding_payments(0)
-            assert (first.settled_ns, first.rate) == (begin + HOUR_NS, Decimal("0.0001"))
-            desk.clock.move_to(begin + 3 * HOUR_NS + MINUTE_NS)
-            desk.inner.set_funding(desk.btc, "-0.0008")
-            payments = await paper.trading.fetch_funding_payments(0)
-            assert [each.rate for each in payments] == [Decimal("0.0001"), Decimal("0.0002"), Decimal("0.0002")]
-        desk.clock.move_to(begin + 5 * HOUR_NS + MINUTE_NS)
+            assert not await paper.trading.fetch_funding_payments(0)
+            assert (await paper.trading.fetch_balances())[0].cash == cash
+        desk.clock.move_to(begin + 3 * HOUR_NS + 15 * MINUTE_NS)
         async with desk.open(Accruing) as paper:
-            payments = await paper.trading.fetch_funding_payments(0)
-            assert [each.settled_ns for each in payments] == [begin + hour * HOUR_NS for hour in range(1, 6)]
-            # Nobody looked: what is seen now stands for it.
-            assert [each.rate for each in payments[3:]] == [Decimal("-0.0001")] * 2
-            assert (await paper.trading.fetch_balances())[0].cash == cash + sum(each.amount for each in payments)
+            desk.inner.set_funding(desk.btc, "-0.0008")
+            await paper.market.fetch_funding_rates()
+            await desk.order(paper, Side.SELL, "0.1", "49000")
+            [first] = await paper.trading.fetch_funding_payments(0)
+            # Half an hour before the stop, and for what nobody looked at stands what is seen after it.
+            hours = Decimal("0.5") - Decimal("2.25")
+            assert first.amount == Decimal("0.1") * 50_000 * hours * Decimal("0.0001")
+            assert (first.settled_ns, first.quantity) == (desk.clock.now_ns(), Decimal("-0.1"))
+            desk.clock.advance(30 * MINUTE_NS)
+            await desk.order(paper, Side.BUY, "0.2", "51000")
+            [_, second] = await paper.trading.fetch_funding_payments(0)
+            assert second.amount == -Decimal("0.2") * 50_000 * Decimal("0.5") * Decimal("0.0001")
+            desk.clock.advance(2 * HOUR_NS)
+            await desk.order(paper, Side.SELL, "0.1", "49000")
+            assert len(await paper.trading.fetch_funding_payments(0)) == 2, "nothing accrues on nothing"
 
     run(test)
 

@@ -83,6 +83,13 @@ def test_what_is_opened_and_closed_within_a_minute_is_shared_by_what_is_left() -
     assert shared([(NOON_NS - 30 * SECOND_NS, -3, FIRST), (NOON_NS, 3, FIRST)]) == {None: 6}
 
 
+def test_what_is_stamped_long_after_the_close_is_of_who_held_until_then() -> None:
+    opened = [(NOON_NS - 3 * HOUR_NS, -1, FIRST), (NOON_NS - 3 * HOUR_NS, -2, SECOND)]
+    closed = [(NOON_NS, 1, FIRST), (NOON_NS + SECOND_NS, 2, SECOND)]
+    assert shared(opened + closed, at_ns=NOON_NS + 5 * MINUTE_NS) == {FIRST: 2, SECOND: 4}
+    assert shared(opened, at_ns=NOON_NS - 4 * HOUR_NS) == {None: 6}
+
+
 trades = st.lists(
     st.tuples(
         st.integers(-5, 5).map(lambda step: NOON_NS + step * MINUTE_NS // 2),

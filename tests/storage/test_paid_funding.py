@@ -79,6 +79,19 @@ def test_continuous_funding_is_a_row_for_each_realisation_and_one_for_what_is_no
     assert (rows[0].rate, rows[0].settled_ns) == (Decimal("0.02"), 2 * HOUR_NS + 9 * SECOND_NS)
 
 
+def test_a_venue_that_changed_its_rule_has_settlements_and_realisations() -> None:
+    accrued = [due("0.5", number * HOUR_NS, interval_ns=0) for number in (1, 2)]
+    settled = [due("1", number * HOUR_NS) for number in (4, 5)]
+    booked = [paid(1, "1.1", 2 * HOUR_NS), paid(2, "0.9", 4 * HOUR_NS)]
+    for switched in (accrued + settled, settled + accrued):
+        rows = settled_funding(switched, booked, now_ns=9 * HOUR_NS)
+        assert [(row.state, row.expected, row.paid) for row in rows] == [
+            (FundingState.PAID, Decimal("1.0"), Decimal("1.1")),
+            (FundingState.PAID, Decimal(1), Decimal("0.9")),
+            (FundingState.OVERDUE, Decimal(1), None),
+        ]
+
+
 def test_what_accrued_back_and_forth_is_known_to_a_part_of_all_that_moved() -> None:
     accrued = [due("5", HOUR_NS, interval_ns=0), due("-5", 2 * HOUR_NS, interval_ns=0)]
     for amount, state in (("1.9", FundingState.PAID), ("-2.1", FundingState.DIFFERS)):

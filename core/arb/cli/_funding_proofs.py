@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from arb.funding import Proof, SuspectedUnit, VenueProof, Verdict, join, prove_venues, suspected_units
+from arb.funding import Proof, SuspectedUnit, VenueProof, Verdict, prove_venues, suspected_units
 from arb.model import (
     DAY_NS,
     HOUR_NS,
+    Event,
     EventKind,
     ExchangeName,
     FundingKind,
+    FundingPayment,
     FundingRate,
     InstrumentId,
     exchange_of,
 )
+from arb.runtime import accruing_of, compared_steps, paid_evidence
 from arb.storage import JournalReader
 
 from ._errors import ExitCode
@@ -33,6 +36,7 @@ from ._stored import stored_run
 _MAJORS: Final = ("BTC", "ETH")
 """Assets so liquid everywhere that their usual rates are alike on every venue."""
 _WEEK_NS: Final = 7 * DAY_NS
+_ALWAYS_NS: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class _Known:
     """What the stored run says of its venues' units.
 
     Attributes:
+        venues: What payments prove of settled rates, and those of predictions.
         unpaid: Exchanges with rates that never paid or charged anything.
         quarantined: Why a run uses the rates of an exchange no more.
         suspects: By asset, exchanges whose usual rates are far from their peers'.
@@ -73,39 +78,50 @@ def show_proofs(file: Path, *, details: bool, as_json: bool, as_csv: bool) -> Ex
 async def _read(file: Path) -> _Known:
     async with stored_run(file) as run:
         journal = run.journal
-        payments, fills = await journal.funding_payments(), await journal.fills()
-        times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
-        for payment in payments:
-            times[payment.instrument].append(payment.settled_ns)
-        for fill in fills:
-            # Where funding accrues, what was paid is of all the time since a fill.
-            if fill.instrument in times:
-                times[fill.instrument].append(fill.ts_event_ns)
-        rates = {
-            instrument: await journal.funding_rates(
-                instrument, FundingKind.SETTLED, min(moments) - HOUR_NS, max(moments) + DAY_NS
-            )
-            for instrument, moments in times.items()
-        }
-        venues = prove_venues(join(payments, rates, await journal.expected_funding(), fills))
+        payments = await journal.funding_payments()
+        rates = await _histories(journal, payments)
+        news = await journal.events(0, 0, {EventKind.FUNDING_QUARANTINED, EventKind.FUNDING_RELEASED})
+        last = {ExchangeName(event.subject): event for _, event in news}
+        steps = [
+            step
+            for instrument in sorted(accruing_of(rates))
+            for step in await compared_steps(journal, rates[instrument], _judged_ns(last, instrument))
+        ]
+        venues = prove_venues(await paid_evidence(journal, payments, rates))
         latest = await journal.latest_funding_rates(FundingKind.SETTLED)
         return _Known(
-            venues=venues,
+            venues=[*venues, *prove_venues(steps, FundingKind.PREDICTED)],
             unpaid=sorted({exchange_of(rate.instrument) for rate in latest} - {one.exchange for one in venues}),
-            quarantined=await _quarantined(journal),
+            quarantined={
+                name: event.data.get("reason", event.message)
+                for name, event in sorted(last.items())
+                if event.kind is EventKind.FUNDING_QUARANTINED
+            },
             suspects=await _suspects(journal, latest),
         )
 
 
-async def _quarantined(journal: JournalReader) -> Mapping[ExchangeName, str]:
-    """Return the reasons of the quarantines that the last run left."""
-    news = await journal.events(0, 0, {EventKind.FUNDING_QUARANTINED, EventKind.FUNDING_RELEASED})
-    last = {ExchangeName(event.subject): event for _, event in news}
-    return {
-        name: event.data.get("reason", event.message)
-        for name, event in sorted(last.items())
-        if event.kind is EventKind.FUNDING_QUARANTINED
-    }
+async def _histories(
+    journal: JournalReader, payments: Sequence[FundingPayment]
+) -> Mapping[InstrumentId, Sequence[FundingRate]]:
+    """Return the settled rates of what was ever paid: where funding accrues, all since the first fill."""
+    times: defaultdict[InstrumentId, list[int]] = defaultdict(list)
+    for payment in payments:
+        times[payment.instrument].append(payment.settled_ns)
+    for fill in await journal.fills():
+        if fill.instrument in times:
+            times[fill.instrument].append(fill.ts_event_ns)
+    found: dict[InstrumentId, Sequence[FundingRate]] = {}
+    for instrument, moments in times.items():
+        found[instrument] = await journal.funding_rates(
+            instrument, FundingKind.SETTLED, min(moments) - HOUR_NS, _ALWAYS_NS
+        )
+    return found
+
+
+def _judged_ns(last: Mapping[ExchangeName, Event], instrument: InstrumentId) -> int:
+    event = last.get(exchange_of(instrument))
+    return 0 if event is None else event.ts_ns
 
 
 async def _suspects(journal: JournalReader, latest: Sequence[FundingRate]) -> Mapping[str, Sequence[SuspectedUnit]]:
@@ -123,11 +139,7 @@ async def _suspects(journal: JournalReader, latest: Sequence[FundingRate]) -> Ma
 
 
 def _print(known: _Known, *, details: bool) -> None:
-    rows = [
-        _row(name, proof)
-        for venue in known.venues
-        for name, proof in (venue.instruments.items() if details else ((venue.exchange, venue.proof),))
-    ]
+    rows = [_row(name, kind, proof) for name, kind, proof in _named(known, details=details)]
     rows += [
         (name, "0", NOTHING, NOTHING, "unproved", "nothing was paid or charged there yet") for name in known.unpaid
     ]
@@ -144,17 +156,21 @@ def _print(known: _Known, *, details: bool) -> None:
 
 def _print_csv(known: _Known, *, details: bool) -> None:
     plain = [
-        {"name": name, **_plain_proof(proof)}
-        for venue in known.venues
-        for name, proof in (venue.instruments.items() if details else ((venue.exchange, venue.proof),))
+        {"name": name, "kind": kind, **_plain_proof(proof)} for name, kind, proof in _named(known, details=details)
     ]
-    columns = ("name", "verdict", "settlements", "telling", "ratio", "worst", "coarse", "cause")
+    columns = ("name", "verdict", "settlements", "telling", "ratio", "worst", "coarse", "cause", "kind")
     print_csv(columns, [[row[column] for column in columns] for row in plain])
 
 
-def _row(name: str, proof: Proof) -> tuple[str, ...]:
+def _named(known: _Known, *, details: bool) -> Iterator[tuple[str, FundingKind, Proof]]:
+    for venue in known.venues:
+        for name, proof in venue.instruments.items() if details else ((venue.exchange, venue.proof),):
+            yield name, venue.kind, proof
+
+
+def _row(name: str, kind: FundingKind, proof: Proof) -> tuple[str, ...]:
     return (
-        name,
+        name if kind is FundingKind.SETTLED else f"{name} ({kind})",
         f"{proof.telling} of {proof.settlements}",
         NOTHING if proof.ratio is None else f"{proof.ratio:.6f}",
         NOTHING if proof.worst is None else f"{proof.worst * 100:.4f} %",
@@ -168,6 +184,7 @@ def _plain(known: _Known) -> dict[str, Any]:
         "exchanges": [
             {
                 "exchange": venue.exchange,
+                "kind": venue.kind,
                 **_plain_proof(venue.proof),
                 "instruments": [
                     {"instrument": name, **_plain_proof(proof)} for name, proof in venue.instruments.items()

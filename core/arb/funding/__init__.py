@@ -12,8 +12,8 @@ from ._cost import FillCost, LegMarket, exit_cost, fill_cost, round_trip_cost
 from ._denomination import claimed_units
 from ._earned import PairEarnings, SettledSeries, pair_earnings, settled_series
 from ._economics import basis_bps, break_even_hours, capital_usd, margin_usd, score
-from ._evidence import LATEST, VenueProof, is_rated, join, prove_venues
-from ._expected import UNDETERMINED_NS, accrued_funding, base_price, expected_funding
+from ._evidence import VenueProof, is_rated, join, prove_venues
+from ._expected import UNDETERMINED_NS, accrued_funding, base_price, expected_funding, read_prices
 from ._fees import FeeCalculator
 from ._finder import OpportunityFinder
 from ._forecast import PairForecaster
@@ -22,8 +22,10 @@ from ._identity import MIN_OBSERVATIONS, PRICE_LIMIT, AssetIdentity, Comparison,
 from ._interval import MIN_SETTLEMENTS, InferredChange, InferredIntervals, infer_interval_ns, infer_intervals
 from ._observed import FxBook, StatsBook
 from ._peers import SuspectedUnit, suspected_units
-from ._proof import PaidSettlement, Proof, Verdict, prove
+from ._predicted import predicted_steps
+from ._proof import LATEST, PaidSettlement, Proof, Verdict, prove
 from ._rates import clamp_native
+from ._realised import Prices, needed_since_ns
 from ._reasons import SkipReason
 from ._scores import ForecastErrors, ForecastScore, ForecastScores
 from ._settings import BookSource, FinderSettings, HedgeAccount
@@ -69,6 +71,7 @@ __all__ = [
     "PairHistory",
     "PairPrices",
     "PairSize",
+    "Prices",
     "Proof",
     "Sameness",
     "Schedule",
@@ -104,11 +107,14 @@ __all__ = [
     "join",
     "margin_usd",
     "meets_minimums",
+    "needed_since_ns",
     "pair_earnings",
     "pair_history",
     "pair_size",
+    "predicted_steps",
     "prove",
     "prove_venues",
+    "read_prices",
     "round_trip_cost",
     "score",
     "settled_series",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from arb.model import (
@@ -13,23 +14,25 @@ from arb.model import (
     ExchangeName,
     ExpectedFunding,
     Fill,
+    FundingKind,
     FundingPayment,
     FundingRate,
     InstrumentId,
     exchange_of,
 )
 
-from ._proof import PaidSettlement, Proof, Verdict, prove
-from ._realised import is_covered, realisations
+from ._proof import LATEST, PaidSettlement, Proof, Verdict, prove
+from ._realised import Prices, is_covered, realisations
 
 _NEAREST_NS: Final = 15 * MINUTE_NS
-LATEST: Final = 12
-"""Settlements of an instrument that count: a venue whose plugin was mended is judged by what came since."""
 
 
 def rate_near(rates: Iterable[FundingRate], ts_ns: int) -> FundingRate | None:
-    """Return the settled rate of the settlement at `ts_ns`; None when there is none near it."""
-    near = [rate for rate in rates if abs(rate.ts_event_ns - ts_ns) <= min(_NEAREST_NS, max(rate.interval_ns // 4, 1))]
+    """Return the settled rate of the settlement at `ts_ns`; None when there is none near it, or no settlements."""
+    settling = (rate for rate in rates if rate.interval_ns)
+    near = [
+        rate for rate in settling if abs(rate.ts_event_ns - ts_ns) <= min(_NEAREST_NS, max(rate.interval_ns // 4, 1))
+    ]
     return min(near, key=lambda rate: abs(rate.ts_event_ns - ts_ns), default=None)
 
 
@@ -81,19 +84,27 @@ class VenueProof:
     """What is proved of one venue.
 
     Attributes:
+        kind: Which of its rates: those of its history, or its predictions.
         proof: Of all its settlements together, or of an instrument that does not fit.
         instruments: Of each.
     """
 
     exchange: ExchangeName
+    kind: FundingKind
     proof: Proof
     instruments: Mapping[InstrumentId, Proof]
 
 
-def prove_venues(settlements: Iterable[PaidSettlement]) -> tuple[VenueProof, ...]:
+def prove_venues(
+    settlements: Iterable[PaidSettlement], kind: FundingKind = FundingKind.SETTLED
+) -> tuple[VenueProof, ...]:
     """Return what the latest settlements of each instrument prove of its venue, by venue.
 
     One instrument that does not fit is enough: the reader of its rates is that of all the others.
+
+    Args:
+        settlements: Of payments, or of what was predicted.
+        kind: Which of the two.
     """
     of: defaultdict[InstrumentId, list[PaidSettlement]] = defaultdict(list)
     for one in sorted(settlements, key=lambda one: one.settled_ns):
@@ -101,12 +112,13 @@ def prove_venues(settlements: Iterable[PaidSettlement]) -> tuple[VenueProof, ...
     by_venue: defaultdict[ExchangeName, dict[InstrumentId, Sequence[PaidSettlement]]] = defaultdict(dict)
     for instrument, rows in sorted(of.items()):
         by_venue[exchange_of(instrument)][instrument] = rows[-LATEST:]
-    found = []
+    found, called = [], "steps" if kind is FundingKind.PREDICTED else "payments"
     for exchange, series in sorted(by_venue.items()):
-        proofs = {instrument: prove(rows) for instrument, rows in series.items()}
+        proofs = {instrument: prove(rows, called=called) for instrument, rows in series.items()}
         wrong = [(name, proof) for name, proof in proofs.items() if proof.verdict is Verdict.MISMATCH]
-        whole = prove([one for rows in series.values() for one in rows])
-        found.append(VenueProof(exchange=exchange, proof=wrong[0][1] if wrong else whole, instruments=proofs))
+        whole = prove([one for rows in series.values() for one in rows], called=called)
+        proof = wrong[0][1] if wrong else whole
+        found.append(VenueProof(exchange=exchange, kind=kind, proof=proof, instruments=proofs))
     return tuple(found)
 
 
@@ -120,24 +132,28 @@ def join(
     rates: Mapping[InstrumentId, Sequence[FundingRate]],
     expected: Iterable[ExpectedFunding] = (),
     fills: Sequence[Fill] = (),
+    prices: Mapping[InstrumentId, Prices] = MappingProxyType({}),
 ) -> tuple[PaidSettlement, ...]:
     """Return the settlements that can be recomputed, in the order of the payments, and then what was realised.
 
     Args:
         payments: Of any venues; of an instrument whose funding accrues all since the first of them.
         rates: Settled ones, of each instrument.
-        expected: What we expected, in any order.
-        fills: Of instruments whose funding accrues, all since the first payment at least; others need none.
+        expected: What we expected of settlements, in any order.
+        fills: Of instruments whose funding accrues, all that there ever were; others need none.
+        prices: Of the same instruments, and of the venue's price base.
     """
     due: defaultdict[InstrumentId, list[ExpectedFunding]] = defaultdict(list)
     for one in expected:
         due[one.instrument].append(one)
     quanta = _quanta(payments, rates)
-    accruing = sorted(instrument for instrument, series in rates.items() if any(not one.interval_ns for one in series))
+    realised: defaultdict[InstrumentId, list[FundingPayment]] = defaultdict(list)
     found: list[PaidSettlement] = []
     for payment in payments:
         rate = rate_near(rates.get(payment.instrument, ()), payment.settled_ns)
-        if rate is None or payment.instrument in accruing:
+        if rate is None:
+            # Of no settlement: where funding accrues, or did until its venue changed its rule.
+            realised[payment.instrument].append(payment)
             continue
         near = [one for one in due[payment.instrument] if abs(one.settled_ns - payment.settled_ns) <= _NEAREST_NS]
         amount_quantum, raw_quantum = quanta[exchange_of(payment.instrument)]
@@ -150,18 +166,16 @@ def join(
         )
         if one_paid is not None:
             found.append(one_paid)
-    for instrument in accruing:
-        booked = [payment for payment in payments if payment.instrument == instrument]
-        if booked:
-            amount_quantum, raw_quantum = quanta[exchange_of(instrument)]
-            found += realisations(
-                booked,
-                rates[instrument],
-                due[instrument],
-                [fill for fill in fills if fill.instrument == instrument],
-                amount_quantum=amount_quantum,
-                raw_quantum=raw_quantum,
-            )
+    for instrument, booked in sorted(realised.items()):
+        amount_quantum, raw_quantum = quanta[exchange_of(instrument)]
+        found += realisations(
+            booked,
+            rates.get(instrument, ()),
+            prices.get(instrument, ()),
+            [fill for fill in fills if fill.instrument == instrument],
+            amount_quantum=amount_quantum,
+            raw_quantum=raw_quantum,
+        )
     return tuple(found)
 
 

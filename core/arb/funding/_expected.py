@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -20,7 +20,7 @@ from arb.model import (
     to_cash,
 )
 
-from ._realised import shares
+from ._realised import Prices, shares
 
 UNDETERMINED_NS: Final = 15 * SECOND_NS
 """Whether a fill this near a settlement takes part in it is the venue's to say (handbook C2)."""
@@ -77,6 +77,11 @@ def base_price(instrument: Instrument, stats: MarketStats) -> Decimal | None:
     if instrument.funding_price_base is PriceBase.MARK:
         return stats.mark_price
     return stats.index_price
+
+
+def read_prices(instrument: Instrument, stats: Iterable[MarketStats]) -> Prices:
+    """Return the prices that a venue multiplies rates with, as they were read; `stats` are its own, oldest first."""
+    return [(row.ts_event_ns, price) for row in stats if (price := base_price(instrument, row)) is not None]
 
 
 def _due(

@@ -20,12 +20,16 @@ from arb.model import InstrumentId
 
 MIN_SETTLEMENTS: Final = 3
 """Payments that must be able to tell before anything is called proved or wrong."""
+LATEST: Final = 12
+"""Settlements of an instrument that count: a venue whose plugin was mended is judged by what came since."""
 TOLERANCE: Final = Decimal("0.01")
 """Largest deviation of the ratio from 1 where the venue names the price it used."""
 COARSE_TOLERANCE: Final = Decimal("0.05")
 """The same where the price is the one we read nearest to the settlement."""
 _MOST_DOUBT: Final = Decimal("0.2")
 """A ratio whose bounds are farther apart than this, as a share of it, cannot prove."""
+_MOST_DOUBT_ACCRUED: Final = Decimal("0.5")
+"""The same where funding accrues: no usual error is nearer to 1 than that."""
 _AGREEMENT: Final = Decimal("0.75")
 _SEEN: Final = Decimal("0.0005")
 """A median deviation beyond this, below the tolerance, may be the price of another base."""
@@ -65,11 +69,12 @@ class Bounds:
     low: Decimal
     ratio: Decimal
     high: Decimal
+    most_doubt: Decimal = _MOST_DOUBT
 
     @property
     def is_narrow(self) -> bool:
         """Whether the ratio is known well enough to prove a unit."""
-        return self.high - self.low <= _MOST_DOUBT * abs(self.ratio)
+        return self.high - self.low <= self.most_doubt * abs(self.ratio)
 
     def miss(self, ratio: Decimal = Decimal(1)) -> Decimal:
         """Return how far a ratio lies outside, as a share of it."""
@@ -88,6 +93,7 @@ class PaidSettlement:
         amount_quantum: The last unit of the amount.
         rate_quantum: The last unit in which the rate was published, as a fraction of notional.
         coarse: The quantity or the price is not the venue's own.
+        accrued: Of funding that accrues: bounds that are wide are no rounding and contradict nothing.
     """
 
     instrument: InstrumentId
@@ -99,6 +105,7 @@ class PaidSettlement:
     amount_quantum: Decimal
     rate_quantum: Decimal
     coarse: bool = False
+    accrued: bool = False
 
     @property
     def tolerance(self) -> Decimal:
@@ -114,7 +121,8 @@ class PaidSettlement:
         corners = [
             (paid + one * doubt) / (self.rate + other * self.rate_quantum) for one in (-1, 1) for other in (-1, 1)
         ]
-        return Bounds(min(corners), paid / self.rate, max(corners))
+        most_doubt = _MOST_DOUBT_ACCRUED if self.accrued else _MOST_DOUBT
+        return Bounds(min(corners), paid / self.rate, max(corners), most_doubt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,15 +147,24 @@ class Proof:
     cause: str
 
 
-def prove(settlements: Sequence[PaidSettlement]) -> Proof:
-    """Return what the settlements prove; one that is wrong among many that are right is told and no mismatch."""
-    bounded = [(one, bounds) for one in settlements if (bounds := one.bounds()) is not None]
+def prove(settlements: Sequence[PaidSettlement], *, called: str = "payments") -> Proof:
+    """Return what the settlements prove; one that is wrong among many that are right is told and no mismatch.
+
+    Args:
+        settlements: To be looked at.
+        called: What they are to people.
+    """
+    bounded = [
+        (one, bounds)
+        for one in settlements
+        if (bounds := one.bounds()) is not None and (bounds.is_narrow or not one.accrued)
+    ]
     wrong = [bounds for one, bounds in bounded if bounds.miss() > one.tolerance]
     right = [bounds for one, bounds in bounded if bounds.is_narrow and bounds.miss() <= one.tolerance]
     telling = [*right, *wrong]
     verdict = _verdict(len(right), len(wrong), len(bounded))
     coarse = any(one.coarse for one, _ in bounded)
-    cause = _cause(verdict, right, wrong, settlements, coarse=coarse)
+    cause = _cause(verdict, right, wrong, settlements, coarse=coarse, called=called)
     if verdict is Verdict.MISMATCH and coarse and not _usual_error(wrong):
         verdict = Verdict.UNPROVED
     return Proof(
@@ -192,6 +209,7 @@ def _cause(
     settlements: Sequence[PaidSettlement],
     *,
     coarse: bool,
+    called: str,
 ) -> str:
     if not settlements:
         return "no payment yet"
@@ -200,13 +218,13 @@ def _cause(
         return usual or _unusual(wrong, coarse=coarse)
     if verdict is Verdict.PROVED:
         if wrong:
-            return f"{len(wrong)} of {telling} payments do not fit"
+            return f"{len(wrong)} of {telling} {called} do not fit"
         return "the price may be of another base" if not coarse and median(one.miss() for one in right) > _SEEN else ""
     if not telling:
         return "every payment is too small for its rounding"
     if telling < MIN_SETTLEMENTS:
-        return f"only {telling} of {MIN_SETTLEMENTS} payments" + (f"; suspected: {usual}" if usual else "")
-    return f"the payments contradict each other: {len(right)} of {telling} fit"
+        return f"only {telling} of {MIN_SETTLEMENTS} {called}" + (f"; suspected: {usual}" if usual else "")
+    return f"the {called} contradict each other: {len(right)} of {telling} fit"
 
 
 def _unusual(wrong: Sequence[Bounds], *, coarse: bool) -> str:

@@ -9,7 +9,9 @@ from ._halting import halt_path, run_halts
 from ._looking import read_only
 from ._lookout import LOOKOUT_FAMILIES, Lookout, look
 from ._modes import MAX_SPEED, Mode, RunOptions, check_live, is_virtual, simulated_exchanges
+from ._paid_evidence import accruing_of, paid_evidence
 from ._periodic import StopSignal
+from ._predictions import compared_steps
 from ._probe import probe_context
 from ._run import DEFAULT_START, RunOutcome, execute
 
@@ -29,14 +31,17 @@ __all__ = [
     "RuntimeContext",
     "StopSignal",
     "WallClock",
+    "accruing_of",
     "assembled",
     "check_live",
+    "compared_steps",
     "execute",
     "flatten",
     "flatten_targets",
     "halt_path",
     "is_virtual",
     "look",
+    "paid_evidence",
     "probe_context",
     "read_only",
     "run_halts",

@@ -73,6 +73,7 @@ class Keeper:
         self._failing: dict[ExchangeName, str] = {}
         self._unseen_since: dict[ExchangeName, int] = {}
         self._alarmed: set[ExchangeName] = set()
+        self._fills_known_ns: dict[ExchangeName, int] = {}
         self.stillness = Stillness(exchanges)
         self._differs_since: dict[InstrumentId, int] = {}
         self._changed_ns: dict[InstrumentId, int] = {}
@@ -103,7 +104,7 @@ class Keeper:
         await self._report(failures)
         fills = self._sync.take_fills()
         self.stillness.add_fills(fills)
-        self._receivables.add_fills(fills)
+        self._receivables.add_fills(fills, self._fills_known_ns)
         filled = frozenset(fill.instrument for fill in fills)
         await self.reload()
         self._executor.take_up(hedge for hedge in self.hedges if _needs_work(hedge, filled))
@@ -125,10 +126,17 @@ class Keeper:
             if before.get(hedge.id) != hedge:
                 self._changed_ns.update((leg.instrument, self._clock.now_ns()) for leg in hedge.legs)
                 self._money.set_fills(hedge, await self._recorder.journal.fills(hedge_id=hedge.id))
+        live = {hedge.id for hedge in self.hedges}
+        for hedge in before.values():
+            # What its last fills realise comes when it is not live any more.
+            if hedge.id not in live and self._money.accrues_on(hedge):
+                self._money.set_fills(hedge, await self._recorder.journal.fills(hedge_id=hedge.id))
 
     async def _pull(self, name: ExchangeName) -> Sequence[FundingPayment] | ExchangeError:
+        began_ns = self._clock.now_ns()
         try:
             await self._sync.pull_fills(name)
+            self._fills_known_ns[name] = began_ns
             await self._sync.pull_transfers(name)
             return await self._sync.pull_payments(name)
         except ExchangeError as error:

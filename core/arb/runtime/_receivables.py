@@ -18,6 +18,7 @@ from arb.model import (
     ZERO,
     Event,
     EventKind,
+    ExchangeName,
     ExpectedFunding,
     Fill,
     Fresh,
@@ -26,6 +27,7 @@ from arb.model import (
     Instrument,
     InstrumentId,
     Severity,
+    exchange_of,
     format_utc,
 )
 from arb.storage import differs, match_tolerance_ns
@@ -37,8 +39,9 @@ _PRICE_NS: Final = 90 * MINUTE_NS
 _PATIENCE: Final = 2
 """Intervals after which what was not paid is an alarm (handbook C9)."""
 _UNREALISED_NS: Final = HOUR_NS
-"""After a change of a position: until then a venue has booked what had accrued."""
+"""After a position became smaller: until then a venue has booked what had accrued."""
 _MEMORY_NS: Final = 14 * DAY_NS
+_REDUCED: Final = "reduced_ns"
 
 
 class Receivables:
@@ -60,7 +63,7 @@ class Receivables:
         self._booked: dict[tuple[InstrumentId, int], Decimal] = {}
         self._differing: list[tuple[ExpectedFunding, Decimal]] = []
         self._accrued_to: dict[InstrumentId, int] = {}
-        self._fills_known_ns = 0
+        self._fills_known_ns: dict[ExchangeName, int] = {}
         self._realised_to: dict[InstrumentId, int] = {}
         self._told_of: dict[InstrumentId, int] = {}
 
@@ -73,15 +76,18 @@ class Receivables:
         self._accrued_to = {one.instrument: one.settled_ns for one in known if not one.interval_ns}
         self.add_payments(await journal.funding_payments(since_ns))
         self._differing.clear()  # they were told of when they came
+        for _, event in await journal.events(0, 0, {EventKind.FUNDING_UNPAID}) if self._accrued_to else ():
+            if _REDUCED in event.data:
+                self._told_of[InstrumentId(event.subject)] = int(event.data[_REDUCED])
         # A process may have ended between storing a rate and booking what it owes.
         booked = {(one.instrument, one.settled_ns) for one in known}
         missed = [rate for instrument in self._held for rate in self._funding.settled(instrument, since_ns)]
         await self._book([rate for rate in missed if (rate.instrument, rate.ts_event_ns) not in booked])
 
-    def add_fills(self, fills: Iterable[Fill]) -> None:
-        """Take the fills that are new: all until now are known."""
+    def add_fills(self, fills: Iterable[Fill], known_ns: Mapping[ExchangeName, int]) -> None:
+        """Take the fills that are new, and until when all of an exchange are known."""
         self._hold(fills)
-        self._fills_known_ns = self._clock.now_ns()
+        self._fills_known_ns.update(known_ns)
 
     def _hold(self, fills: Iterable[Fill]) -> None:
         for fill in fills:
@@ -156,8 +162,10 @@ class Receivables:
         instrument = self._instruments.get(instrument_id)
         if instrument is None or instrument.funding_interval_ns != 0:
             return []
-        now_ns, end_ns = self._clock.now_ns(), self._fills_known_ns
-        start_ns = self._accrued_to.get(instrument_id, now_ns - _MEMORY_NS)
+        now_ns, end_ns = self._clock.now_ns(), self._fills_known_ns.get(exchange_of(instrument_id), 0)
+        # Where nothing accrued yet, there were settlements: what they have paid does not accrue.
+        settled_ns = max(now_ns - _MEMORY_NS, self._realised_to.get(instrument_id, 0))
+        start_ns = self._accrued_to.get(instrument_id, settled_ns)
         rows: list[ExpectedFunding | None] = []
         pieces = list(self._held[instrument_id].pieces(start_ns, end_ns))
         if pieces:
@@ -165,10 +173,9 @@ class Receivables:
             if price is None or not isinstance(rate, Fresh):
                 return []  # what accrued meanwhile is booked with the next rate and price
             history = self._funding.settled(instrument_id, start_ns)
-            rows = [
-                accrued_funding(instrument, rate.value, held, price, begin, end, history=history)
-                for begin, end, held in pieces
-            ]
+            for begin, end, held in pieces:
+                then = await self._price(instrument, end) or price
+                rows.append(accrued_funding(instrument, rate.value, held, then, begin, end, history=history))
         self._accrued_to[instrument_id] = max(start_ns, end_ns)
         return [one for one in rows if one is not None]
 
@@ -192,19 +199,24 @@ class Receivables:
             await self._recorder.events(events)
 
     async def _unrealised(self, now_ns: int) -> list[Event]:
-        """Return an alarm, once, for each position that changed long ago without a record of what had accrued."""
+        """Return an alarm for each position that became smaller long ago without a record of what had accrued.
+
+        It is told once until something is realised. Not every venue books when a position grows.
+        """
         events: list[Event] = []
         for instrument, held in self._held.items():
-            changed_ns, realised_ns = held.changed_ns, self._realised_to.get(instrument, now_ns - _MEMORY_NS)
-            accrues = instrument in self._accrued_to and now_ns - changed_ns > _UNREALISED_NS
-            if not accrues or realised_ns >= changed_ns - CHANGE_NS or self._told_of.get(instrument) == changed_ns:
+            realised_ns = self._realised_to.get(instrument, now_ns - _MEMORY_NS)
+            if instrument not in self._accrued_to or self._told_of.get(instrument, realised_ns) > realised_ns:
                 continue
-            self._told_of[instrument] = changed_ns
+            reduced_ns = held.reduced_ns(now_ns - _UNREALISED_NS)
+            if reduced_ns is None or reduced_ns <= realised_ns + CHANGE_NS:
+                continue
             rows = await self._recorder.journal.expected_funding(realised_ns + CHANGE_NS, {instrument})
-            due = [one for one in rows if not one.interval_ns and one.settled_ns <= changed_ns]
+            due = [one for one in rows if not one.interval_ns and one.settled_ns <= reduced_ns]
             amount = sum((one.amount for one in due), ZERO)
             if differs(amount, ZERO):
-                events.append(_unrealised(due[-1], amount, now_ns))
+                self._told_of[instrument] = reduced_ns
+                events.append(_unrealised(due[-1], amount, reduced_ns, now_ns))
         return events
 
 
@@ -232,13 +244,13 @@ def _unpaid(one: ExpectedFunding, now_ns: int) -> Event:
     )
 
 
-def _unrealised(last: ExpectedFunding, amount: Decimal, now_ns: int) -> Event:
+def _unrealised(last: ExpectedFunding, amount: Decimal, reduced_ns: int, now_ns: int) -> Event:
     return Event(
         ts_ns=now_ns,
         kind=EventKind.FUNDING_UNPAID,
         subject=last.instrument,
         severity=Severity.ALARM,
-        message=f"{last.instrument}: the position changed at {format_utc(last.settled_ns)}, and the funding that had "
+        message=f"{last.instrument}: the position was reduced at {format_utc(reduced_ns)}, and the funding that had "
         f"accrued until then, about {amount} {last.currency}, is not in the venue's records",
-        data={"amount": str(amount), "currency": last.currency, "rate": str(last.rate)},
+        data={"amount": str(amount), "currency": last.currency, "rate": str(last.rate), _REDUCED: str(reduced_ns)},
     )

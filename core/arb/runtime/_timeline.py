@@ -24,14 +24,18 @@ class Timeline:
         self._times.insert(at, fill.ts_event_ns)
         self._changes.insert(at, fill.quantity * fill.side.sign)
 
-    @property
-    def changed_ns(self) -> int:
-        """Return when they changed last."""
-        return self._times[-1]
-
     def before(self, ts_ns: int) -> Decimal:
         """Return what was held with every fill before a time."""
         return sum(self._changes[: bisect_left(self._times, ts_ns)], ZERO)
+
+    def reduced_ns(self, before_ns: int) -> int | None:
+        """Return when fewer were held for the last time before a time, or the other side of them; None if never."""
+        held = self.before(before_ns)
+        for at in reversed(range(bisect_left(self._times, before_ns))):
+            held -= self._changes[at]
+            if held * self._changes[at] < 0:
+                return self._times[at]
+        return None
 
     def pieces(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, int, Decimal]]:
         """Yield begin, end and contracts of each part of (start, end] in which they do not change and are not zero."""

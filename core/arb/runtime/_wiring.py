@@ -97,7 +97,7 @@ async def wired(
             policy=execution_policy(config.execution),
         )
     )
-    money = HedgeMoney(accounts.usd_rate)
+    money = HedgeMoney(accounts.usd_rate, instruments)
     prover = UnitProver(
         exchanges=exchanges, funding=books.funding, recorder=recorder, clock=clock, timeout_ns=answer_timeout
     )

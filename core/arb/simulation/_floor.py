@@ -40,6 +40,14 @@ class PendingPayment:
 
 
 @dataclass(slots=True)
+class Accrued:
+    """What has accrued on a position up to a time and is not paid yet, in its quote currency."""
+
+    until_ns: int
+    amount: Decimal = ZERO
+
+
+@dataclass(slots=True)
 class VenueState:
     """Everything a venue knows of one account.
 
@@ -50,6 +58,7 @@ class VenueState:
         number: The last id given to an order, a fill or a liquidation.
         version: Counts changes of the account that must not be lost.
         marks: Last known mark prices.
+        accrued: Of instruments whose funding is paid when a position changes.
     """
 
     account: Account
@@ -64,6 +73,7 @@ class VenueState:
     depletion: Depletion = field(default_factory=Depletion)
     marks: dict[InstrumentId, Decimal] = field(default_factory=dict)
     pending: list[PendingPayment] = field(default_factory=list)
+    accrued: dict[InstrumentId, Accrued] = field(default_factory=dict)
 
 
 class Floor:

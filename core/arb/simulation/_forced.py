@@ -21,6 +21,7 @@ from arb.model import (
 
 from ._floor import Floor
 from ._matching import Match, WorkingOrder
+from ._settlement import realise
 
 
 class Cause(NamedTuple):
@@ -60,6 +61,7 @@ def force(
         reduce_only=True,
     )
     order, now_ns = WorkingOrder(request, number), floor.state.now_ns
+    realise(floor, request.instrument, now_ns)
     fills = [floor.execute(order, match, Liquidity.TAKER, now_ns, fee_rate) for match in matches]
     return floor.report(order, now_ns, OrderStatus.FILLED, cause.reason), fills
 

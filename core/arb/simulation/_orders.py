@@ -9,6 +9,7 @@ from arb.model import Liquidity, Order, OrderBook, OrderRequest, OrderStatus, Ti
 from ._checks import check_form, check_margin, check_position, check_price, no_market
 from ._floor import Floor
 from ._matching import Match, WorkingOrder, crosses, opposite, queue_ahead, walk
+from ._settlement import realise
 
 
 def place(floor: Floor, request: OrderRequest) -> Order:
@@ -49,6 +50,8 @@ def _prevent_self_trade(floor: Floor, request: OrderRequest) -> None:
 
 def _take(floor: Floor, order: WorkingOrder, book: OrderBook, matches: Sequence[Match]) -> None:
     floor.state.depletion.take(book, order.request.side, matches)
+    if matches:
+        realise(floor, order.request.instrument, floor.state.now_ns)
     for match in matches:
         floor.execute(order, match, Liquidity.TAKER, floor.state.now_ns)
 

@@ -54,7 +54,7 @@ _PRIVATE: Final = frozenset(
     }
 )
 _LATE_FUNDING_NS: Final = 7 * DAY_NS
-PAPER_RULES: Final = VenueRules(check_ns=SECOND_NS)
+PAPER_RULES: Final = VenueRules(check_ns=SECOND_NS, realises=True)
 """Resting orders are looked at each second, since an observed book is good for five."""
 
 
@@ -63,7 +63,8 @@ class PaperExchange:
 
     Orders meet the other exchange's book as it is when they arrive. Funding is settled when that
     exchange says, at the rate in its own history; until the rate shows there, a payment is not
-    known and not booked. The other exchange's `trading` is never touched.
+    known and not booked. Where funding accrues at every moment it is paid when the position changes.
+    The other exchange's `trading` is never touched.
     """
 
     def __init__(self, feed: PaperFeed, access: VenueAccess) -> None:

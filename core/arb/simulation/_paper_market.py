@@ -152,7 +152,7 @@ class LiveMarket:
 
     @staticmethod
     def _accrue(seen: _Seen, rate: FundingRate, observed_ns: int) -> None:
-        """Let the account pay what accrues at every full hour, at the rate seen last before it."""
+        """Let what accrues in each hour be known at its end, at the rate seen last before it."""
         before = rate if seen.predicted is None else seen.predicted
         hour = seen.since_ns // HOUR_NS * HOUR_NS + HOUR_NS
         while hour <= observed_ns:

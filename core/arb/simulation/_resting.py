@@ -8,6 +8,7 @@ from arb.model import ZERO, InstrumentId, Liquidity, OrderBook, Side, Trade
 
 from ._floor import Floor
 from ._matching import Match, WorkingOrder, by_priority, fills_from_trade, opposite, queue_ahead, walk
+from ._settlement import realise
 
 
 def fill_from_trades(floor: Floor, start_ns: int, end_ns: int) -> None:
@@ -50,6 +51,7 @@ def _fill(floor: Floor, order: WorkingOrder, quantity: Decimal, ts_ns: int) -> N
         return
     quantity = min(quantity, floor.fillable(order))
     if quantity > 0:
+        realise(floor, order.request.instrument, ts_ns)
         floor.execute(order, Match(order.request.price, quantity), Liquidity.MAKER, ts_ns)
         floor.after_fill(order, ts_ns)
 

@@ -26,6 +26,7 @@ class VenueRules:
         liquidation_fee: Charged on top of the taker fee, as a fraction of notional.
         check_ns: Step of margin checks and of looking at the book for resting orders.
         far_check_ns: Step of margin checks while a move of 10 % could not liquidate and nothing rests.
+        realises: Whether funding without settlements is paid when a position changes; else at the market's moments.
     """
 
     leverage: Decimal = Decimal(5)
@@ -36,3 +37,4 @@ class VenueRules:
     client_order_id_length: int = 32
     check_ns: int = MINUTE_NS
     far_check_ns: int = 10 * MINUTE_NS
+    realises: bool = False

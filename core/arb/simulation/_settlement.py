@@ -1,12 +1,17 @@
-"""Funding: payments at the market's settlements, in order, and those whose rate comes late."""
+"""Funding: payments at the market's settlements, in order, and those whose rate comes late.
+
+Where the rules say so, funding without settlements only grows at the market's moments, which are full
+hours then, and is paid when the position changes.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from arb.model import FundingPayment, InstrumentId, PaymentId, PriceBase, exact_money, to_cash
+from arb.model import HOUR_NS, FundingPayment, InstrumentId, PaymentId, PriceBase, exact_money, to_cash
 
-from ._floor import Floor, PendingPayment
+from ._account import share
+from ._floor import Accrued, Floor, PendingPayment
 
 
 def next_settlement(floor: Floor, end_ns: int) -> tuple[int, list[InstrumentId]]:
@@ -34,6 +39,9 @@ def settle(floor: Floor, instrument: InstrumentId) -> None:
     quantity = state.account.quantity(instrument)
     if not quantity:
         return
+    if _realises(floor, instrument):
+        _accrue(floor, instrument, state.now_ns)
+        return
     pending = PendingPayment(instrument, state.now_ns, quantity)
     if not _book(floor, pending):
         state.pending.append(pending)
@@ -47,6 +55,48 @@ def settle_pending(floor: Floor) -> None:
             floor.state.pending.remove(pending)
 
 
+def realise(floor: Floor, instrument: InstrumentId, ts_ns: int) -> None:
+    """Pay what has accrued on a position that a fill is about to change."""
+    if not _realises(floor, instrument):
+        return
+    quantity = floor.state.account.quantity(instrument)
+    if quantity:
+        amount = _accrue(floor, instrument, ts_ns).amount
+        if amount:
+            _pay(
+                floor,
+                FundingPayment(
+                    payment_id=PaymentId(f"{instrument}:{ts_ns}"),
+                    instrument=instrument,
+                    amount=amount,
+                    currency=floor.instruments[instrument].quote,
+                    settled_ns=ts_ns,
+                    quantity=quantity,
+                ),
+            )
+    floor.state.accrued[instrument] = Accrued(ts_ns)
+
+
+def _realises(floor: Floor, instrument: InstrumentId) -> bool:
+    return floor.rules.realises and floor.instruments[instrument].funding_interval_ns == 0
+
+
+def _accrue(floor: Floor, instrument_id: InstrumentId, ts_ns: int) -> Accrued:
+    """Let funding grow up to a time, and return it; while a part is unknown it waits for the next time."""
+    instrument, state = floor.instruments[instrument_id], floor.state
+    accrued = state.accrued.setdefault(instrument_id, Accrued(ts_ns))
+    hour_ns = -(-ts_ns // HOUR_NS) * HOUR_NS
+    rate = floor.market.settled_rate(instrument_id, hour_ns)
+    price = _price(floor, instrument_id, instrument.funding_price_base, ts_ns)
+    if rate is not None and price is not None:
+        with exact_money():
+            of_an_hour = -state.account.quantity(instrument_id) * price * rate
+            accrued.amount += share(of_an_hour, Decimal(ts_ns - accrued.until_ns), Decimal(HOUR_NS))
+        accrued.until_ns = ts_ns
+        state.version += 1
+    return accrued
+
+
 def _book(floor: Floor, pending: PendingPayment) -> bool:
     """Book `-signed quantity x price base x rate`, rounded once to 1e-8; False while a part is unknown."""
     instrument = floor.instruments[pending.instrument]
@@ -56,25 +106,27 @@ def _book(floor: Floor, pending: PendingPayment) -> bool:
         return False
     with exact_money():
         exact_amount = -pending.quantity * price * rate
-    amount = to_cash(exact_amount)
-    state = floor.state
-    state.account.book(instrument.quote, amount)
-    if floor.margin.isolated(instrument.id):
-        state.account.add_margin(instrument.id, amount)
-    state.version += 1
-    state.journal.add(
-        FundingPayment(
-            payment_id=PaymentId(f"{instrument.id}:{pending.settled_ns}"),
-            instrument=instrument.id,
-            amount=amount,
-            currency=instrument.quote,
-            settled_ns=pending.settled_ns,
-            quantity=pending.quantity,
-            price=price,
-            rate=rate,
-        )
+    payment = FundingPayment(
+        payment_id=PaymentId(f"{instrument.id}:{pending.settled_ns}"),
+        instrument=instrument.id,
+        amount=to_cash(exact_amount),
+        currency=instrument.quote,
+        settled_ns=pending.settled_ns,
+        quantity=pending.quantity,
+        price=price,
+        rate=rate,
     )
+    _pay(floor, payment)
     return True
+
+
+def _pay(floor: Floor, payment: FundingPayment) -> None:
+    state = floor.state
+    state.account.book(payment.currency, payment.amount)
+    if floor.margin.isolated(payment.instrument):
+        state.account.add_margin(payment.instrument, payment.amount)
+    state.version += 1
+    state.journal.add(payment)
 
 
 def _price(floor: Floor, instrument: InstrumentId, base: PriceBase, ts_ns: int) -> Decimal | None:

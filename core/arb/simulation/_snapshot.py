@@ -12,7 +12,7 @@ from arb.model import InstrumentId, MarginMode, Side
 
 from ._account import Account, Holding
 from ._codec import record_from, record_row, request_from, request_row
-from ._floor import PendingPayment, VenueState
+from ._floor import Accrued, PendingPayment, VenueState
 from ._journal import Journal
 from ._matching import WorkingOrder
 
@@ -42,6 +42,7 @@ def head_text(state: VenueState) -> str:
         ],
         "marks": {instrument: str(mark) for instrument, mark in sorted(state.marks.items())},
         "pending": [[p.instrument, p.settled_ns, str(p.quantity)] for p in state.pending],
+        "accrued": {i: [one.until_ns, str(one.amount)] for i, one in sorted(state.accrued.items())},
     }
     return json.dumps(head, separators=(",", ":"))
 
@@ -93,6 +94,9 @@ def _state(content: dict[str, Any], rows: list[list[Any]]) -> VenueState:
         marks={InstrumentId(i): Decimal(mark) for i, mark in content["marks"].items()},
         pending=[PendingPayment(InstrumentId(i), int(ts), Decimal(quantity)) for i, ts, quantity in content["pending"]],
     )
+    # Written since such funding is paid when a position changes: an older account begins anew.
+    for instrument, (until_ns, amount) in content.get("accrued", {}).items():
+        state.accrued[InstrumentId(instrument)] = Accrued(int(until_ns), Decimal(amount))
     for order in map(_working_from, content["working"]):
         state.working[order.client_order_id] = order
     state.depletion.load(

@@ -1,6 +1,7 @@
 """The journal over a storage plugin, and the accounts of a run drawn from it."""
 
 from ._account import account_run
+from ._account_holdings import Holding, share_payment
 from ._account_types import (
     FillLine,
     HedgeAccount,
@@ -34,6 +35,7 @@ __all__ = [
     "FundingState",
     "HedgeAccount",
     "HedgeRecord",
+    "Holding",
     "Journal",
     "JournalReader",
     "JournalStateStore",
@@ -62,5 +64,6 @@ __all__ = [
     "match_tolerance_ns",
     "pnl",
     "settled_funding",
+    "share_payment",
     "stored_version",
 ]

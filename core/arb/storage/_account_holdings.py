@@ -43,6 +43,11 @@ class Holding:
         first = bisect_left(self.times, ts_ns - CHANGE_NS)
         return min([*self.times[first : first + 1], ts_ns])
 
+    def last_ns(self, ts_ns: int) -> int:
+        """Return when the last fill up to `ts_ns` was; 0 before the first."""
+        seen = bisect_right(self.times, ts_ns)
+        return self.times[seen - 1] if seen else 0
+
     def count_of(self, quantity: Decimal, ts_ns: int, uncertain_ns: int) -> tuple[int, int]:
         """Return how many fills made `quantity`, and how many there were up to `ts_ns`.
 
@@ -119,8 +124,10 @@ def share_payment(
     slots = held.get(payment.instrument, {})
     quantities = {slot: holding.at(payment.settled_ns) for slot, holding in slots.items()}
     if accrues:
-        changed_ns = min((holding.changed_ns(payment.settled_ns) for holding in slots.values()), default=0)
-        before = {slot: holding.before(changed_ns) for slot, holding in slots.items()}
+        before = _before_change(slots, payment.settled_ns)
+        if not any(before.values()) and not any(quantities.values()):
+            # Stamped long after what it is of was closed.
+            before = _before_change(slots, max((one.last_ns(payment.settled_ns) for one in slots.values()), default=0))
         quantities = before if any(before.values()) else quantities
     elif payment.quantity is not None and payment.quantity != sum(quantities.values(), ZERO):
         before = {slot: holding.before(payment.settled_ns) for slot, holding in slots.items()}
@@ -140,6 +147,12 @@ def share_payment(
         left -= amount
         split.append((slot, quantity, amount))
     return (*split, (shares[-1][0], shares[-1][1], left))
+
+
+def _before_change(slots: Mapping[Slot, Holding], ts_ns: int) -> dict[Slot, Decimal]:
+    """Return what each leg held before the fills that are of one change with a time."""
+    changed_ns = min((holding.changed_ns(ts_ns) for holding in slots.values()), default=0)
+    return {slot: holding.before(changed_ns) for slot, holding in slots.items()}
 
 
 def _fraction(numerator: Decimal, denominator: Decimal) -> Decimal:

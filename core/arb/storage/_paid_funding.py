@@ -94,15 +94,18 @@ def settled_funding(
         of_paid[payment.instrument].append(payment)
     rows: list[SettledFunding] = []
     for instrument in sorted(of_due.keys() | of_paid.keys()):
-        owed, booked = of_due[instrument], of_paid[instrument]
-        if any(one.interval_ns == 0 for one in owed):
-            rows += _realised(owed, booked)
-        else:
-            rows += _joined(owed, booked, now_ns)
+        settling = [one for one in of_due[instrument] if one.interval_ns]
+        accrued = [one for one in of_due[instrument] if not one.interval_ns]
+        joined, left = _joined(settling, of_paid[instrument], now_ns)
+        rows += [*joined, *_realised(accrued, left)]
     return tuple(sorted(rows, key=lambda row: (row.settled_ns, row.instrument)))
 
 
-def _joined(due: list[ExpectedFunding], payments: list[FundingPayment], now_ns: int) -> Iterator[SettledFunding]:
+def _joined(
+    due: list[ExpectedFunding], payments: list[FundingPayment], now_ns: int
+) -> tuple[list[SettledFunding], list[FundingPayment]]:
+    """Return each settlement, and the payments that are of none."""
+    rows: list[SettledFunding] = []
     payments.sort(key=lambda one: one.settled_ns)
     times = [one.settled_ns for one in payments]
     taken: set[int] = set()
@@ -118,22 +121,27 @@ def _joined(due: list[ExpectedFunding], payments: list[FundingPayment], now_ns: 
         state = FundingState.OVERDUE if overdue else FundingState.DUE
         if paid is not None:
             state = FundingState.DIFFERS if differs(one.amount, paid) else FundingState.PAID
-        yield SettledFunding(
-            instrument=one.instrument,
-            settled_ns=one.settled_ns,
-            rate=one.rate,
-            quantity=one.quantity,
-            price=one.price,
-            expected=one.amount,
-            paid=paid,
-            currency=one.currency,
-            state=state,
+        rows.append(
+            SettledFunding(
+                instrument=one.instrument,
+                settled_ns=one.settled_ns,
+                rate=one.rate,
+                quantity=one.quantity,
+                price=one.price,
+                expected=one.amount,
+                paid=paid,
+                currency=one.currency,
+                state=state,
+            )
         )
-    yield from (_not_expected(payment) for index, payment in enumerate(payments) if index not in taken)
+    return rows, [payment for index, payment in enumerate(payments) if index not in taken]
 
 
 def _realised(due: list[ExpectedFunding], payments: list[FundingPayment]) -> Iterator[SettledFunding]:
-    """Yield what had accrued at each realisation beside what it paid, and what accrued since the last one."""
+    """Yield what had accrued at each realisation beside what it paid, and what accrued since the last one.
+
+    A payment until which nothing had accrued is of nothing that was expected.
+    """
     due.sort(key=lambda one: one.settled_ns)
     times = [one.settled_ns for one in due]
     done = 0
