@@ -470,6 +470,26 @@ def test_an_order_that_arrives_after_it_was_called_absent_is_a_guess(story: Stor
     assert story.codes == {Code.GUESS}
 
 
+@pytest.mark.parametrize("filled", [ZERO, TARGET])
+def test_an_order_that_its_venue_took_before_it_refused_it_has_ended_unfilled(story: Story, filled: Decimal) -> None:
+    entry = new_order(0)
+    story.commit(hedge=new_hedge(), orders=[entry])
+    sent(story, entry)
+    story.auditor.refused(entry.order.request)
+    story.commit(orders=[done(entry, OrderStatus.EXPIRED, filled)])
+
+    assert (Code.GUESS in story.codes) == bool(filled)
+
+
+def test_an_order_that_no_venue_ever_saw_has_not_ended(story: Story) -> None:
+    entry = new_order(0)
+    story.commit(hedge=new_hedge(), orders=[entry])
+    sent(story, entry)
+    story.commit(orders=[done(entry, OrderStatus.EXPIRED)])
+
+    assert Code.GUESS in story.codes
+
+
 def test_a_filled_quantity_that_the_venue_does_not_know_is_a_guess(story: Story) -> None:
     entry = new_order(0)
     story.commit(hedge=new_hedge(), orders=[entry])
@@ -591,6 +611,19 @@ def test_an_opening_order_under_a_halt_is_found(story: Story) -> None:
     story.halts = [Halt(halt_id=1, scope="left", reason="test", raised_ns=START_NS, raised_by="somebody")]
     story.auditor.sent(PROCESS, new_order(0).order.request)
 
+    assert story.codes == {Code.HALTED_OPENING}
+
+
+def test_what_forbids_an_order_counts_when_its_bytes_leave(story: Story) -> None:
+    """A venue may work on a request for a while before the order reaches the account."""
+    entry = new_order(0).order.request
+    story.commit(hedge=new_hedge(), orders=[new_order(0)])
+    left = story.auditor.forbidden(entry)
+    story.halts = [Halt(halt_id=1, scope="left", reason="test", raised_ns=START_NS, raised_by="somebody")]
+    story.auditor.sent(PROCESS, entry, left)
+    assert story.codes == set()
+
+    story.auditor.sent(PROCESS, entry, story.auditor.forbidden(entry))
     assert story.codes == {Code.HALTED_OPENING}
 
 

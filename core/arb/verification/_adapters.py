@@ -59,8 +59,22 @@ if TYPE_CHECKING:
     from ._counter import Counter
     from ._process import Process
 
-_sending: ContextVar[ClientOrderId | None] = ContextVar("sending", default=None)
-"""Our id of the order that is being sent: the venue gets a number, and the auditor knows our ids."""
+
+@dataclass(slots=True)
+class Sending:
+    """An order that a plugin sends.
+
+    Attributes:
+        request: Under our id: the venue gets a number, and the auditor knows our ids.
+        forbidden: What the auditor said when the latest request of the plugin left. A venue may work on it for a
+            while before the order reaches the account.
+    """
+
+    request: OrderRequest
+    forbidden: Sequence[str] = ()
+
+
+_sending: ContextVar[Sending | None] = ContextVar("sending", default=None)
 
 
 @cache
@@ -92,9 +106,10 @@ class Numbers:
 
     def meet(self, number: ClientOrderId) -> ClientOrderId:
         """Return our id of an order that arrives."""
-        ours = _sending.get()
-        if ours is None:
+        sending = _sending.get()
+        if sending is None:
             return number
+        ours = sending.request.client_order_id
         self.ours[number], self.theirs[ours] = ours, number
         return ours
 
@@ -126,8 +141,9 @@ class GroundTrading:
     async def send_order(self, prepared: PreparedOrder) -> Order:
         """Take an order under our id."""
         ours = self._numbers.meet(prepared.request.client_order_id)
-        request = replace(prepared.request, client_order_id=ours)
-        return self._numbers.order(await self._inner.send_order(replace(prepared, request=request)))
+        request, sending = replace(prepared.request, client_order_id=ours), _sending.get()
+        forbidden = None if sending is None else sending.forbidden
+        return self._numbers.order(await self._inner.send_order(replace(prepared, request=request), forbidden))
 
     async def cancel_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> None:
         """Ask for cancellation."""
@@ -225,11 +241,16 @@ class Line:
     that is tried itself stands over transports that are right.
     """
 
-    def __init__(self, venue: FakeVenue) -> None:
+    def __init__(self, venue: FakeVenue, process: Process) -> None:
         self._venue = venue
+        self._process = process
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; no answer within its time is as none."""
+        sending = _sending.get()
+        if sending is not None:
+            with self._process.world.own_work():
+                sending.forbidden = self._process.world.auditor.forbidden(sending.request)
         try:
             async with asyncio.timeout(request.timeout_ns / SECOND_NS):
                 return await self._venue.send(request)
@@ -263,7 +284,7 @@ class SendingTrading:
 
     async def send_order(self, prepared: PreparedOrder) -> Order:
         """Send an order."""
-        token = _sending.set(prepared.request.client_order_id)
+        token = _sending.set(Sending(prepared.request))
         try:
             return await self._inner.send_order(prepared)
         finally:
@@ -334,7 +355,7 @@ def adapter_opener(
             GroundStreams(wire.streams, numbers),
         )
         memory = counter.memory.setdefault("fake", {})
-        venue = Line(fake.open(FakeGround(exchange=ground, clock=process.world.clock, memory=memory)))
+        venue = Line(fake.open(FakeGround(exchange=ground, clock=process.world.clock, memory=memory)), process)
         settings = spec.settings.model_validate(dict(fake.settings(f"http://{counter.name}.episode.test")))
         own = cast("RuntimeContext", context)
         lent = replace(own, ports=replace(own.ports, http=venue, websocket=venue))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,8 @@ class OrderAudit:
         self._a = auditor
         self._per_hedge: dict[str, int] = {}
 
-    def sent(self, holder: str, request: OrderRequest) -> None:
-        """Look at an order that a process gives to the wire."""
+    def sent(self, holder: str, request: OrderRequest, forbidden: Sequence[str] | None = None) -> None:
+        """Look at an order that a process gives to the wire; `forbidden` is what was so when its bytes left."""
         found, truth, order_id = self._a.found, self._a.truth, request.client_order_id
         record = truth.orders.get(order_id)
         if record is None or record.order.request.instrument != request.instrument:
@@ -41,7 +42,8 @@ class OrderAudit:
         if record.order.status.is_final:
             found(Code.GUESS, order_id, f"order {order_id} was sent, and its record says {record.order.status}")
         self._check_writer(holder, request)
-        self._check_halts(request, record)
+        for text in self.forbidden(request) if forbidden is None else forbidden:
+            found(Code.HALTED_OPENING, order_id, text)
         self._check_purpose(request, record)
         self._check_price(request, record)
 
@@ -110,7 +112,9 @@ class OrderAudit:
             return
         told = f"the journal says {order.status}, filled {order.filled_quantity}, of order {order_id}"
         if report is None:
-            self._a.found(Code.GUESS, order_id, f"{told}, and the venue never had it")
+            # Some venues take an order before they look at it: what they refuse then has ended, unfilled.
+            if order.filled_quantity or order_id not in self._a.truth.refused:
+                self._a.found(Code.GUESS, order_id, f"{told}, and the venue never had it")
         elif not report.status.is_final or report.filled_quantity != order.filled_quantity:
             self._a.found(Code.GUESS, order_id, f"{told}; at the venue it is {report.status}, {report.filled_quantity}")
 
@@ -149,19 +153,19 @@ class OrderAudit:
             text = f"{holder} sent order {request.client_order_id}, and {lease.holder} holds the lease of {exchange}"
             self._a.found(Code.TWO_WRITERS, request.client_order_id, text)
 
-    def _check_halts(self, request: OrderRequest, record: OrderRecord) -> None:
-        if not record.purpose.opens_risk:
-            return
-        exchange, order_id = exchange_of(request.instrument), request.client_order_id
-        halt = next(
-            (one for one in self._a.sight.halts() if one.is_active and one.scope in (EVERYTHING, exchange)), None
-        )
-        if halt is not None:
-            self._a.found(Code.HALTED_OPENING, order_id, f"{record.purpose} order {order_id} was sent under {halt}")
+    def forbidden(self, request: OrderRequest) -> Sequence[str]:
+        """Return why an order may not be sent now; an order that opens no risk always may."""
+        record = self._a.truth.orders.get(request.client_order_id)
+        if record is None or not record.purpose.opens_risk:
+            return ()
+        what = f"{record.purpose} order {request.client_order_id} was sent"
+        scopes = (EVERYTHING, exchange_of(request.instrument))
+        halt = next((one for one in self._a.sight.halts() if one.is_active and one.scope in scopes), None)
+        texts = [] if halt is None else [f"{what} under {halt}"]
         hedge = self._a.truth.hedges.get(record.hedge_id)
         if hedge is not None and (hedge.status is HedgeStatus.HALTED or hedge.status.is_final):
-            text = f"{record.purpose} order {order_id} was sent, and its hedge is {hedge.status}"
-            self._a.found(Code.HALTED_OPENING, order_id, text)
+            texts.append(f"{what}, and its hedge is {hedge.status}")
+        return texts
 
     def _check_purpose(self, request: OrderRequest, record: OrderRecord) -> None:
         if not record.purpose.opens_risk and not request.reduce_only:

@@ -97,6 +97,7 @@ class Truth:
         filled: Contracts that venues executed, by order.
         fills: Ids of fills seen, by exchange.
         arrivals: How often an order of an id reached a venue.
+        refused: Orders that a venue did not take.
         alarms: Alarms so far.
         leases: As last committed.
         holders: Living processes, oldest first.
@@ -110,6 +111,7 @@ class Truth:
         self.fills: set[tuple[str, str]] = set()
         self.positions: dict[InstrumentId, Decimal] = {}
         self.arrivals: dict[ClientOrderId, int] = {}
+        self.refused: set[ClientOrderId] = set()
         self.alarms: list[Event] = []
         self.leases: dict[ExchangeName, Lease] = {}
         self.holders: list[str] = []
@@ -153,14 +155,28 @@ class Auditor:
         self.violations.append(violation)
         self.on_violation(violation)
 
-    def sent(self, holder: str, request: OrderRequest) -> None:
-        """A process gives an order to the wire."""
-        self._orders.sent(holder, request)
+    def forbidden(self, request: OrderRequest) -> Sequence[str]:
+        """Return why an order may not leave now."""
+        return self._orders.forbidden(request)
+
+    def sent(self, holder: str, request: OrderRequest, forbidden: Sequence[str] | None = None) -> None:
+        """A process gives an order to the wire.
+
+        Args:
+            holder: The process.
+            request: What it sends.
+            forbidden: What :meth:`forbidden` said when the bytes left, where that was before; else it is asked now.
+        """
+        self._orders.sent(holder, request, forbidden)
         self._restart.sent(holder, request)
 
     def arrived(self, request: OrderRequest) -> None:
         """An order reaches its venue."""
         self._orders.arrived(request)
+
+    def refused(self, request: OrderRequest) -> None:
+        """A venue does not take an order that has reached it."""
+        self.truth.refused.add(request.client_order_id)
 
     def records(self, exchange: str, records: Sequence[Record]) -> None:
         """A venue's account has changed."""

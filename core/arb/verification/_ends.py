@@ -10,8 +10,8 @@ from arb.model import SECOND_NS
 if TYPE_CHECKING:
     from ._process import Process
 
-_STORAGE_ENDS_NS: Final = SECOND_NS
-"""How long after an error of its storage a run has ended by it."""
+_STORAGE_ENDS_NS: Final = 3 * SECOND_NS
+"""How long after an error of its storage a run has ended by it: requests that are under way end first."""
 
 
 def wrong_end(process: Process) -> str:

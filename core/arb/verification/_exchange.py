@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
-from arb.api import Capability, ExchangeTraits, PreparedOrder
+from arb.api import Capability, ExchangeTraits, PreparedOrder, Rejected
 from arb.model import (
     MILLISECOND_NS,
     SECOND_NS,
@@ -134,12 +134,13 @@ class WireTrading:
         with self._wire.process.world.own_work():
             return self._counter.prepare(request)
 
-    async def send_order(self, prepared: PreparedOrder) -> Order:
-        """Send an order."""
+    async def send_order(self, prepared: PreparedOrder, forbidden: Sequence[str] | None = None) -> Order:
+        """Send an order; `forbidden` is what the auditor said when its bytes left, where that was before."""
         request, process = prepared.request, self._wire.process
         process.require_alive()
+        auditor = process.world.auditor
         with process.world.own_work():
-            process.world.auditor.sent(process.holder, request)
+            auditor.sent(process.holder, request, forbidden)
         process.order_sent()
 
         def work(fate: Fate) -> object:
@@ -148,8 +149,13 @@ class WireTrading:
                 return Order(request=request, status=OrderStatus.SUBMITTED, ts_event_ns=now_ns)
             if fate.lots is not None:
                 counter.market.patch(request.instrument, now_ns, now_ns + SECOND_NS, fate.lots)
-            process.world.auditor.arrived(request)
-            return told(fate.answer, counter.send_order(prepared))
+            auditor.arrived(request)
+            try:
+                order = counter.send_order(prepared)
+            except Rejected:
+                auditor.refused(request)
+                raise
+            return told(fate.answer, order)
 
         what = f"{request.client_order_id} {request.side} {request.quantity} {request.instrument} at {request.price}"
         reducing = " reduce-only" if request.reduce_only else ""
