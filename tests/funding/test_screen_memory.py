@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arb.funding import FeeCalculator, FundingBook
@@ -59,6 +59,7 @@ def plain(result: Any) -> Any:
 
 
 @given(happened=st.lists(steps, max_size=30))
+@example(happened=[("rate", 0, Decimal(0)), ("settled", 8), ("wait", 1), ("settled", 1)])
 def test_a_screen_with_a_memory_equals_one_without(happened: list[Any]) -> None:
     book, now_ns = FundingBook(), START_NS
     listed = {one.id: one for one in LISTED}

@@ -178,7 +178,7 @@ def test_a_run_that_ends_unasked_has_failed() -> None:
     assert problems(play(at(20, stop()))) == []
 
 
-def test_an_error_of_the_storage_explains_an_end_for_a_second() -> None:
+def test_an_error_of_the_storage_explains_an_end_for_three_seconds() -> None:
     found: list[bool] = []
 
     def look(stage: Any) -> None:
@@ -187,7 +187,7 @@ def test_an_error_of_the_storage_explains_an_end_for_a_second() -> None:
 
     def fail(stage: Any) -> None:
         (process,) = stage.episode.world.alive
-        process.storage_failed_ns = stage.episode.world.now_ns() - SECOND_NS
+        process.storage_failed_ns = stage.episode.world.now_ns() - 3 * SECOND_NS
         look(stage)
         process.storage_failed_ns -= 1
         look(stage)

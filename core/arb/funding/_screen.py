@@ -123,6 +123,8 @@ class Screen:
             self._quarantines = self._funding.quarantines
             self._groups.clear()
         for instrument in self._changed:
+            # A settlement may tell another interval, while the rate stays as it was.
+            self._legs.pop(instrument, None)
             key = self._group_of.get(instrument)
             if key is not None:
                 self._groups.pop(key, None)
