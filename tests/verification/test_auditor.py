@@ -614,6 +614,33 @@ def test_an_opening_order_under_a_halt_is_found(story: Story) -> None:
     assert story.codes == {Code.HALTED_OPENING}
 
 
+def test_a_recovery_may_repair_what_a_venue_changed_before_the_hedge_came_to_rest(story: Story) -> None:
+    one_leg_filled(story)
+    story.commit(hedge=new_hedge(HedgeStatus.OPEN))
+    story.wait(1)
+    story.auditor.process_started("sim:2")
+    story.auditor.committed("sim:2", Changes(hedges=(new_hedge(HedgeStatus.REPAIRING),)))
+
+    assert Code.RESTART not in story.codes
+
+
+@pytest.mark.parametrize(("reason", "is_stuck"), [("below_minimum: 5 USD", False), ("refused", True)])
+def test_a_difference_that_its_venue_refused_to_mend_as_too_small_is_no_unrest(
+    story: Story, reason: str, is_stuck: bool
+) -> None:
+    one_leg_filled(story)
+    hedge = new_hedge(HedgeStatus.OPEN)
+    unwind = new_order(0, purpose=OrderPurpose.UNWIND)
+    refused = replace(unwind, order=replace(unwind.order, status=OrderStatus.REJECTED, reason=reason))
+    story.commit(hedge=hedge, orders=[refused])
+    name = unwind.order.request.instrument
+    large = replace(LISTED[name], min_notional=PRICE * 10)
+    story.auditor.sight = replace(story.auditor.sight, instrument=lambda _instrument: large)
+    check_rest(story.auditor, {}, story.now_ns)
+
+    assert (Code.STUCK in story.codes) == is_stuck
+
+
 def test_what_forbids_an_order_counts_when_its_bytes_leave(story: Story) -> None:
     """A venue may work on a request for a while before the order reaches the account."""
     entry = new_order(0).order.request

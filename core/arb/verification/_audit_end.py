@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import count
@@ -20,6 +20,7 @@ from arb.model import (
     Hedge,
     HedgeStatus,
     InstrumentId,
+    OrderStatus,
     PaymentId,
     exchange_of,
 )
@@ -109,11 +110,32 @@ def _unrest(auditor: Auditor, hedge: Hedge) -> str:
     if hedge.status is HedgeStatus.HALTED:
         return "" if auditor.truth.alarmed(hedge.id) else "is halted, and no alarm tells of it"
     held = [auditor.exposure.held(hedge, index) for index in range(len(hedge.legs))]
-    if not balanced:
+    if not balanced and not _is_too_small(auditor, hedge, held):
         return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
     if hedge.status.is_final and not auditor.exposure.leaves_dust(hedge):
         return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
     return ""
+
+
+def _is_too_small(auditor: Auditor, hedge: Hedge, held: Sequence[Decimal]) -> bool:
+    """Whether a venue refused to mend a difference as less than its minimum, which it is.
+
+    Some let less than that be closed only as the whole of a position.
+    """
+    refused = {
+        one.order.request.instrument
+        for one in auditor.truth.orders.values()
+        if one.hedge_id == hedge.id
+        and not one.purpose.opens_risk
+        and one.order.status is OrderStatus.REJECTED
+        and one.order.reason.startswith("below_minimum")
+    }
+    base = sum(
+        (leg.side.sign * quantity * leg.multiplier for leg, quantity in zip(hedge.legs, held, strict=True)), ZERO
+    )
+    return any(
+        abs(base) * auditor.sight.usd_per_base(name) < auditor.sight.instrument(name).min_notional for name in refused
+    )
 
 
 def check_books(auditor: Auditor, journal: Books, venues: Books) -> None:

@@ -82,6 +82,8 @@ class RestartAudit:
         rests_ns = self._changed_ns.get(hedge.id, 0)
         if hedge.status is HedgeStatus.HALTED and self._lifted_ns >= rests_ns:
             return True
+        if hedge.status is HedgeStatus.OPEN and not self._a.exposure.is_balanced(hedge):
+            return True  # a venue changed a leg while the hedge was still being opened, or just before it was
         return any(self._forced_ns.get(leg.instrument, -1) >= rests_ns for leg in hedge.legs)
 
 
