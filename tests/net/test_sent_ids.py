@@ -7,7 +7,7 @@ import pytest
 
 from arb.api import Rejected
 from arb.model import ClientOrderId
-from arb.net import SentIds
+from arb.net import SentId, SentIds
 from arb.testing import START_NS, FakeClock, FakeContext, MemoryState
 
 A, B = ClientOrderId("a"), ClientOrderId("b")
@@ -49,6 +49,17 @@ def test_after_a_restart_whatever_was_prepared_may_have_been_sent() -> None:
         await refused(after.reserve(A))
         await after.reserve(B)
         after.claim(B)
+
+    asyncio.run(run())
+
+
+def test_ids_that_an_earlier_version_wrote_down_without_a_note_are_known() -> None:
+    async def run() -> None:
+        state = MemoryState()
+        await state.put(f"order:{A}", "123")
+        sent = SentIds(FakeContext(state=state), "order")
+        assert await sent.reserved(A) == SentId(123, "")
+        await refused(sent.reserve(A))
 
     asyncio.run(run())
 

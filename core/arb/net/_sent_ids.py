@@ -25,9 +25,10 @@ class SentId:
 class SentIds:
     """Lets each id be sent once. It is durable when an order is prepared, so that a crash cannot send it twice."""
 
-    def __init__(self, context: Context) -> None:
-        """Read nothing yet."""
+    def __init__(self, context: Context, prefix: str = "sent") -> None:
+        """Read nothing yet; `prefix` begins the keys in the plugin's state, and never changes once orders were sent."""
         self._context = context
+        self._prefix = prefix
         self._unsent: set[ClientOrderId] = set()
         self._reserving = asyncio.Lock()
 
@@ -38,7 +39,7 @@ class SentIds:
                 return
             if await self.reserved(name) is not None:
                 raise self._used(name)
-            await self._context.state.put(_key(name), f"{self._context.clock.now_ns()} {note}")
+            await self._context.state.put(self._key(name), f"{self._context.clock.now_ns()} {note}")
             self._unsent.add(name)
 
     def claim(self, name: ClientOrderId) -> None:
@@ -49,7 +50,7 @@ class SentIds:
 
     async def reserved(self, name: ClientOrderId) -> SentId | None:
         """Return what was written down of an id; None for one that was never prepared with this storage."""
-        stored = await self._context.state.get(_key(name))
+        stored = await self._context.state.get(self._key(name))
         if stored is None:
             return None
         since, _, note = stored.partition(" ")
@@ -59,6 +60,5 @@ class SentIds:
         text = f"order {name}: its id was used before"
         return Rejected(text, exchange=self._context.name, code="duplicate_client_order_id")
 
-
-def _key(name: ClientOrderId) -> str:
-    return f"sent:{name}"
+    def _key(self, name: ClientOrderId) -> str:
+        return f"{self._prefix}:{name}"

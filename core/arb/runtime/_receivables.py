@@ -174,7 +174,7 @@ class Receivables:
                 return []  # what accrued meanwhile is booked with the next rate and price
             history = self._funding.settled(instrument_id, start_ns)
             for begin, end, held in pieces:
-                then = await self._price(instrument, end) or price
+                then = price if end == end_ns else await self._price(instrument, end) or price
                 rows.append(accrued_funding(instrument, rate.value, held, then, begin, end, history=history))
         self._accrued_to[instrument_id] = max(start_ns, end_ns)
         return [one for one in rows if one is not None]

@@ -21,7 +21,7 @@ class OrderNames:
 
     def __init__(self, context: Context) -> None:
         """Read nothing yet."""
-        self.sent = SentIds(context)
+        self.sent = SentIds(context, "order")
         self._owners: OrderedDict[ExchangeOrderId, ClientOrderId] = OrderedDict()
 
     def saw(self, order_id: ExchangeOrderId | None, name: ClientOrderId) -> None:
