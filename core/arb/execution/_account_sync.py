@@ -101,7 +101,10 @@ class AccountSync:
 
         fills = await ask(self._clock, self._fills_timeout_ns, exchange, "fills", read)
         pulled = _Pulled(exchange, _FILLS, fills, [fill.ts_event_ns for fill in fills])
-        new = await self._store(pulled, lambda tx: tx.add_fills(fills))
+        try:
+            new = await self._store(pulled, lambda tx: tx.add_fills(fills))
+        except InvariantBroken as error:
+            raise _contradicted(exchange, error) from error
         self._new_fills += new
         return new
 

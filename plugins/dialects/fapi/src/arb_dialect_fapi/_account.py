@@ -85,9 +85,9 @@ def positions_of(
     return found
 
 
-def held_symbols(rows: Any) -> list[str]:
-    """Return the symbols of `positionRisk` in which there is something."""
-    return [text(row["symbol"]) for row in rows_of(rows) if number(row["positionAmt"])]
+def sizes_of(rows: Any) -> dict[str, Decimal]:
+    """Return the size of each position of `positionRisk` by symbol."""
+    return {text(row["symbol"]): size for row in rows_of(rows) if (size := number(row["positionAmt"]))}
 
 
 def _position(instrument: InstrumentId, row: Row, settings: SymbolSettings | None, now_ns: int) -> Position:

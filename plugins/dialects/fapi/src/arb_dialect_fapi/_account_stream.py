@@ -65,8 +65,11 @@ class AccountWatch:
             async for message in messages:
                 told = await self._missed(heard_ns) if isinstance(message, Connected) else self._told(message)
                 for each in told:
-                    if news.is_new(each):
-                        yield each
+                    if not news.is_new(each):
+                        continue
+                    if isinstance(each, Fill):
+                        await self._trading.heard(each)
+                    yield each
                 heard_ns = self._rest.time.now_ns()
 
     async def _missed(self, heard_ns: int | None) -> list[Told]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
-from arb.model import DAY_NS, ClientOrderId, ExchangeOrderId, Instrument, Order
+from arb.model import DAY_NS, SECOND_NS, ClientOrderId, ExchangeOrderId, Instrument, Order
 from arb.net import FOREIGN, reading, row_of, rows_of
 
 from ._dialect import Dialect
@@ -18,6 +18,9 @@ from ._rest import VenueRest
 _KEPT_NS: Final = 89 * DAY_NS
 """The venue answers for orders with fills for 90 days. One that ended unfilled it forgets after three; nothing ever
 came of that one either."""
+
+_TOLD_WITHIN_NS: Final = 15 * SECOND_NS
+"""After that a filled order that the venue does not know is one that it has forgotten."""
 
 _FEW: Final = 5
 _PAGE: Final = 1_000
@@ -45,7 +48,7 @@ class OrderLookup:
             raise self._unknown(name, "the venue takes no such id, so it was never sent")
         params = {"symbol": instrument.symbol, "origClientOrderId": str(name)}
         try:
-            answer = await self._rest.read(self._endpoints.order, params)
+            answer = await self._rest.read(self._endpoints.order, params, urgent=True)
         except Rejected as error:
             if error.code not in UNKNOWN_TO_VENUE:
                 raise
@@ -61,7 +64,7 @@ class OrderLookup:
     async def by_number(self, instrument: Instrument, order_id: ExchangeOrderId) -> Order:
         """Return an order by the venue's number; raises as the venue refuses."""
         params = {"symbol": instrument.symbol, "orderId": str(order_id)}
-        answer = await self._rest.read(self._endpoints.order, params)
+        answer = await self._rest.read(self._endpoints.order, params, urgent=True)
         with reading(self._context.name, f"order {order_id}"):
             order = order_of(instrument.id, row_of(answer))
             if order.exchange_order_id != order_id:
@@ -69,17 +72,30 @@ class OrderLookup:
         return order
 
     async def owners(
-        self, symbol: str, order_ids: Iterable[ExchangeOrderId]
+        self, symbol: str, filled_ns: Mapping[ExchangeOrderId, int]
     ) -> Mapping[ExchangeOrderId, ClientOrderId]:
-        """Return whose orders these are; one that the venue does not know any more is foreign."""
-        wanted = set(order_ids)
-        unknown = sorted((each for each in wanted if self._names.owner(each) is None), key=int)
+        """Return whose orders these are; one that the venue does not know any more is foreign.
+
+        Args:
+            symbol: Of all of them.
+            filled_ns: When each was filled last.
+
+        Raises:
+            BadResponse: one was filled just now and the venue does not tell it yet: it may be ours.
+        """
+        unknown = sorted((each for each in filled_ns if self._names.owner(each) is None), key=int)
         if len(unknown) > _FEW:
             await self._read_from(symbol, unknown[0], set(unknown))
-        for order_id in unknown:
+        owners = {}
+        for order_id, at_ns in filled_ns.items():
             if self._names.owner(order_id) is None:
                 await self._read_one(symbol, order_id)
-        return {each: self._names.owner(each) or ClientOrderId(f"{FOREIGN}{each}") for each in wanted}
+            owner = self._names.owner(order_id)
+            if owner is None and self._rest.time.now_ns() - at_ns < _TOLD_WITHIN_NS:
+                text = f"order {order_id} of {symbol} was filled and is not told yet"
+                raise BadResponse(text, exchange=self._context.name, code="no_owner")
+            owners[order_id] = owner or ClientOrderId(f"{FOREIGN}{order_id}")
+        return owners
 
     async def _read_one(self, symbol: str, order_id: ExchangeOrderId) -> None:
         try:

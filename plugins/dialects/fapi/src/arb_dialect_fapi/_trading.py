@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 from arb.api import Context, PreparedOrder
@@ -20,9 +20,10 @@ from arb.model import (
 )
 from arb.net import FirstContact, reading, text
 
-from ._account import balances_of, held_symbols, positions_of, settings_of
+from ._account import balances_of, positions_of, settings_of, sizes_of
 from ._catalog import Catalog
 from ._dialect import Dialect
+from ._fills import AccountFills
 from ._history import AccountHistory
 from ._leverage import SymbolLeverage
 from ._lookup import OrderLookup
@@ -64,7 +65,8 @@ class FapiTrading:
         self._switch = CountdownSwitch(context, dialect, rest, self._resting_symbols)
         self._desk = OrderDesk(context, dialect, rest, catalog, names, self._lookup, self._used, self._switch)
         self._leverage = SymbolLeverage(context, dialect, rest, catalog)
-        self._history = AccountHistory(context, dialect, rest, catalog, self._lookup, self._used, self._held_symbols)
+        self._history = AccountHistory(context, dialect, rest)
+        self._fills = AccountFills(context, dialect, rest, self._lookup, self._used, self._history, self._sizes)
 
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
         """Round, check and sign; see :meth:`OrderDesk.prepare`."""
@@ -106,14 +108,18 @@ class FapiTrading:
 
     async def fetch_fills(self, since_ns: int) -> Sequence[Fill]:
         """Return fills at or after a time, oldest first, liquidations among them."""
-        return await self._history.fills(since_ns)
+        return await self._fills.since(since_ns)
+
+    async def heard(self, fill: Fill) -> None:
+        """Take note of a fill that a stream told; see :meth:`AccountFills.heard`."""
+        await self._fills.heard(fill)
 
     async def fetch_positions(self) -> Sequence[Position]:
         """Return every open position; in one-way mode there is one a symbol at most."""
         answer = await self._rest.read(self._dialect.endpoints.positions)
         with reading(self._name, "positions"):
-            symbols = held_symbols(answer)
-        if not symbols:
+            sizes = sizes_of(answer)
+        if not sizes:
             await self._prove_empty(self._rest)
         told = answer
         if not self._dialect.positions_tell_settings and answer:
@@ -122,7 +128,7 @@ class FapiTrading:
             # By the venue's clock, which is that of the fills.
             now_ns, quotes = self._rest.time.earliest_ns(), self._dialect.quotes
             held = positions_of(self._name, quotes, answer, settings_of(told), now_ns)
-        await self._used.add(each for each in symbols if perpetual(self._name, each, quotes) is not None)
+        await self._used.hold(sizes, now_ns)
         return held
 
     async def fetch_balances(self) -> Sequence[Balance]:
@@ -158,7 +164,7 @@ class FapiTrading:
     async def _resting_symbols(self) -> Sequence[str]:
         return await self._desk.resting_symbols()
 
-    async def _held_symbols(self) -> Sequence[str]:
+    async def _sizes(self) -> Mapping[str, Decimal]:
         answer = await self._rest.read(self._dialect.endpoints.positions)
         with reading(self._name, "positions"):
-            return held_symbols(answer)
+            return sizes_of(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from arb.api import BadResponse, Context
@@ -17,6 +18,19 @@ _WEEK_NS: Final = 7 * DAY_NS
 _MOST_PAGES: Final = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows that follow those of the page before.
+
+    Attributes:
+        rows: Oldest first.
+        until_ns: Whatever was booked before this time stands on this page or on one before; by the venue's clock.
+    """
+
+    rows: tuple[Row, ...]
+    until_ns: int
+
+
 async def windows(
     context: Context,
     rest: VenueRest,
@@ -26,8 +40,8 @@ async def windows(
     *,
     longest_ns: int,
     identity: Callable[[Row], str],
-) -> AsyncIterator[Row]:
-    """Yield the rows at or after a time, oldest first, each once.
+) -> AsyncIterator[Page]:
+    """Yield the rows at or after a time, page by page, oldest first, each row once.
 
     Args:
         context: The exchange plugin's.
@@ -56,8 +70,7 @@ async def windows(
             kept = [row for row, ts_ns in zip(rows, stamps, strict=True) if ts_ns >= since_ns]
             unique = {identity(row): row for row in kept}
         if len(rows) < PAGE:
-            for row in unique.values():
-                yield row
+            yield Page(tuple(unique.values()), min(now_ns, end_ns + MILLISECOND_NS))
             if end_ns >= now_ns:
                 return
             begin_ns = end_ns + MILLISECOND_NS
@@ -67,8 +80,7 @@ async def windows(
         if last_ns // MILLISECOND_NS <= begin_ns // MILLISECOND_NS:
             break
         with reading(context.name, endpoint.path):
-            for row in unique.values():
-                if from_ms(row["time"]) < last_ns:
-                    yield row
+            page = tuple(row for row in unique.values() if from_ms(row["time"]) < last_ns)
+        yield Page(page, last_ns)
         begin_ns = last_ns
     raise BadResponse(f"{endpoint.path} has no end", exchange=context.name, code="endless")
