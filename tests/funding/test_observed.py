@@ -43,6 +43,17 @@ def test_an_old_published_rate_is_stale_and_does_not_fall_back_to_the_assumption
     assert book.usd_rate("USDT", START_NS + 2 * MINUTE_NS) == Stale(Decimal("0.9"), "x", START_NS)
 
 
+def test_what_a_market_says_is_not_hidden_by_venues_that_take_a_stablecoin_for_a_dollar() -> None:
+    book = FxBook(assumed={}, max_age_ns=MINUTE_NS)
+    book.observe({"USDC": Decimal(1)}, "par", START_NS)
+    assert book.usd_rate("USDC", START_NS) == Fresh(Decimal(1), "par", START_NS)
+    book.observe({"USDC": Decimal("0.94")}, "market", START_NS)
+    book.observe({"USDC": Decimal(1)}, "par", START_NS + 1)
+    assert book.usd_rate("USDC", START_NS + 1) == Fresh(Decimal("0.94"), "market", START_NS)
+    book.observe({"USDC": Decimal(1)}, "market", START_NS + 2)
+    assert book.usd_rate("USDC", START_NS + 2) == Fresh(Decimal(1), "market", START_NS + 2)
+
+
 def test_a_rate_that_is_no_price_is_no_rate() -> None:
     book = FxBook(assumed={})
     book.observe({"USDT": Decimal(0), "USDC": Decimal("NaN"), "USDE": Decimal(-1)}, "x", START_NS)

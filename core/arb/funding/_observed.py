@@ -38,28 +38,36 @@ class StatsBook:
 
 
 class FxBook:
-    """US dollars per unit of the currencies in which instruments are quoted and settled."""
+    """US dollars per unit of the currencies in which instruments are quoted and settled.
+
+    Venues that keep their accounts in a stablecoin say that it is one dollar, which is a convention. Where another one
+    has a market in it, what that says counts: else a depeg could not be seen beside them.
+    """
 
     def __init__(self, *, assumed: Mapping[str, Decimal], max_age_ns: int = 30 * MINUTE_NS) -> None:
         """Start with what the configuration assumes where no venue publishes a rate."""
         self._assumed = dict(assumed)
         self._max_age_ns = max_age_ns
-        self._held: dict[str, Fresh[Decimal]] = {}
+        self._held: dict[str, dict[str, Fresh[Decimal]]] = {}
 
     def observe(self, rates: Mapping[str, Decimal], source: str, observed_ns: int) -> None:
         """Take rates read at `observed_ns`; what is not a positive number is no rate and is dropped."""
         for currency, rate in rates.items():
-            held = self._held.get(currency)
+            by_source = self._held.setdefault(currency, {})
+            held = by_source.get(source)
             usable = is_bookable(rate) and rate > 0
             if usable and (held is None or held.observed_ns <= observed_ns):
-                self._held[currency] = Fresh(rate, source, observed_ns)
+                by_source[source] = Fresh(rate, source, observed_ns)
 
     def usd_rate(self, currency: str, now_ns: int) -> Reading[Decimal]:
-        """Return a published rate, else the assumed one with the source `assumed`."""
-        held = self._held.get(currency)
-        if held is not None:
-            young = _is_young(held, now_ns, self._max_age_ns)
-            return held if young else Stale(held.value, held.source, held.observed_ns)
+        """Return the newest rate of a market, else the newest convention, else the one with the source `assumed`."""
+        held = list(self._held.get(currency, {}).values())
+        young = [each for each in held if _is_young(each, now_ns, self._max_age_ns)]
+        if young:
+            return max(young, key=lambda each: (each.value != 1, each.observed_ns))
+        if held:
+            newest = max(held, key=lambda each: each.observed_ns)
+            return Stale(newest.value, newest.source, newest.observed_ns)
         if currency in self._assumed:
             return Fresh(self._assumed[currency], "assumed", now_ns)
         return Unknown(f"no venue publishes US dollars per {currency}; set it under [run] fx")
