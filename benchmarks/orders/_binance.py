@@ -65,7 +65,9 @@ class Binance(Ours):
         """Return the fills of the symbol that has many: the venue lists them symbol by symbol."""
         bodies = await super().captured()
         assert isinstance(self.trading, FapiTrading)
-        await self.trading._history._fills_of((await self.sample()).instrument.symbol, self._began_ns)
+        symbol = (await self.sample()).instrument.symbol
+        async for _ in self.trading._fills._trades(symbol, self._began_ns):
+            pass
         return {**bodies, "fills": self.keeping.bodies[self.paths["fills"]]}
 
     async def parse(self, what: str, body: bytes) -> list[object]:

@@ -99,11 +99,11 @@ class Edgex(Ours):
         assert isinstance(trading, EdgexTrading)
         listing = await trading._catalog.listing()
         if what == "answer":
-            market = listing.required(data[0]["contractId"])
-            return [order_of(market.instrument.id, ClientOrderId("bench-1"), data[0])]
+            contract = listing.contract(data[0]["contractId"])
+            return [order_of(contract.id, ClientOrderId("bench-1"), data[0])]
         if what == "positions":
             return [*positions_of(listing, data, 0)]
-        return [*await trading.fills_of(listing, data["dataList"])]
+        return [*await trading.fills_of(data["dataList"])]
 
     def round(self, price: Decimal) -> Decimal:
         """Return a price with few digits; the venue bounds how far a price may be away."""

@@ -44,8 +44,8 @@ def test_urgent_requests_use_the_reserve_and_pass_those_who_wait() -> None:
         await settle()
         for _ in range(3):
             await budget.spend(urgent=True)
-        # Now the venue's own limit is reached; the urgent one waits for it, and is not refused.
-        urgent = asyncio.create_task(budget.spend(urgent=True, patience_ns=0))
+        # Now the venue's own limit is reached, and the urgent one waits for it.
+        urgent = asyncio.create_task(budget.spend(urgent=True))
         await settle()
         assert not urgent.done()
         await clock.run_for(SECOND_NS)
@@ -91,7 +91,10 @@ def test_after_a_refusal_of_the_venue_nothing_leaves_until_it_takes_requests_aga
         clock = FakeClock()
         budget = RateBudget(clock, [TEN])
         budget.pause(START_NS + 5 * SECOND_NS)
-        both = [asyncio.create_task(budget.spend(urgent=urgent)) for urgent in (False, True)]
+        patiences_ns = {False: 30 * SECOND_NS, True: 3600 * SECOND_NS}
+        both = [
+            asyncio.create_task(budget.spend(urgent=each, patience_ns=patiences_ns[each])) for each in (False, True)
+        ]
         await clock.run_for(5 * SECOND_NS - 1)
         assert not any(task.done() for task in both)
         budget.pause(START_NS + 60 * SECOND_NS)
@@ -100,6 +103,39 @@ def test_after_a_refusal_of_the_venue_nothing_leaves_until_it_takes_requests_aga
         await clock.run_for(56 * SECOND_NS)
         assert both[1].done()
         assert isinstance(both[0].exception(), RateLimited)
+
+    asyncio.run(run())
+
+
+def test_an_order_that_cannot_leave_within_two_seconds_is_refused_for_certain() -> None:
+    """Execution gives it up after three; one that still waited here would be in doubt without having left."""
+
+    async def run() -> None:
+        clock = FakeClock()
+        budget = RateBudget(clock, [TEN])
+        budget.pause(START_NS + 2 * SECOND_NS)
+        soon = asyncio.create_task(budget.spend(urgent=True))
+        await clock.run_for(2 * SECOND_NS)
+        assert soon.done()
+        assert soon.exception() is None
+        budget.pause(clock.now_ns() + 2 * SECOND_NS + 1)
+        with pytest.raises(RateLimited) as refused:
+            await budget.spend(urgent=True)
+        assert refused.value.retry_after_ns == 2 * SECOND_NS + 1
+
+    asyncio.run(run())
+
+
+def test_what_has_left_is_counted_without_waiting() -> None:
+    async def run() -> None:
+        clock = FakeClock()
+        budget = RateBudget(clock, [TEN])
+        budget.charge(25)
+        later = asyncio.create_task(budget.spend())
+        await clock.run_for(SECOND_NS - 1)
+        assert not later.done()
+        await clock.run_for(1)
+        assert later.done()
 
     asyncio.run(run())
 
@@ -150,7 +186,7 @@ def test_no_window_ever_holds_more_than_the_limit_nor_others_the_reserve(
                 await budget.spend(weight, urgent=urgent, patience_ns=SECOND_NS if gives_up else 3600 * SECOND_NS)
             except RateLimited:
                 assert gives_up
-                assert not urgent
+                assert gives_up
             else:
                 sent.append((clock.now_ns(), weight, urgent))
 

@@ -32,13 +32,16 @@ WRITE = RestCall(method="POST", target="/v1/order?key=secret", body=b'{"a": 1}',
 
 class Venue:
     def __init__(
-        self, answer: HttpResponse, refusal: Callable[[HttpResponse], ExchangeError | None] = lambda _: None
+        self,
+        answer: HttpResponse,
+        refusal: Callable[[HttpResponse], ExchangeError | None] = lambda _: None,
+        **judges: Any,
     ) -> None:
         self.clock = FakeClock()
         self.http = FakeHttp(lambda _: answer)
         budget = RateBudget(self.clock, [RateLimit(weight=10, per_ns=SECOND_NS)])
         context = FakeContext("hl-main", clock=self.clock, http=self.http)
-        self.rest = Rest(context, "https://api.venue.test", budget, refusal=refusal)
+        self.rest = Rest(context, "https://api.venue.test", budget, refusal=refusal, **judges)
 
     def call(self, call: RestCall) -> Any:
         return asyncio.run(self.rest.call(call))
@@ -92,10 +95,16 @@ def test_the_venues_table_comes_first_whatever_the_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "wait_s"),
-    [({"retry_after": "30"}, 30), ({"Retry_After": "999999"}, 3600), ({"Retry_After": "Wed, 21 Oct"}, None)],
+    ("status", "headers", "wait_s"),
+    [
+        (418, {"retry_after": "30"}, 30),
+        (429, {"retry_after": "30"}, 30),
+        (418, {"Retry_After": "999999"}, 3 * 24 * 3600),  # a ban: whoever asks during it makes it longer
+        (429, {"Retry_After": "999999"}, 3600),
+        (418, {"Retry_After": "Wed, 21 Oct"}, None),
+        (429, {"Retry_After": "Wed, 21 Oct"}, None),
+    ],
 )
-@pytest.mark.parametrize("status", [418, 429])
 def test_after_a_limit_nothing_is_sent_until_the_venue_takes_requests_again(
     status: int, headers: dict[str, str], wait_s: int | None
 ) -> None:
@@ -110,14 +119,43 @@ def test_after_a_limit_nothing_is_sent_until_the_venue_takes_requests_again(
         assert SECOND_NS <= wait_ns <= 2 * SECOND_NS
 
     async def again() -> None:
+        await venue.clock.run_for(wait_ns - SECOND_NS)
         task = asyncio.create_task(venue.rest.call(replace(READ, urgent=True)))
-        await venue.clock.run_for(wait_ns - 1)
+        await venue.clock.run_for(SECOND_NS - 1)
         assert len(venue.http.requests) == 1
         await venue.clock.run_for(1)
         assert len(venue.http.requests) == 2
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(again())
+
+
+def test_what_a_venue_calls_a_limit_besides_is_one() -> None:
+    walled = answer(403, b"<html>Forbidden</html>")
+    with pytest.raises(BadResponse):
+        Venue(walled).call(WRITE)
+    venue = Venue(walled, also_limits=lambda response: response.status == 403)
+    with pytest.raises(RateLimited, match=r"turns us away \(HTTP 403\)") as limited:
+        venue.call(WRITE)
+    assert limited.value.code == "403"
+    assert limited.value.retry_after_ns is not None
+    assert limited.value.retry_after_ns >= SECOND_NS
+
+
+@pytest.mark.parametrize("status", [200, 400, 418, 429, 503])
+def test_the_observer_gets_every_answer_before_it_is_judged(status: int) -> None:
+    told: list[HttpResponse] = []
+
+    def refusal(response: HttpResponse) -> ExchangeError | None:
+        assert told == [response]
+        return BelowMinimum("too small") if status == 400 else None
+
+    found = answer(status, b"{}", X_Used="7")
+    try:
+        Venue(found, refusal, observer=told.append).call(READ)
+    except ExchangeError:
+        assert status != 200
+    assert told == [found]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": NaN}', b"[" * 100_000, b"\xff\xfe", b"1 2"])

@@ -16,6 +16,9 @@ RESERVE: Final = Decimal("0.3")
 """Of every limit: what only urgent requests may use."""
 
 PATIENCE_NS: Final = 30 * SECOND_NS
+URGENT_PATIENCE_NS: Final = 2 * SECOND_NS
+"""Execution gives up an order soon after that. One that still waited here would be in doubt without having left; to
+refuse it is certain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ class RateBudget:
     """What one address, account or key may still send to a venue.
 
     Every limit is a sliding window, so no window of that length, wherever the venue begins its own, ever holds
-    more than the limit. Urgent requests (cancels, closes, hedges) use the whole of it and pass everybody who
-    waits; the others wait in order and leave the reserve alone.
+    more than the limit. Urgent requests (orders, cancels, what became of them) use the whole of it and pass everybody
+    who waits; the others wait in order and leave the reserve alone.
     """
 
     def __init__(self, clock: Clock, limits: Sequence[RateLimit], *, reserve: Decimal = RESERVE) -> None:
@@ -55,13 +58,13 @@ class RateBudget:
         self._waiting = 0
         self._paused_until_ns = 0
 
-    async def spend(self, weight: int = 1, *, urgent: bool = False, patience_ns: int = PATIENCE_NS) -> None:
+    async def spend(self, weight: int = 1, *, urgent: bool = False, patience_ns: int | None = None) -> None:
         """Return when a request of this weight may leave; it counts from then on.
 
         Args:
             weight: As the venue counts it.
-            urgent: It reduces risk. It is never refused: it waits for nothing but the venue's own limit.
-            patience_ns: How long one that is not urgent may wait.
+            urgent: It waits for nothing but the venue's own limit.
+            patience_ns: How long it may wait; usually 30 s, and 2 s when it is urgent.
 
         Raises:
             RateLimited: the wait would be longer; nothing was spent. `retry_after_ns` says how long.
@@ -69,11 +72,12 @@ class RateBudget:
         """
         for window in self._windows:
             window.require_fits(weight, urgent=urgent)
+        usual_ns = URGENT_PATIENCE_NS if urgent else PATIENCE_NS
+        deadline_ns = self._clock.now_ns() + (usual_ns if patience_ns is None else patience_ns)
         if urgent:
-            await self._wait(weight, urgent=True)
+            await self._wait(weight, urgent=True, deadline_ns=deadline_ns)
             self._take(weight)
             return
-        deadline_ns = self._clock.now_ns() + patience_ns
         # Refused at once where those ahead alone use the patience up.
         self._require_by(self._free_ns(self._waiting + weight, urgent=False), deadline_ns)
         self._waiting += weight
@@ -98,10 +102,14 @@ class RateBudget:
             if window.per_ns == per_ns:
                 window.observe(now_ns, used)
 
-    async def _wait(self, weight: int, *, urgent: bool, deadline_ns: int | None = None) -> None:
+    def charge(self, weight: int) -> None:
+        """Count what has left already, such as the rows of an answer, which a venue weighs when it gives them."""
+        if weight > 0:
+            self._take(weight)
+
+    async def _wait(self, weight: int, *, urgent: bool, deadline_ns: int) -> None:
         while (free_ns := self._free_ns(weight, urgent=urgent)) > self._clock.now_ns():
-            if deadline_ns is not None:
-                self._require_by(free_ns, deadline_ns)
+            self._require_by(free_ns, deadline_ns)
             await self._clock.sleep_until(free_ns)
 
     def _require_by(self, free_ns: int, deadline_ns: int) -> None:

@@ -19,7 +19,7 @@ from arb.api import (
     OutcomeUnknown,
     RateLimited,
 )
-from arb.model import HOUR_NS, SECOND_NS, storable
+from arb.model import DAY_NS, HOUR_NS, SECOND_NS, storable
 
 from ._backoff import Backoff
 from ._budget import RateBudget
@@ -27,6 +27,9 @@ from ._budget import RateBudget
 TIMEOUT_NS: Final = 10 * SECOND_NS
 _BANNED: Final = 418
 """What Binance and those who copied it answer to an address that went on after 429."""
+
+_LONGEST_BAN_NS: Final = 3 * DAY_NS
+"""By the documents of Binance. Whoever asks during a ban makes it longer."""
 
 _TOO_MANY: Final = 429
 LONGEST_PAUSE_NS: Final = 8 * SECOND_NS
@@ -60,6 +63,15 @@ def no_table(response: HttpResponse) -> ExchangeError | None:
     return None
 
 
+def no_other(response: HttpResponse) -> bool:
+    """Know no other answer than 418 and 429 that asks to slow down."""
+    return False
+
+
+def no_observer(response: HttpResponse) -> None:
+    """Learn nothing from answers."""
+
+
 class Rest:
     """One venue's REST interface, for one account or none."""
 
@@ -70,6 +82,8 @@ class Rest:
         budget: RateBudget,
         *,
         refusal: Callable[[HttpResponse], ExchangeError | None] = no_table,
+        also_limits: Callable[[HttpResponse], bool] = no_other,
+        observer: Callable[[HttpResponse], None] = no_observer,
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         """Send nothing yet.
@@ -80,12 +94,18 @@ class Rest:
             budget: Spent before every request; paused when the venue refuses one.
             refusal: The venue's table: the error for an answer whose meaning is certain, whatever its status,
                 or None. It is asked before the status is judged; it may raise BadResponse.
+            also_limits: Whether an answer asks to slow down that is neither 418 nor 429: nothing was done, and
+                there is a pause as after 429.
+            observer: Gets every answer before it is judged, such as for a count in its headers: a refusal tells
+                it too.
             timeout_ns: Of a whole exchange.
         """
         self._context = context
         self._base_url = base_url
         self._budget = budget
         self._refusal = refusal
+        self._also_limits = also_limits
+        self._observer = observer
         self._timeout_ns = timeout_ns
         self._backoff = Backoff(context.random, first_ns=2 * SECOND_NS)
         self._short_backoff = Backoff(context.random, first_ns=2 * SECOND_NS, most_ns=LONGEST_PAUSE_NS)
@@ -113,9 +133,11 @@ class Rest:
             timeout_ns=self._timeout_ns,
         )
         response = await self._context.http.send(request)
+        self._observer(response)
         refused = self._refusal(response)
+        is_limit = response.status in (_TOO_MANY, _BANNED) or self._also_limits(response)
         # Some venues answer 429 to what is no matter of rate, such as too many open orders: the table knows.
-        if response.status in (_TOO_MANY, _BANNED) and (refused is None or isinstance(refused, RateLimited)):
+        if is_limit and (refused is None or isinstance(refused, RateLimited)):
             self._limited(response)
         self._backoff.reset()
         self._short_backoff.reset()
@@ -126,11 +148,14 @@ class Rest:
         return response
 
     def _limited(self, response: HttpResponse) -> NoReturn:
-        backoff = self._backoff if response.status == _BANNED else self._short_backoff
-        wait_ns = retry_after_ns(response.headers) or backoff.next_ns()
+        is_ban = response.status == _BANNED
+        told_ns = retry_after_ns(response.headers, most_ns=_LONGEST_BAN_NS if is_ban else HOUR_NS)
+        wait_ns = told_ns or (self._backoff if is_ban else self._short_backoff).next_ns()
         self._budget.pause(self._context.clock.now_ns() + wait_ns)
+        is_rate = response.status in (_TOO_MANY, _BANNED)
+        why = "the venue's rate limit is reached" if is_rate else f"the venue turns us away (HTTP {response.status})"
         raise RateLimited(
-            f"the venue's rate limit is reached; nothing is sent for {wait_ns / SECOND_NS:.1f} s",
+            f"{why}; nothing is sent for {wait_ns / SECOND_NS:.1f} s",
             exchange=self._context.name,
             code=str(response.status),
             retry_after_ns=wait_ns,
@@ -165,11 +190,11 @@ def decoded(body: bytes | str, exchange: str) -> Any:
         raise BadResponse(f"not JSON: {_shown(raw)}", exchange=exchange, code="not_json") from error
 
 
-def retry_after_ns(headers: Mapping[str, str]) -> int | None:
-    """Return what `Retry-After` says in seconds, an hour at most; None where it is absent, or a date."""
+def retry_after_ns(headers: Mapping[str, str], *, most_ns: int = HOUR_NS) -> int | None:
+    """Return what `Retry-After` says in seconds, `most_ns` at most; None where it is absent, or a date."""
     value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     seconds = int(value) * SECOND_NS if value.isascii() and value.isdigit() and len(value) < 10 else None
-    return None if seconds is None else min(seconds, HOUR_NS)
+    return None if seconds is None else min(seconds, most_ns)
 
 
 def _storable(value: Any) -> Any:

@@ -21,10 +21,11 @@ from arb.api import (
     HttpResponse,
     NotSent,
     OutcomeUnknown,
+    RateLimited,
     Rejected,
     WouldCross,
 )
-from arb.model import Balance, Fill, Order, OrderStatus, Side, TimeInForce
+from arb.model import SECOND_NS, Balance, Fill, Order, OrderStatus, Side, TimeInForce
 from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_dialect_fapi import IN_DOUBT, REFUSALS
 from arb_dialect_fapi._errors import refusal_table
@@ -70,6 +71,26 @@ def test_the_table_is_the_dialects_with_what_aster_alone_has() -> None:
 def test_every_refusal_is_certain_of_a_read(code: str) -> None:
     found = refusal_table("as", ASTER)(answer(int(code)))
     assert type(found) is {**OWN, **SHEET}[code]
+
+
+def test_an_order_that_closes_waits_for_the_pause_alone_when_the_minute_is_used_up(bench: Bench) -> None:
+    """An order has a weight here: what others have used keeps reads away, and one close is tried all the same."""
+
+    async def run(desk: BenchDesk) -> None:
+        await desk.send(await desk.request())
+        close = await desk.request(Side.SELL, reduce_only=True)
+        used_up = HttpResponse(status=429, headers={"X-MBX-USED-WEIGHT-1M": "2405"}, body=b"{}")
+        desk.wire.answer = lambda request: used_up
+        with pytest.raises(RateLimited):
+            await desk.exchange.market.fetch_order_book(desk.instrument.id, 5)
+        desk.wire.answer = None
+        began_ns = desk.clock.now_ns()
+        assert (await desk.send(close)).status is OrderStatus.FILLED
+        assert desk.clock.now_ns() - began_ns <= 8 * SECOND_NS
+        with pytest.raises(RateLimited):
+            await desk.exchange.market.fetch_order_book(desk.instrument.id, 5)
+
+    bench(run)
 
 
 @pytest.mark.parametrize("code", [-1000, -1001, -1006, -1007, -4116, -9999])

@@ -143,6 +143,19 @@ def test_a_503_is_what_its_text_says(bench: Bench, body: Any, kind: type[Exchang
     bench(run)
 
 
+def test_an_order_in_a_symbol_that_is_delivered_is_refused(bench: Bench) -> None:
+    """-4108 "Symbol is on delivering or delivered or settling or closed or pre-trading."."""
+
+    async def run(desk: BenchDesk) -> None:
+        prepared = await desk.trading.prepare_order(await desk.request())
+        desk.wire.answer = lambda request: answer(400, -4108) if request.method == "POST" else None
+        with pytest.raises(Rejected) as told:
+            await desk.trading.send_order(prepared)
+        assert told.value.code == "-4108"
+
+    bench(run)
+
+
 def test_a_duplicate_client_id_is_in_doubt_and_found(bench: Bench) -> None:
     """Something on the way sent the order twice: the one that is open is ours."""
 

@@ -176,7 +176,7 @@ QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "USD1", "BTC", "ETH", "BNB")
 
 WEIGHT_LIMIT: Final = RateLimit(weight=2_400, per_ns=MINUTE_NS)
 ORDER_LIMITS: Final = (RateLimit(weight=300, per_ns=10 * SECOND_NS), RateLimit(weight=1_200, per_ns=MINUTE_NS))
-SNAPSHOT_LIMIT: Final = RateLimit(weight=200, per_ns=12 * SECOND_NS)
+SNAPSHOT_LIMIT: Final = RateLimit(weight=1_000, per_ns=MINUTE_NS)
 """Fifty books of 1000 levels a minute: 1000 of the 1680 that reads have for themselves."""
 
 
@@ -197,7 +197,7 @@ class Dialect:
         weight_limit: Of one address.
         order_limits: Of one account.
         funding_limit: Of one address, shared by settled rates and intervals; None where these count by weight alone.
-        snapshot_limit: Our own: how much of `weight_limit` books that are joined anew may use up.
+        snapshot_limit: Our own: how much of `weight_limit` the books that streams begin with may use up.
         depth_weights: By `limit`.
         order_fields: Sent with every order.
         positions_tell_settings: Rows of positions tell leverage and margin type.

@@ -144,6 +144,7 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "-4068": Rejected,
         "-4087": Rejected,
         "-4088": Rejected,
+        "-4108": Rejected,
         "-4109": Rejected,
         "-4114": Rejected,
         "-4115": Rejected,
@@ -222,6 +223,11 @@ def refusal_table(exchange: str, dialect: Dialect) -> Callable[[HttpResponse], E
         return None
 
     return refusal
+
+
+def is_walled_off(response: HttpResponse) -> bool:
+    """Whether the venue's firewall has turned a request away before it arrived: 403, and no code of the venue."""
+    return response.status == 403 and not error_of(_json(response.body, ""))[0]
 
 
 def refused(exchange: str, dialect: Dialect, code: str, text: str) -> ExchangeError | None:

@@ -9,7 +9,16 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arb.api import BadResponse, Context
-from arb.model import MILLISECOND_NS, Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
+from arb.model import (
+    MILLISECOND_NS,
+    Bbo,
+    FundingRate,
+    Instrument,
+    InstrumentId,
+    InstrumentStatus,
+    MarketStats,
+    OrderBook,
+)
 from arb.net import Row, reading, row_of, rows_of
 
 from ._catalog import Catalog
@@ -52,11 +61,14 @@ class FapiMarketData:
 
     async def fetch_order_book(self, instrument: InstrumentId, depth: int) -> OrderBook:
         """Return a book of at least `depth` levels a side where it has them, of 1000 at most."""
-        return await self._book(instrument, depth, is_snapshot=False)
+        listed = await self._catalog.instrument(instrument)
+        return self._book(listed, await self._rest.book(listed.symbol, depth_limit(self._dialect.depth_weights, depth)))
 
-    async def snapshot(self, instrument: InstrumentId) -> OrderBook:
-        """Return the deepest book, in its turn among all that are asked for by streams; see `VenueRest.book`."""
-        return await self._book(instrument, max(self._dialect.depth_weights), is_snapshot=True)
+    async def snapshot(self, instrument: InstrumentId, *, mends: bool) -> OrderBook:
+        """Return the deepest book, in its turn among all that are asked for by streams; see `VenueRest.snapshot`."""
+        listed = await self._catalog.instrument(instrument)
+        deepest = max(self._dialect.depth_weights)
+        return self._book(listed, await self._rest.snapshot(listed.symbol, deepest, mends=mends))
 
     async def fetch_bbo(self, instrument: InstrumentId) -> Bbo:
         """Return the top of the book, with its number: `bookTicker` has the same weight and none."""
@@ -72,7 +84,8 @@ class FapiMarketData:
         marks, tickers = await asyncio.gather(self._marks(), self._rest.get(self._dialect.endpoints.ticker_24h))
         with self._reading("the day's turnover"):
             told = turnover_of(tickers)
-        turnover = {each.symbol: told[each.symbol] for each in listing.instruments if each.symbol in told}
+        traded = (each.symbol for each in listing.instruments if each.status is InstrumentStatus.TRADING)
+        turnover = {symbol: told[symbol] for symbol in traded if symbol in told}
         interests = await self._interest.read(turnover)
         with self._reading("prices and activity"):
             return stats_of(listing, marks, tickers, interests, self._clock.now_ns())
@@ -126,10 +139,7 @@ class FapiMarketData:
             f"the funding history of {listed.symbol} has no end", exchange=self._context.name, code="endless"
         )
 
-    async def _book(self, instrument: InstrumentId, depth: int, *, is_snapshot: bool) -> OrderBook:
-        listed = await self._catalog.instrument(instrument)
-        limit = depth_limit(self._dialect.depth_weights, depth)
-        answer = await self._rest.book(listed.symbol, limit, is_snapshot=is_snapshot)
+    def _book(self, listed: Instrument, answer: Any) -> OrderBook:
         with self._reading(f"the book of {listed.symbol}"):
             return book_of(listed.id, row_of(answer), self._clock.now_ns())
 

@@ -9,6 +9,7 @@ from arb.api import (
     BadResponse,
     Context,
     ExchangeError,
+    NotSent,
     PreparedOrder,
     Rejected,
     WouldCross,
@@ -90,7 +91,7 @@ class OrderDesk:
             raise self._refused(f"order {request.client_order_id} was prepared by somebody else", "not_prepared")
         self._rest.require_valid(payload.signed)
         if request.time_in_force is TimeInForce.GTC:
-            await self._switch.cover(payload.symbol)
+            await self._cover(payload.symbol)
         self._names.sent.claim(request.client_order_id)
         answer = await self._rest.place(payload.signed)
         with reading(self._context.name, f"the answer to order {request.client_order_id}"):
@@ -144,6 +145,14 @@ class OrderDesk:
         rows = await self.resting_rows(urgent=True)
         with reading(self._context.name, "open orders"):
             return sorted({text(row["symbol"]) for row in rows})
+
+    async def _cover(self, symbol: str) -> None:
+        """Have a countdown for what will rest; whatever became of the call, the order itself has not left."""
+        try:
+            await self._switch.cover(symbol)
+        except ExchangeError as error:
+            why = f"not sent: {symbol} has no countdown for what would rest: {error}"
+            raise NotSent(why, exchange=self._context.name, code=error.code) from error
 
     def _placed(self, request: OrderRequest, order: Order) -> Order:
         """Return what became of an order, in our own words for what was asked; raises WouldCross."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -13,14 +14,26 @@ from arb.api import Context, ExchangeError, HttpResponse, NotSent, OutcomeUnknow
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms, reading
 
+from ._caution import Caution
 from ._dialect import NO_PARAMS, Dialect, Endpoint, Params, Signer
-from ._errors import refusal_table
+from ._errors import is_walled_off, refusal_table
 
 _TIME_AGE_NS: Final = 5 * MINUTE_NS
 _NONE: Final = Decimal(0)
+_RESERVE: Final = Decimal("0.3")
+"""Of the weight: for what reduces risk."""
+
+_MENDS: Final = Decimal("0.2")
+"""Of what snapshots may use up: for books that were lost, while those that begin wait."""
+
 _UNPACED: Final = RateLimit(weight=1_000_000, per_ns=SECOND_NS)
 _FORM: Final = "application/x-www-form-urlencoded"
 _USED: Final = "x-mbx-used-weight-1m"
+_RETRY_AFTER: Final = "retry-after"
+_LIMITED: Final = frozenset({403, 418, 429})
+"""Answers after which there is a pause."""
+
+_LIMITED_CODES: Final = frozenset(map(str, _LIMITED))
 _IN_BODY: Final = frozenset({"POST", "PUT"})
 BeforeSigning = Callable[[int], Awaitable[None]]
 
@@ -44,7 +57,8 @@ class VenueRest:
     """The venue's REST interface, for one account or for none.
 
     A call waits for its budget before it is signed, so that the wait does not use up the signature's validity.
-    Reading waits in order and leaves a reserve; what changes something is urgent.
+    Reading waits in order and leaves a reserve; what changes something is urgent. Once the venue has refused a call
+    for its rate, one goes at a time until it takes one.
     """
 
     def __init__(
@@ -77,17 +91,25 @@ class VenueRest:
         self._asked_ns: int | None = None
         self._asking = asyncio.Lock()
         where = f"{dialect.venue} {url}"
-        self._weight = _budget(context, f"{where} weight", [dialect.weight_limit])
+        self._weight = _budget(context, f"{where} weight", [dialect.weight_limit], reserve=_RESERVE)
         account = "" if signer is None else signer.account
         self._orders = _budget(context, f"{where} orders {account}", dialect.order_limits)
-        # Nothing urgent is ever asked in these two, so nothing of them is held back.
+        # Nothing urgent is ever asked in this one, so nothing of it is held back.
         self._funding: RateBudget | None = None
         if dialect.funding_limit is not None:
             self._funding = _budget(context, f"{where} funding", [dialect.funding_limit], reserve=_NONE)
-        self._snapshots = _budget(context, f"{where} snapshots", [dialect.snapshot_limit], reserve=_NONE)
+        self._snapshots = _budget(context, f"{where} snapshots", [dialect.snapshot_limit], reserve=_MENDS)
         # Paced by the budgets above: this one only keeps the pauses that the venue asks for.
         self._pauses = _budget(context, f"{where} pauses", [_UNPACED], reserve=_NONE)
-        self._rest = Rest(context, url, self._pauses, refusal=refusal_table(context.name, dialect))
+        self._caution = context.shared(Caution, where, Caution)
+        self._rest = Rest(
+            context,
+            url,
+            self._pauses,
+            refusal=refusal_table(context.name, dialect),
+            also_limits=is_walled_off,
+            observer=self._observe,
+        )
 
     @property
     def validity_ns(self) -> int:
@@ -97,8 +119,8 @@ class VenueRest:
 
     async def get(self, endpoint: Endpoint, params: Params = NO_PARAMS) -> Any:
         """Return the JSON of a public call; raises as :meth:`arb.net.Rest.call`."""
-        await self._spend(endpoint.weight)
-        return self._decoded(await self._answer(_call("GET", endpoint.path, _form_of(params), {})))
+        async with self._leaving(endpoint.weight):
+            return self._decoded(await self._answer(_call("GET", endpoint.path, _form_of(params), {})))
 
     async def funding(self, endpoint: Endpoint, params: Params = NO_PARAMS) -> Any:
         """Return the JSON of a public call about funding, which may have a limit of its own."""
@@ -106,17 +128,25 @@ class VenueRest:
             await self._funding.spend(patience_ns=5 * MINUTE_NS)
         return await self.get(endpoint, params)
 
-    async def book(self, symbol: str, limit: int, *, is_snapshot: bool = False) -> Any:
-        """Return the JSON of a book.
-
-        A snapshot that joins a stream waits for its turn among all streams of this address: when hundreds of
-        books have a gap at once, what they ask for leaves the weight that orders and other reads need.
-        """
+    async def book(self, symbol: str, limit: int) -> Any:
+        """Return the JSON of a book."""
         weight = self._dialect.depth_weights[limit]
-        if is_snapshot:
-            await self._snapshots.spend(weight, patience_ns=HOUR_NS)
         path = self._dialect.endpoints.depth.path
         return await self.get(Endpoint(path, weight), {"symbol": symbol, "limit": str(limit)})
+
+    async def snapshot(self, symbol: str, limit: int, *, mends: bool) -> Any:
+        """Return the JSON of a book that a stream is joined to.
+
+        It waits for its turn among all streams of this address: when hundreds of books begin at once, what they
+        ask for leaves the weight that orders and other reads need.
+
+        Args:
+            symbol: Of the venue.
+            limit: Levels a side, one of the dialect's `depth_weights`.
+            mends: The stream had a book and lost it; it passes those that begin.
+        """
+        await self._snapshots.spend(self._dialect.depth_weights[limit], urgent=mends, patience_ns=HOUR_NS)
+        return await self.book(symbol, limit)
 
     async def read(self, endpoint: Endpoint, params: Params = NO_PARAMS, *, urgent: bool = False) -> Any:
         """Return the JSON of a signed call that changes nothing; tries once more after its time was refused."""
@@ -136,27 +166,27 @@ class VenueRest:
             OutcomeUnknown, BadResponse: it may have been.
         """
         await self.ready_to_sign()
-        await self._spend(endpoint.weight, urgent=True)
-        return await self._write(method, endpoint.path, (await self.sign(params)).form)
+        async with self._leaving(endpoint.weight, urgent=True):
+            return await self._write(method, endpoint.path, (await self.sign(params)).form)
 
     async def place(self, signed: Signed) -> Any:
         """Send an order that was signed before, unless it has become void while it waited; raises as `write`."""
         endpoint = self._dialect.endpoints.place
         await self._orders.spend(urgent=True)
-        await self._spend(endpoint.weight, urgent=True)
-        self.require_valid(signed)
-        return await self._write("POST", endpoint.path, signed.form)
+        async with self._leaving(endpoint.weight, urgent=True):
+            self.require_valid(signed)
+            return await self._write("POST", endpoint.path, signed.form)
 
     async def listen_key(self, method: str) -> Any:
         """Send a call about the listen key of the account's stream; it changes nothing of the account."""
         assert self._signer is not None, "a private stream without a key"
         endpoint = self._dialect.endpoints.listen_key
         await self._current_time()
-        await self._spend(endpoint.weight, urgent=True)
-        await self._before_signing(self.time.now_ns())
-        form = self._signer.listen_form(self.time.now_ns())
-        call = _call(method, endpoint.path, form, self._signer.headers())
-        return self._decoded(await self._answer(call))
+        async with self._leaving(endpoint.weight, urgent=True):
+            await self._before_signing(self.time.now_ns())
+            form = self._signer.listen_form(self.time.now_ns())
+            call = _call(method, endpoint.path, form, self._signer.headers())
+            return self._decoded(await self._answer(call))
 
     def beside(self, url: str) -> VenueRest:
         """Return the interface of another host of the venue, for the same account by the same time."""
@@ -192,10 +222,10 @@ class VenueRest:
             await self._time_of.ask_time()
             return
         endpoint = self._dialect.endpoints.time
-        await self._spend(endpoint.weight, urgent=True)
-        sent_ns = self._clock.now_ns()
-        answer = self._decoded(await self._answer(_call("GET", endpoint.path, "", {})))
-        received_ns = self._clock.now_ns()
+        async with self._leaving(endpoint.weight, urgent=True):
+            sent_ns = self._clock.now_ns()
+            answer = self._decoded(await self._answer(_call("GET", endpoint.path, "", {})))
+            received_ns = self._clock.now_ns()
         with reading(self._context.name, "the venue's time"):
             self.time.add(from_ms(answer["serverTime"]), sent_ns=sent_ns, received_ns=received_ns)
         self._asked_ns = received_ns
@@ -216,9 +246,9 @@ class VenueRest:
     async def _read(self, endpoint: Endpoint, params: Params, *, urgent: bool) -> Any:
         assert self._signer is not None, "a signed call without a key"
         await self._current_time()
-        await self._spend(endpoint.weight, urgent=urgent)
-        call = _call("GET", endpoint.path, (await self.sign(params)).form, self._signer.headers())
-        return self._decoded(await self._answer(call))
+        async with self._leaving(endpoint.weight, urgent=urgent):
+            call = _call("GET", endpoint.path, (await self.sign(params)).form, self._signer.headers())
+            return self._decoded(await self._answer(call))
 
     async def _write(self, method: str, path: str, form: str) -> Any:
         assert self._signer is not None, "a signed call without a key"
@@ -232,21 +262,38 @@ class VenueRest:
             raise
         return self._decoded(response)
 
-    async def _spend(self, weight: int, *, urgent: bool = False) -> None:
+    @asynccontextmanager
+    async def _leaving(self, weight: int, *, urgent: bool = False) -> AsyncIterator[None]:
+        """Wait until a call may leave; the block signs and sends it."""
         if weight:
             await self._weight.spend(weight, urgent=urgent)
+        async with self._caution.turn(urgent=urgent):
+            await self._pauses.spend(urgent=urgent)
+            yield
 
     async def _answer(self, call: RestCall) -> HttpResponse:
         try:
-            response = await self._rest.answer(call)
+            return await self._rest.answer(call)
         except RateLimited as error:
+            if error.code in _LIMITED_CODES:
+                self._caution.refused()
             if error.retry_after_ns is not None:
                 self._weight.pause(self._clock.now_ns() + error.retry_after_ns)
             raise
-        used = next((value for name, value in response.headers.items() if name.lower() == _USED), "")
-        if used.isascii() and used.isdigit():
-            self._weight.observe(self._dialect.weight_limit.per_ns, int(used))
-        return response
+
+    def _observe(self, response: HttpResponse) -> None:
+        """Take the venue's word on the weight that this address has used; of a refusal it keeps reads away.
+
+        What reduces risk is not held back by a refusal for longer than the pause: whether there is room again only
+        a try tells, and a leg may be waiting to be covered. Where the venue says itself when it takes requests
+        again, that holds.
+        """
+        used, limit = _count(response, _USED), self._dialect.weight_limit
+        is_refused = response.status in _LIMITED
+        if used is None or (is_refused and _count(response, _RETRY_AFTER)):
+            return
+        most = int(limit.weight * (1 - _RESERVE)) if is_refused else used
+        self._weight.observe(limit.per_ns, min(used, most))
 
     def _decoded(self, response: HttpResponse) -> Any:
         return decoded(response.body, self._context.name)
@@ -254,6 +301,12 @@ class VenueRest:
 
 def _budget(context: Context, key: str, limits: Iterable[RateLimit], **reserve: Decimal) -> RateBudget:
     return context.shared(RateBudget, key, lambda: RateBudget(context.clock, list(limits), **reserve))
+
+
+def _count(response: HttpResponse, header: str) -> int | None:
+    """Return the whole number that a header tells; None where it is absent, or tells something else."""
+    value = next((value for name, value in response.headers.items() if name.lower() == header), "")
+    return int(value) if value.isascii() and value.isdigit() else None
 
 
 def _form_of(params: Params) -> str:

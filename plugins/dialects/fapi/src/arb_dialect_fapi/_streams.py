@@ -59,9 +59,10 @@ class FapiStreams:
         The socket is kept at a gap: changes are held while the snapshot is under way.
         """
         listed = await self._catalog.instrument(instrument)
+        had_book = False
 
         async def snapshot() -> OrderBook:
-            return await self._market.snapshot(instrument)
+            return await self._market.snapshot(instrument, mends=had_book)
 
         async def resync(gap: str) -> None:
             self._context.log.warning("%s: %s; a snapshot is asked for", instrument, gap)
@@ -71,6 +72,7 @@ class FapiStreams:
             aclosing(chained(changes, snapshot=snapshot, resync=resync)) as whole_book,
         ):
             async for update in whole_book:
+                had_book = True
                 yield update
 
     async def watch_trades(self, instrument: InstrumentId) -> AsyncGenerator[Trade, None]:

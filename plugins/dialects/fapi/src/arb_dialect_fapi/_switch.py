@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from arb.api import Context
+from arb.api import Context, ExchangeError
 from arb.model import MILLISECOND_NS
 from arb.net import reading, row_of, whole
 
@@ -40,19 +40,23 @@ class CountdownSwitch:
         self._covered: set[str] = set()
         self._ordered: set[str] = set()
         self._until_ns = 0
+        self._told: set[str] = set()
 
     async def arm(self, timeout_ns: int) -> None:
-        """Start, or start again, every countdown; 0 stops them. Raises where one could not be."""
+        """Start, or start again, every countdown; 0 stops them.
+
+        One that fails keeps no other from its countdown, and is tried again with the next call.
+
+        Raises:
+            ExchangeError: the first failure, after all the others were tried.
+        """
         timeout_ms = max(0, -(-timeout_ns // MILLISECOND_NS))
         async with self._turn:
-            ordered, self._ordered = self._ordered, set()
-            # One in which nothing rests any more may run out: there is nothing to cancel.
-            symbols = set(await self._resting()) | ordered | (set() if timeout_ms else self._covered)
-            began_ns = self._clock.now_ns()
-            for symbol in sorted(symbols):
-                await self._start(symbol, timeout_ms)
-            self._covered = symbols if timeout_ms else set()
-            self._until_ns = began_ns + timeout_ms * MILLISECOND_NS if timeout_ms else 0
+            failures: list[ExchangeError] = []
+            resting = await self._where_orders_rest(failures)
+            failures += await self._start_all(resting, timeout_ms)
+        if failures:
+            raise failures[0]
 
     async def cover(self, symbol: str) -> None:
         """Call before an order leaves that may rest: its symbol gets a countdown while the switch is armed."""
@@ -66,6 +70,47 @@ class CountdownSwitch:
             if symbol not in self._covered and left_ms > 0:
                 await self._start(symbol, left_ms)
                 self._covered.add(symbol)
+
+    async def _where_orders_rest(self, failures: list[ExchangeError]) -> set[str]:
+        try:
+            return set(await self._resting())
+        except ExchangeError as error:
+            failures.append(error)
+            return set(self._covered)
+
+    async def _start_all(self, resting: set[str], timeout_ms: int) -> list[ExchangeError]:
+        """Start every countdown that is due, and return why some were not."""
+        ordered, self._ordered = self._ordered, set()
+        # One in which nothing rests any more may run out: there is nothing to cancel.
+        symbols = resting | ordered | (set() if timeout_ms else self._covered)
+        began_ns = self._clock.now_ns()
+        started: set[str] = set()
+        failures = []
+        try:
+            for symbol in sorted(symbols):
+                failure = await self._failure(symbol, timeout_ms)
+                if failure is None:
+                    started.add(symbol)
+                else:
+                    failures.append(failure)
+        finally:
+            # Also of a call that was given up half-way: what is armed is armed.
+            self._ordered |= ordered - started
+            self._covered = started if timeout_ms else self._covered - started
+            self._until_ns = began_ns + timeout_ms * MILLISECOND_NS if timeout_ms else 0
+        return failures
+
+    async def _failure(self, symbol: str, timeout_ms: int) -> ExchangeError | None:
+        """Start a countdown; where that fails log it, once, and return why."""
+        try:
+            await self._start(symbol, timeout_ms)
+        except ExchangeError as error:
+            if symbol not in self._told:
+                self._told.add(symbol)
+                self._context.log.warning("the countdown of %s could not be set: %s", symbol, error)
+            return error
+        self._told.discard(symbol)
+        return None
 
     async def _start(self, symbol: str, timeout_ms: int) -> None:
         params = {"symbol": symbol, "countdownTime": str(timeout_ms)}
