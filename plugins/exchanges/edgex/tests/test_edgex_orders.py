@@ -470,29 +470,6 @@ def test_two_ids_of_one_nonce_leave_under_two_nonces(bench: Bench) -> None:
     bench(second, world=world)
 
 
-def test_owners_of_fills_are_asked_for_once(bench: Bench) -> None:
-    world = FakeWorld()
-
-    async def first(desk: BenchDesk) -> None:
-        for _ in range(3):
-            await desk.send(await desk.request())
-
-    async def second(desk: Any) -> None:
-        fills = await desk.trading.fetch_fills(0)
-        assert {fill.client_order_id for fill in fills} == {"mine-1", "mine-2", "mine-3"}
-        assert len(desk.wire.sent("GET", "getOrderById")) == 1
-        await desk.trading.fetch_fills(0)
-        assert len(desk.wire.sent("GET", "getOrderById")) == 1
-        names: OrderNames = desk.exchange.trading._names
-        desk.wire.answer = answering("getOrderById", 200, envelope(data=[]))
-        names._owners.clear()
-        with pytest.raises(BadResponse, match="does not tell"):
-            await desk.trading.fetch_fills(0)
-
-    bench(first, world=world)
-    bench(second, world=world)
-
-
 def test_orders_of_a_person_and_of_the_venue_get_names_of_their_own(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         names: OrderNames = desk.exchange.trading._names

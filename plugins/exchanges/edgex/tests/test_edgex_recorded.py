@@ -32,7 +32,8 @@ from arb.model import (
     TransferKind,
 )
 from arb_exchange_edgex._account import balances_of, leverage_of, mode_of, payment_of, positions_of, transfer_of
-from arb_exchange_edgex._markets import AccountFees, Listing, Market, listing_of
+from arb_exchange_edgex._listing import Listing, listing_of
+from arb_exchange_edgex._markets import AccountFees, Market
 from arb_exchange_edgex._orders import fill_of, order_of, unsettled
 from arb_exchange_edgex._prices import (
     book_of,
@@ -270,7 +271,7 @@ def test_activity_is_in_quote_currency() -> None:
         "marketOpen": True,
     }
     listing = listed(contract(), NVDA)
-    bitcoin, nvidia = stats_of(listing, {"30000001": ticker}, 5, 6)
+    bitcoin, nvidia = (stats_of(market, row, 5, 6) for market, row in zip(listing.markets, (ticker, {}), strict=True))
     assert (bitcoin.mark_price, bitcoin.index_price) == (D("79025.030809853284955708"), D("79076.6724223198"))
     assert bitcoin.open_interest == D("3478.949") * D("79025.030809853284955708")
     assert bitcoin.volume_24h == D("628869807.4804")
@@ -420,7 +421,7 @@ def test_the_accounts_own_settings(pick: Pick) -> None:
     (market,) = listed(contract(contractId="10000001"), fees=fees).markets
     assert (market.instrument.fees.maker, market.instrument.fees.taker) == (D("0.00018"), D("0.0005"))
     assert leverage_of(account, market) == 50
-    assert mode_of(account, market) is MarginMode.CROSS
+    assert mode_of(account, market.contract_id) is MarginMode.CROSS
     (other,) = listed(contract()).markets
     assert leverage_of(account, other) == 10  # neither set for it nor for all: the contract's own default
     own = {"isSetFeeRate": True, "takerFeeRate": "0.0003", "makerFeeRate": "-0.0001"}

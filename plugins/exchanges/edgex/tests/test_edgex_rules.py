@@ -12,7 +12,8 @@ from arb.model import HOUR_NS, MINUTE_NS, InstrumentId, InstrumentStatus, Margin
 from arb.net import number
 from arb_exchange_edgex._account import mode_of
 from arb_exchange_edgex._fields import shortened
-from arb_exchange_edgex._markets import Listing, asset_of, listing_of
+from arb_exchange_edgex._listing import Listing, listing_of
+from arb_exchange_edgex._markets import asset_of
 
 USDC = {"coinId": "1000", "coinName": "USDC", "resolution": "1000000"}
 TIER = {"tier": 1, "positionValueUpperBound": "50000", "maxLeverage": "100", "maintenanceMarginRate": "0.005"}
@@ -65,8 +66,8 @@ def test_the_base_is_the_coins_name_and_not_that_of_the_contract() -> None:
     pepe = found["30000003"]
     assert (pepe.id, pepe.base, pepe.multiplier) == ("1000PEPE-PERP.ex", "PEPE", D(1000))
     assert found["30000004"].asset_class == "fx"
-    assert listing.required("30000001").instrument.id == "BTC-PERP.ex"
-    assert listing.required(30000001).contract_id == "30000001"  # some documents write numbers
+    assert listing.contract("30000001").id == "BTC-PERP.ex"
+    assert listing.contract(30000001).id == "BTC-PERP.ex"  # some documents write numbers
 
 
 @pytest.mark.parametrize(
@@ -101,19 +102,40 @@ def test_a_number_that_is_unknown_is_never_another_contract() -> None:
     listing = listed(contract(30000001, "BTCUSDC", "1"), coins={"1": "BTC"})
     assert listing.by_number("30000002") is None
     with pytest.raises(ValueError, match="not listed"):
-        listing.required("10000001")
+        listing.contract("10000001")
     with pytest.raises(Rejected):
         listing.market(InstrumentId("ETH-PERP.ex"))
 
 
-def test_two_contracts_of_one_name_list_nothing() -> None:
-    """Else orders by one id would go to either."""
-    for rows in (
-        [contract(30000001, "BTCUSDC", "1"), contract(30000002, "BTC2USDC", "1")],
-        [contract(30000001, "BTCUSDC", "1"), contract(30000001, "ETHUSDC", "2")],
-    ):
-        with pytest.raises(BadResponse):
-            listed(*rows, coins={"1": "BTC", "2": "ETH"})
+@pytest.mark.parametrize(
+    ("old", "new", "listed_numbers"),
+    [
+        ({"enableTrade": False}, {}, ["2", "3"]),
+        ({}, {"enableTrade": False}, ["1", "3"]),
+        ({"enableTrade": False, "enableDisplay": False}, {"enableTrade": False}, ["2", "3"]),
+        ({"enableTrade": False}, {"enableTrade": False}, ["3"]),
+        ({"enableOpenPosition": False}, {}, ["3"]),
+        ({}, {}, ["3"]),
+    ],
+)
+def test_of_contracts_with_one_name_that_which_is_traded_has_it(
+    old: dict[str, Any], new: dict[str, Any], listed_numbers: list[str]
+) -> None:
+    """Where two are, orders by one id would go to either: both are left out, and nothing else is."""
+    rows = [contract(1, "BTCUSDC", "1", **old), contract(2, "BTC2USDC", "1", **new), contract(3, "ETHUSDC", "2")]
+    listing = listed(*rows, coins={"1": "BTC", "2": "ETH"})
+    assert [each.contract_id for each in listing.markets] == listed_numbers
+    assert len(listing.unread) == 3 - len(listed_numbers)
+
+
+def test_two_contracts_of_one_number_are_left_out() -> None:
+    rows = [contract(1, "BTCUSDC", "1"), contract(1, "ETHUSDC", "2"), contract(3, "SOLUSDC", "3")]
+    listing = listed(*rows, coins={"1": "BTC", "2": "ETH", "3": "SOL"})
+    assert [each.instrument.base for each in listing.markets] == ["SOL"]
+    with pytest.raises(ValueError, match="not listed"):
+        listing.contract("1")
+    with pytest.raises(BadResponse):
+        listed(*rows[:2], coins={"1": "BTC", "2": "ETH"})
 
 
 @pytest.mark.parametrize(
@@ -173,7 +195,7 @@ def test_a_contract_that_a_later_listing_lacks_is_still_found() -> None:
     later = listed(contract(2, "ETHUSDC", "2"), coins={"2": "ETH"}, before=first)
     assert [each.contract_id for each in later.markets] == ["2"]
     assert later.market(InstrumentId("BTC-PERP.ex")).contract_id == "1"
-    assert later.required("1").instrument.base == "BTC"
+    assert later.contract("1").id == "BTC-PERP.ex"
 
 
 def test_the_chain_is_the_native_one_and_may_be_hexadecimal() -> None:
@@ -196,7 +218,6 @@ def test_the_chain_is_the_native_one_and_may_be_hexadecimal() -> None:
     ],
 )
 def test_margin_modes(told: Any, mode: MarginMode) -> None:
-    (market,) = listed(contract(1, "BTCUSDC", "1"), coins={"1": "BTC"}).markets
-    assert mode_of({"contractIdToMarginMode": {"1": told, "2": "1"}}, market) is mode
+    assert mode_of({"contractIdToMarginMode": {"1": told, "2": "1"}}, "1") is mode
     with pytest.raises(KeyError):
-        mode_of({"contractIdToMarginMode": {"1": "PORTFOLIO"}}, market)
+        mode_of({"contractIdToMarginMode": {"1": "PORTFOLIO"}}, "1")

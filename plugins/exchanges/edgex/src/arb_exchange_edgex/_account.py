@@ -17,6 +17,7 @@ from arb.model import (
     Balance,
     ExchangeName,
     FundingPayment,
+    InstrumentId,
     MarginMode,
     PaymentId,
     Position,
@@ -27,7 +28,8 @@ from arb.model import (
 from arb.net import Row, from_ms, maybe_number, maybe_positive, number, positive, row_of, rows_of, text
 
 from ._fields import either, shortened
-from ._markets import Listing, Market
+from ._listing import Listing
+from ._markets import Market
 
 MODES: Final[Mapping[str, MarginMode]] = MappingProxyType(
     {"0": MarginMode.CROSS, "1": MarginMode.ISOLATED, "CROSS": MarginMode.CROSS, "ISOLATED": MarginMode.ISOLATED}
@@ -54,23 +56,25 @@ def positions_of(listing: Listing, data: Any, now_ns: int) -> list[Position]:
     answer = row_of(data)
     values = {str(row["contractId"]): shortened(row) for row in rows_of(answer["positionAssetList"])}
     rows = [row for row in rows_of(answer["positionList"]) if number(row["openSize"])]
-    account = row_of(answer["account"])
-    return [_position(listing, row, values[str(row["contractId"])], account, now_ns) for row in rows]
+    account, names = row_of(answer["account"]), listing.apart(row["contractId"] for row in rows)
+    return [
+        _position(names[str(row["contractId"])], row, values[str(row["contractId"])], account, now_ns) for row in rows
+    ]
 
 
-def _position(listing: Listing, row: Row, value: Row, account: Row, now_ns: int) -> Position:
-    market, quantity = listing.required(row["contractId"]), number(row["openSize"])
+def _position(name: InstrumentId, row: Row, value: Row, account: Row, now_ns: int) -> Position:
+    quantity = number(row["openSize"])
     mark = abs(number(value["positionValue"])) / abs(quantity)
     told = row.get("marginMode")
     return Position(
-        instrument=market.instrument.id,
+        instrument=name,
         quantity=quantity,
         entry_price=positive(value["avgEntryPrice"]),
         mark_price=mark,
         unrealized_pnl=number(either(value, "unrealizePnl", "unrealizedPnl")),
         liquidation_price=maybe_positive(either(value, "liquidatePrice", "liquidationPrice")),
         leverage=maybe_number(value.get("maxLeverage")),
-        margin_mode=mode_of(account, market) if told in (None, "") else MODES[told],
+        margin_mode=mode_of(account, str(row["contractId"])) if told in (None, "") else MODES[told],
         ts_event_ns=now_ns,
     )
 
@@ -80,9 +84,9 @@ def balances_of(listing: Listing, data: Any, now_ns: int) -> list[Balance]:
     answer = row_of(data)
     profits: dict[str, Decimal] = {}
     for row in map(shortened, rows_of(answer["positionAssetList"])):
-        coin_id = str(row.get("coinId") or listing.required(row["contractId"]).coin_id)
-        profit = number(either(row, "unrealizePnl", "unrealizedPnl"))
-        profits[coin_id] = profits.get(coin_id, ZERO) + profit
+        if profit := number(either(row, "unrealizePnl", "unrealizedPnl")):
+            coin_id = str(row.get("coinId") or listing.contract(row["contractId"]).coin_id)
+            profits[coin_id] = profits.get(coin_id, ZERO) + profit
     found = []
     for row in map(shortened, rows_of(answer["collateralAssetModelList"])):
         coin_id, equity = str(row["coinId"]), number(row["totalEquity"])
@@ -112,9 +116,9 @@ def leverage_of(account: Row, market: Market) -> Decimal:
     return market.default_leverage
 
 
-def mode_of(account: Row, market: Market) -> MarginMode:
+def mode_of(account: Row, contract_id: str) -> MarginMode:
     """Return the margin mode of a contract; one that the venue does not name is cross, as every one is at first."""
-    told = row_of(account.get("contractIdToMarginMode") or {}).get(market.contract_id)
+    told = row_of(account.get("contractIdToMarginMode") or {}).get(contract_id)
     return MarginMode.CROSS if told in (None, "") else MODES[str(told)]
 
 
@@ -125,10 +129,9 @@ def payment_of(listing: Listing, row: Row) -> FundingPayment | None:
     """
     if row["type"] != PAYMENT:
         return None
-    contract_id = row.get("positionContractId") or row.get("contractId")
     return FundingPayment(
         payment_id=PaymentId(text(row["id"])),
-        instrument=listing.required(contract_id).instrument.id,
+        instrument=listing.contract(paid_in(row)).id,
         amount=number(row["deltaAmount"]),
         currency=listing.coin(row["coinId"]),
         settled_ns=from_ms(row["fundingTime"]),
@@ -136,6 +139,11 @@ def payment_of(listing: Listing, row: Row) -> FundingPayment | None:
         price=maybe_positive(row.get("fundingOraclePrice")),
         rate=maybe_number(row.get("fundingRate")),
     )
+
+
+def paid_in(row: Row) -> Any:
+    """Return the number of the contract of a funding payment."""
+    return row.get("positionContractId") or row.get("contractId")
 
 
 def transfer_of(exchange: str, listing: Listing, row: Row) -> Transfer | None:

@@ -125,15 +125,17 @@ class AccountWatch:
         """Return what an event tells; fills come before the order that they fill."""
         if content["event"] == "Snapshot":
             return []  # what rests was read when the socket was opened
-        data, listing = row_of(content["data"]), await self._catalog.listing()
+        data = row_of(content["data"])
         orders = [row for row in rows_of(data.get("order") or []) if row["status"] != WAITING]
         for row in orders:
             await self._names.of(row)
-        told: list[Told] = [*await self._trading.fills_of(listing, rows_of(data.get("orderFillTransaction") or []))]
+        told: list[Told] = [*await self._trading.fills_of(rows_of(data.get("orderFillTransaction") or []))]
+        listing = await self._catalog.naming(row.get("contractId") for row in orders)
         for row in orders:
-            instrument = listing.required(row["contractId"]).instrument.id
-            told.append(order_of(instrument, await self._names.of(row), row))
-        for row in rows_of(data.get("collateralTransaction") or []):
+            told.append(order_of(listing.contract(row["contractId"]).id, await self._names.of(row), row))
+        bookings = rows_of(data.get("collateralTransaction") or [])
+        listing = await self._trading.listing_of_payments(bookings)
+        for row in bookings:
             payment = payment_of(listing, row)
             if payment is not None:
                 told.append(payment)

@@ -90,7 +90,7 @@ class ContractLeverage:
         data = await self._rest.read("/api/v2/private/account/getAccountAsset")
         with reading(self._context.name, "the account's leverage"):
             account = row_of(row_of(data)["account"])
-            return leverage_of(account, market), mode_of(account, market)
+            return leverage_of(account, market), mode_of(account, market.contract_id)
 
 
 def margin_mode_body(

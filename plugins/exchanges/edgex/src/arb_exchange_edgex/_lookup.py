@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
-from arb.model import SECOND_NS, ClientOrderId, Order
+from arb.model import SECOND_NS, ClientOrderId, InstrumentId, Order
 from arb.net import Row, reading, rows_of
 
 from ._errors import NOT_FOUND
-from ._markets import Market
+from ._listing import Listing
 from ._names import OrderNames, Reserved
 from ._orders import order_of
 from ._pages import OPEN_PAGE, pages
@@ -30,16 +30,17 @@ class OrderLookup:
         self._rest = rest
         self._names = names
 
-    async def find(self, market: Market, name: ClientOrderId) -> Order:
+    async def find(self, listing: Listing, instrument: InstrumentId, name: ClientOrderId) -> Order:
         """Return an order by our id.
 
         Raises:
+            Rejected: the venue never listed this instrument.
             UnknownOrder: the id was never prepared for this instrument, or the venue has no order with it: not by
                 its id, not among open ones, not in the history since it was prepared.
             BadResponse: it may still come; or the answers contradict each other for now.
         """
-        reserved = await self._names.reserved(name)
-        if reserved is None or reserved.contract_id != market.contract_id:
+        numbers, reserved = listing.numbers(instrument), await self._names.reserved(name)
+        if reserved is None or reserved.contract_id not in numbers:
             raise self._unknown(name, "it was never prepared for this instrument, so it was never sent")
         row = await self._by_client_id(reserved) or await self._listed(reserved)
         if row is None:
@@ -47,9 +48,9 @@ class OrderLookup:
                 raise self._doubt(f"order {name} is not at the venue, and its request is not void yet", "may_come")
             raise self._unknown(name, "the venue has no such order since it was prepared")
         with reading(self._context.name, f"order {name}"):
-            if str(row["contractId"]) != market.contract_id or await self._names.of(row) != name:
+            if str(row["contractId"]) != reserved.contract_id or await self._names.of(row) != name:
                 raise ValueError("it is another order")
-            return order_of(market.instrument.id, name, row)
+            return order_of(instrument, name, row)
 
     async def _by_client_id(self, reserved: Reserved) -> Row | None:
         params = {"clientOrderIdList": reserved.client_id}

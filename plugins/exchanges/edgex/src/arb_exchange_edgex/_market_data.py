@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
-from arb.api import BadResponse, Context
+from arb.api import BadResponse, Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
-from arb.net import reading, row_of, rows_of
+from arb.net import Row, reading, row_of, rows_of
 
 from ._catalog import Catalog
+from ._listing import Listing
+from ._markets import while_closed
 from ._pages import next_offset
 from ._prices import book_of, depth_level, depth_row, milliseconds, predicted_of, settled_of, stats_of
 from ._rest import VenueRest
+from ._row_reader import RowReader
 from ._tickers import Tickers
 
 _ONE: Final = Decimal(1)
+_ALWAYS_OPEN: Final = "crypto"
 _BBO_DEPTH: Final = 1
 _IDS: Final = 100
 """Contracts in one question for rates; 173 were answered."""
@@ -38,10 +43,21 @@ class EdgexMarketData:
         self._rest = rest
         self._catalog = catalog
         self._tickers = tickers
+        self._rates = RowReader(context, "the funding rate")
+        self._stats = RowReader(context, "the ticker")
 
     async def fetch_instruments(self) -> Sequence[Instrument]:
-        """Return every perpetual future, with the account's own fees where there is a key."""
-        return [market.instrument for market in (await self._catalog.read()).markets]
+        """Return every perpetual future, with the account's own fees where there is a key.
+
+        One whose market is closed is suspended, by the tickers that were heard last.
+        """
+        markets = (await self._catalog.read()).markets
+        if any(market.instrument.asset_class != _ALWAYS_OPEN for market in markets):
+            await self._hear_tickers()
+        closed = self._tickers.closed
+        return [
+            while_closed(market.instrument) if market.contract_id in closed else market.instrument for market in markets
+        ]
 
     async def fetch_order_book(self, instrument: InstrumentId, depth: int) -> OrderBook:
         """Return a book of 15 levels a side, or of 200 where more are wanted."""
@@ -68,8 +84,11 @@ class EdgexMarketData:
         listing = await self._catalog.listing(_LISTING_AGE_NS)
         await self._rest.know_time()
         tickers = await self._tickers.read()
-        with self._reading("the tickers"):
-            return stats_of(listing, tickers, self._rest.time.now_ns(), self._clock.now_ns())
+        told_ns, now_ns = self._rest.time.now_ns(), self._clock.now_ns()
+        return self._stats.read(
+            (market.instrument.id, partial(stats_of, market, tickers.get(market.contract_id, {}), told_ns, now_ns))
+            for market in listing.markets
+        )
 
     async def fetch_fx_rates(self) -> Mapping[str, Decimal]:
         """Return 1 for each quote currency: the venue counts in it, and prices it against nothing."""
@@ -79,27 +98,32 @@ class EdgexMarketData:
         """Return the forecast for the coming settlement of every instrument.
 
         One outside the bounds that the venue states for the contract cannot be in the unit it is read in: it is
-        left out, and logged. So is one without a forecast, silently.
+        left out, and logged. So is one that cannot be read. One without a forecast is left out silently.
+
+        Raises:
+            BadResponse: there is no rate, or none can be read.
         """
-        listing, found = await self._catalog.listing(), []
+        listing, rows = await self._catalog.listing(), list[Row]()
         ids = [market.contract_id for market in listing.markets]
         for place in range(0, len(ids), _IDS):
             params = {"contractId": ",".join(ids[place : place + _IDS])}
             answer = await self._rest.get("/api/v2/public/funding/getLatestFundingRate", params)
             with self._reading("funding rates"):
-                rows = rows_of(answer.data)
-                if not rows:
-                    raise ValueError("no rate of any contract")
-                for row in rows:
-                    market = listing.by_number(row["contractId"])
-                    rate = None if market is None else predicted_of(market, row, self._clock.now_ns())
-                    if market is None or rate is None:
-                        continue
-                    if market.may_pay(rate.raw):
-                        found.append(rate)
-                    else:
-                        self._context.log.warning("%s: the rate %s is out of bounds", rate.instrument, rate.raw)
-        return found
+                rows.extend(rows_of(answer.data))
+        if not rows:
+            raise BadResponse("no funding rate of any contract", exchange=self._context.name, code="no_rates")
+        rates = self._rates.read(
+            (f"contract {row.get('contractId')}", partial(self._predicted, listing, row)) for row in rows
+        )
+        return [rate for rate in rates if rate is not None]
+
+    def _predicted(self, listing: Listing, row: Row) -> FundingRate | None:
+        market = listing.by_number(row["contractId"])
+        rate = None if market is None else predicted_of(market, row, self._clock.now_ns())
+        if market is None or rate is None or market.may_pay(rate.raw):
+            return rate
+        self._context.log.warning("%s: the rate %s is out of bounds", rate.instrument, rate.raw)
+        return None
 
     async def fetch_funding_history(
         self, instrument: InstrumentId, start_ns: int, end_ns: int
@@ -132,6 +156,13 @@ class EdgexMarketData:
             params = {**params, "offsetData": offset}
         text = f"the funding history of {market.instrument.symbol} has no end"
         raise BadResponse(text, exchange=self._context.name, code="endless")
+
+    async def _hear_tickers(self) -> None:
+        """Hear which markets are open; where that fails, what was heard before still holds."""
+        try:
+            await self._tickers.read()
+        except ExchangeError as error:
+            self._context.log.warning("which markets are open could not be learnt: %s", error)
 
     def _reading(self, what: str) -> Any:
         return reading(self._context.name, what)

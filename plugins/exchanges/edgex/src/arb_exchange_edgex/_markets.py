@@ -1,14 +1,13 @@
-"""EdgeX's contracts as instruments: numbers and names, denominations, steps, tiers, states."""
+"""EdgeX's contracts as instruments: names, denominations, steps, tiers, states."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import BadResponse, Rejected
 from arb.model import (
     MINUTE_NS,
     FeeSchedule,
@@ -19,8 +18,9 @@ from arb.model import (
     PriceBase,
     instrument_id,
 )
-from arb.net import Row, flag, maybe_number, number, positive, reading, row_of, rows_of, text, whole
+from arb.net import Row, flag, maybe_number, number, positive, row_of, rows_of, text, whole
 
+from ._contracts import Contract
 from ._fields import resolution
 from ._signing import Chain
 
@@ -64,83 +64,6 @@ class Market:
         )
 
 
-class Listing:
-    """Every contract of the venue, by our id and by its number.
-
-    A contract that an earlier listing had is still found: what is held there has to be closed, also while the venue
-    leaves it out or writes it in a way that cannot be read.
-    """
-
-    def __init__(
-        self,
-        exchange: str,
-        markets: Iterable[Market],
-        chain: Chain,
-        coins: Mapping[str, str],
-        *,
-        unread: Iterable[str] = (),
-        before: Listing | None = None,
-    ) -> None:
-        self._exchange = exchange
-        self.markets = tuple(markets)
-        self.chain = chain
-        self.unread: Final = tuple(unread)
-        """What of the venue's list could not be read, and why."""
-        self._coins = dict(coins)
-        self._by_id: dict[InstrumentId, Market] = {} if before is None else dict(before._by_id)
-        self._by_id.update((each.instrument.id, each) for each in self.markets)
-        self._by_number = {each.contract_id: each for each in self._by_id.values()}
-
-    def market(self, name: InstrumentId) -> Market:
-        """Return a contract by our id; raises Rejected for one that is not listed."""
-        found = self._by_id.get(name)
-        if found is None:
-            raise Rejected(f"{name} is not listed", exchange=self._exchange, code="unknown_instrument")
-        return found
-
-    def by_number(self, contract_id: Any) -> Market | None:
-        """Return a contract by the venue's number."""
-        return self._by_number.get(str(contract_id))
-
-    def required(self, contract_id: Any) -> Market:
-        """Return a contract by the venue's number; raises ValueError."""
-        found = self.by_number(contract_id)
-        if found is None:
-            raise ValueError(f"contract {contract_id!r} is not listed")
-        return found
-
-    def coin(self, coin_id: Any) -> str:
-        """Return the name of a currency; raises ValueError."""
-        found = self._coins.get(str(coin_id))
-        if found is None:
-            raise ValueError(f"coin {coin_id!r} is not listed")
-        return found
-
-
-def listing_of(exchange: str, data: Any, fees: AccountFees | None, *, before: Listing | None = None) -> Listing:
-    """Read `GET /api/v2/public/meta/getMetaData`, which continues an earlier one; what cannot be read is left out.
-
-    Raises:
-        BadResponse: it is no list of contracts, or none of them can be read.
-    """
-    markets, unread = [], []
-    with reading(exchange, "the list of contracts"):
-        meta = row_of(data)
-        coins = {text(row["coinId"]): row for row in rows_of(meta["coinList"])}
-        chain = chain_of(row_of(meta["global"]))
-        for row in rows_of(meta["contractList"]):
-            try:
-                markets.append(market_of(exchange, row, coins, fees))
-            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-                unread.append(f"{row.get('contractName')}: {error!r}")
-        names = {coin_id: text(row["coinName"]) for coin_id, row in coins.items() if row.get("coinName")}
-        _require_distinct(markets)
-    if not markets:
-        text_ = f"none of {len(unread)} contracts can be read{': ' + unread[0] if unread else ''}"
-        raise BadResponse(text_, exchange=exchange, code="no_contracts")
-    return Listing(exchange, markets, chain, names, unread=unread, before=before)
-
-
 def chain_of(row: Row) -> Chain:
     """Read what orders are signed for; raises ValueError or KeyError."""
     return Chain(resolution(row.get("nativeChainId") or row["chainId"]), text(row["contractAddress"]).strip())
@@ -148,8 +71,7 @@ def chain_of(row: Row) -> Chain:
 
 def market_of(exchange: str, row: Row, coins: Mapping[str, Row], fees: AccountFees | None) -> Market:
     """Read one contract; raises ValueError or KeyError."""
-    contract_id, quote = str(whole(row["contractId"])), coins[text(row["quoteCoinId"])]
-    coin = text(coins[text(row["baseCoinId"])]["coinName"])
+    contract_id, coin, quote = _named(row, coins)
     base, multiplier = asset_of(coin)
     published = FeeSchedule(maker=number(row["defaultMakerFeeRate"]), taker=number(row["defaultTakerFeeRate"]))
     instrument = Instrument(
@@ -183,6 +105,17 @@ def market_of(exchange: str, row: Row, coins: Mapping[str, Row], fees: AccountFe
     )
 
 
+def contract_of(exchange: str, row: Row, coins: Mapping[str, Row]) -> tuple[str, Contract]:
+    """Read number and name alone, which a row may have that is spoilt otherwise; raises ValueError or KeyError."""
+    contract_id, coin, quote = _named(row, coins)
+    return contract_id, Contract(our_id(exchange, coin, text(quote["coinName"])), text(row["quoteCoinId"]))
+
+
+def _named(row: Row, coins: Mapping[str, Row]) -> tuple[str, str, Row]:
+    coin = text(coins[text(row["baseCoinId"])]["coinName"])
+    return str(whole(row["contractId"])), coin, coins[text(row["quoteCoinId"])]
+
+
 def our_id(exchange: str, coin: str, quote: str) -> InstrumentId:
     """Return our id of a contract: by the name of its coin, since a contract's own name may be written otherwise."""
     name = coin if quote == HOME_QUOTE else f"{coin}-{quote}"
@@ -211,12 +144,6 @@ def margin_tiers(rows: Any) -> tuple[MarginTier, ...]:
     )
 
 
-def _require_distinct(markets: list[Market]) -> None:
-    for names in ([each.instrument.id for each in markets], [each.contract_id for each in markets]):
-        if len(set(names)) != len(names):
-            raise ValueError(f"two contracts share a name or a number: {sorted(names)}")
-
-
 def _status(row: Row) -> InstrumentStatus:
     if not flag(row["enableTrade"]):
         return InstrumentStatus.SUSPENDED if row.get("enableDisplay", True) else InstrumentStatus.DELISTED
@@ -224,6 +151,13 @@ def _status(row: Row) -> InstrumentStatus:
         return InstrumentStatus.REDUCE_ONLY
     # The venue's own site shows what is hidden to those who hold it only.
     return InstrumentStatus.TRADING if row.get("enableDisplay", True) else InstrumentStatus.REDUCE_ONLY
+
+
+def while_closed(instrument: Instrument) -> Instrument:
+    """Return an instrument as it is while its market is closed: no order is taken, not even one that reduces."""
+    if instrument.status is InstrumentStatus.DELISTED:
+        return instrument
+    return replace(instrument, status=InstrumentStatus.SUSPENDED)
 
 
 def _interval_ns(value: Any) -> int | None:

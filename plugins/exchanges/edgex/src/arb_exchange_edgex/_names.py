@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from arb.api import BadResponse, Context, Rejected
-from arb.model import ClientOrderId, ExchangeOrderId
-from arb.net import Row, reading, rows_of, text
+from arb.api import Context, Rejected
+from arb.model import SECOND_NS, ClientOrderId
+from arb.net import Row, text
 
-from ._rest import VenueRest
 from ._signing import nonce_of
+
+LAG_NS: Final = 2 * SECOND_NS
+"""How far the venue's reads lag behind its writes; it does not say, this is ours."""
 
 _REMEMBERED: Final = 20_000
 _TRIES: Final = 64
 _MARK: Final = "~"
-_BATCH: Final = 20
-"""Orders in one question for orders."""
+_RECENT: Final = 20
+"""Orders of a contract that are remembered as prepared last: as many as one question for orders names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,17 @@ class OrderNames:
     had: so an id whose nonce another id of ours has leaves under another one.
     """
 
-    def __init__(self, context: Context, rest: VenueRest) -> None:
+    def __init__(self, context: Context) -> None:
         """Read nothing yet."""
         self._context = context
         self._clock = context.clock
         self._state = context.state
-        self._rest = rest
         self._unsent: set[str] = set()
         self._refused: set[str] = set()
         self._owners: OrderedDict[str, ClientOrderId] = OrderedDict()
+        self._answered: OrderedDict[str, ClientOrderId] = OrderedDict()
         self._reserving = asyncio.Lock()
+        self._keeping = asyncio.Lock()
 
     async def reserve(self, name: ClientOrderId, contract_id: str, until_ns: int) -> Reserved:
         """Return how an order is to leave; it is durable.
@@ -74,6 +77,8 @@ class OrderNames:
                 client_id, since_ns = known.client_id, known.since_ns
             found = Reserved(client_id, contract_id, since_ns, until_ns)
             row = [found.client_id, found.contract_id, found.since_ns, found.until_ns]
+            if known is None:
+                await self._add_recent(name, contract_id)
             await self._state.put(f"order:{name}", json.dumps(row))
             self._unsent.add(name)
             return found
@@ -97,38 +102,59 @@ class OrderNames:
         """Whether an order that the venue does not have may still come."""
         return name not in self._refused and self._clock.now_ns() < reserved.until_ns
 
+    def is_undecided(self, name: ClientOrderId, reserved: Reserved) -> bool:
+        """Whether an order that no read shows may be at the venue, or come to it."""
+        return (
+            name not in self._unsent and name not in self._refused and self._clock.now_ns() < reserved.until_ns + LAG_NS
+        )
+
+    async def recent(self, contract_id: str) -> Mapping[ClientOrderId, Reserved]:
+        """Return the orders that were prepared last for a contract, by an earlier process too."""
+        found = {}
+        for name in json.loads(await self._state.get(_recent(contract_id)) or "[]"):
+            reserved = await self.reserved(ClientOrderId(name))
+            if reserved is not None:
+                found[ClientOrderId(name)] = reserved
+        return found
+
     async def of(self, row: Row) -> ClientOrderId:
-        """Return whose order it is, out of its row; raises ValueError for a row without ids."""
+        """Return whose order it is, out of its row, and keep it; raises ValueError for a row without ids."""
         order_id = text(row["id"])
+        name = await self._owner(order_id, row)
+        await self.keep(order_id, name)
+        return name
+
+    async def owner(self, order_id: str) -> ClientOrderId | None:
+        """Return whose order a number was found to be, by an earlier process too; None where that is not known."""
         if order_id not in self._owners:
-            self._keep(order_id, await self._owner(order_id, row))
+            stored = await self._state.get(f"owner:{order_id}")
+            if stored is None:
+                return None
+            _remember(self._owners, order_id, ClientOrderId(stored))
         return self._owners[order_id]
 
-    async def owners(self, order_ids: Iterable[str]) -> dict[str, ClientOrderId]:
-        """Return whose orders these are; asks the venue for those that this process has not seen.
+    async def keep(self, order_id: str, name: ClientOrderId) -> ClientOrderId:
+        """Let a number be that of an order for good, and return whose it is: one that has an owner keeps it."""
+        # One at a time: two readers that find different owners would both tell theirs.
+        async with self._keeping:
+            known = await self.owner(order_id)
+            if known is None:
+                await self._state.put(f"owner:{order_id}", name)
+                _remember(self._owners, order_id, name)
+        return known or name
 
-        Raises:
-            ExchangeError: as :meth:`VenueRest.read`; BadResponse too where the venue does not tell of an order.
-        """
-        wanted = list(dict.fromkeys(order_ids))
-        unknown = [each for each in wanted if each not in self._owners]
-        for place in range(0, len(unknown), _BATCH):
-            batch = unknown[place : place + _BATCH]
-            data = await self._rest.read("/api/v2/private/order/getOrderById", {"orderIdList": ",".join(batch)})
-            with reading(self._context.name, "orders"):
-                for row in rows_of(data):
-                    await self.of(row)
-        missing = [each for each in unknown if each not in self._owners]
-        if missing:
-            text_ = f"the venue does not tell of the orders of {len(missing)} fills"
-            raise BadResponse(text_, exchange=self._context.name, code="no_owner")
-        return {each: self._owners[each] for each in wanted}
+    def was_answered(self, order_id: str, name: ClientOrderId) -> None:
+        """Call with the number in the answer to an order; what the venue lists under it counts for more."""
+        _remember(self._answered, order_id, name)
+
+    def answered(self, order_id: str) -> ClientOrderId | None:
+        """Return in the answer to which order a number was."""
+        return self._answered.get(order_id)
 
     async def _owner(self, order_id: str, row: Row) -> ClientOrderId:
-        if row.get("isLiquidate"):
-            return ClientOrderId(f"liquidation-{order_id}")
-        if row.get("isDeleverage"):
-            return ClientOrderId(f"adl-{order_id}")
+        forced = forced_name(row, order_id)
+        if forced is not None:
+            return forced
         client_id = row.get("clientOrderId")
         if not isinstance(client_id, str) or not client_id:
             return ClientOrderId(f"foreign-{order_id}")
@@ -150,15 +176,28 @@ class OrderNames:
                 return client_id
         raise Rejected(f"order {name}: no nonce is free", exchange=self._context.name, code="no_nonce")
 
-    def _keep(self, order_id: str, name: ClientOrderId) -> None:
-        self._owners[order_id] = name
-        if len(self._owners) > _REMEMBERED:
-            self._owners.popitem(last=False)
+    async def _add_recent(self, name: ClientOrderId, contract_id: str) -> None:
+        names = json.loads(await self._state.get(_recent(contract_id)) or "[]")
+        await self._state.put(_recent(contract_id), json.dumps([*names, name][-_RECENT:]))
 
 
-def order_id_of(value: object) -> ExchangeOrderId:
-    """Return the venue's id of an order; raises ValueError."""
-    return ExchangeOrderId(text(value))
+def forced_name(row: Row, subject: str) -> ClientOrderId | None:
+    """Return the id of an order of the venue itself, by the flags of an order or of a fill; None for another."""
+    if row.get("isLiquidate"):
+        return ClientOrderId(f"liquidation-{subject}")
+    if row.get("isDeleverage"):
+        return ClientOrderId(f"adl-{subject}")
+    return None
+
+
+def _recent(contract_id: str) -> str:
+    return f"recent:{contract_id}"
+
+
+def _remember(names: OrderedDict[str, ClientOrderId], order_id: str, name: ClientOrderId) -> None:
+    names[order_id] = name
+    if len(names) > _REMEMBERED:
+        names.popitem(last=False)
 
 
 def _used(name: ClientOrderId) -> Rejected:

@@ -16,7 +16,7 @@ from ._catalog import Catalog
 from ._hub import Hub
 from ._leverage import ContractLeverage
 from ._market_data import EdgexMarketData
-from ._names import OrderNames
+from ._names import LAG_NS, OrderNames
 from ._order_desk import ID_LENGTH, OrderDesk
 from ._rest import VenueRest
 from ._settings import EdgexSettings
@@ -49,7 +49,7 @@ def traits_of(settings: EdgexSettings) -> ExchangeTraits:
     How far reads lag behind writes and how long history is kept the venue does not say: these are ours.
     """
     return ExchangeTraits(
-        read_after_write_ns=2 * SECOND_NS,
+        read_after_write_ns=LAG_NS,
         order_validity_ns=settings.order_validity + _ROUNDING_NS + _CLOCKS_NS,
         client_order_id_length=ID_LENGTH,
         history_ns=30 * DAY_NS,
@@ -74,7 +74,7 @@ async def open_exchange(settings: EdgexSettings, context: Context) -> AsyncItera
         if signers is not None:
             contact = FirstContact(context, lambda: _check_account(context, settings, rest, signers[1]))
             await contact.at_opening()
-            names = OrderNames(context, rest)
+            names = OrderNames(context)
             desk = OrderDesk(context, settings, rest, catalog, names, signers[1], contact)
             leverage = ContractLeverage(context, rest, catalog, signers[1])
             trading = EdgexTrading(context, rest, catalog, names, desk, leverage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -40,8 +40,11 @@ from ._signing import TypedSigner
 
 ID_LENGTH: Final = 32
 _MS: Final = MILLISECOND_NS
-_LOOKS_NS: Final = (0, 50 * _MS, 100 * _MS, 200 * _MS, 400 * _MS, 800 * _MS, 1_500 * _MS)
+_LOOKS_NS: Final = (0, 50 * _MS, 100 * _MS, 200 * _MS, 400 * _MS, 700 * _MS, 700 * _MS)
 """Waits before each look at what became of an order: the venue answers with its id alone."""
+
+_LOOKED_NS: Final = 2_400 * _MS
+"""How long after its sending an order is looked at last: execution waits three seconds for an answer by default."""
 
 _SLACK_NS: Final = 5 * SECOND_NS
 _REFUSED: Final[Mapping[str, type[Rejected]]] = {NO_MARGIN: InsufficientMargin, NOT_REDUCED: Rejected}
@@ -129,6 +132,7 @@ class OrderDesk:
             raise self._refused(f"order {name} was prepared by somebody else", "not_prepared")
         self._require_valid(prepared.expires_ns)
         self._names.claim(name)
+        until_ns = self._clock.now_ns() + _LOOKED_NS
 
         def still_valid() -> SignedBody:
             self._require_valid(prepared.expires_ns)
@@ -141,7 +145,8 @@ class OrderDesk:
             raise
         with reading(self._context.name, f"the answer to order {name}"):
             order_id = text(row_of(data)["orderId"])
-        row = await self._settled(request, order_id)
+        self._names.was_answered(order_id, name)
+        row = await self._settled(request, order_id, until_ns)
         return self._placed(request, await self._read(request, row))
 
     async def cancel(self, instrument: InstrumentId, name: ClientOrderId) -> None:
@@ -151,9 +156,9 @@ class OrderDesk:
             UnknownOrder: the id was never prepared, or for another instrument.
             Rejected: no order with this id is at work now; it is final, or it did not come.
         """
-        market = await self._catalog.market(instrument)
+        numbers = (await self._catalog.listing()).numbers(instrument)
         reserved = await self._names.reserved(name)
-        if reserved is None or reserved.contract_id != market.contract_id:
+        if reserved is None or reserved.contract_id not in numbers:
             raise self._unknown(f"order {name} was never prepared for {instrument}, so it was never sent")
         body = {"accountId": self._rest.account_id, "clientOrderIdList": [reserved.client_id]}
         data = await self._rest.write("/api/v2/private/order/cancelOrderByClientOrderId", body)
@@ -161,15 +166,25 @@ class OrderDesk:
             (result,) = row_of(row_of(data)["cancelResultMap"]).values()
             self._require_cancelled(text(result), f"order {name}")
 
-    async def cancel_all(self, contract_id: str | None) -> None:
-        """Cancel every order, of one contract or of the account, those that wait for a trigger price among them.
+    async def cancel_all(self, contract_ids: Sequence[str] | None) -> None:
+        """Cancel every order, of some contracts or of the account, those that wait for a trigger price among them.
 
         Raises:
-            BadResponse: the venue says of one of them that it could not.
+            ExchangeError: the first; each contract was tried. BadResponse where the venue says of an order that it
+                could not.
         """
-        body: dict[str, Any] = {"accountId": self._rest.account_id}
-        if contract_id is not None:
-            body["filterContractIdList"] = [contract_id]
+        errors = []
+        # One by one: a contract that is over, and is refused for it, is no reason to leave orders in another.
+        for wanted in [{}] if contract_ids is None else [{"filterContractIdList": [each]} for each in contract_ids]:
+            try:
+                await self._cancel_these(wanted)
+            except ExchangeError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    async def _cancel_these(self, wanted: Mapping[str, Any]) -> None:
+        body = {"accountId": self._rest.account_id, **wanted}
         data = await self._rest.write("/api/v2/private/order/cancelAllOrder", body)
         with reading(self._context.name, "the answer to the cancellation of all orders"):
             results = [text(each) for each in row_of(row_of(data)["cancelResultMap"]).values()]
@@ -185,12 +200,18 @@ class OrderDesk:
             text_ = f"{what}: the cancellation says neither yes nor no"
             raise BadResponse(text_, exchange=self._context.name, code="no_cancel_result")
 
-    async def _settled(self, request: OrderRequest, order_id: str) -> Row:
-        """Return an order that the venue has taken, as soon as it is matched; as it is then where that takes long."""
+    async def _settled(self, request: OrderRequest, order_id: str, until_ns: int) -> Row:
+        """Return an order that the venue has taken, as soon as it is matched; as it is then where that takes long.
+
+        No look but the first begins after `until_ns`.
+        """
         name, last = request.client_order_id, None
         for wait_ns in _LOOKS_NS:
             if wait_ns:
-                await self._clock.sleep_until(self._clock.now_ns() + wait_ns)
+                look_ns = self._clock.now_ns() + wait_ns
+                if look_ns > until_ns:
+                    break
+                await self._clock.sleep_until(look_ns)
             try:
                 data = await self._rest.read(
                     "/api/v2/private/order/getOrderById", {"orderIdList": order_id}, urgent=True
@@ -214,10 +235,10 @@ class OrderDesk:
 
     async def _read(self, request: OrderRequest, row: Row) -> Order:
         with reading(self._context.name, f"order {request.client_order_id}"):
-            market = (await self._catalog.listing()).required(row["contractId"])
+            instrument = (await self._catalog.listing()).contract(row["contractId"]).id
             if await self._names.of(row) != request.client_order_id:
                 raise ValueError("it is another order's")
-            return order_of(market.instrument.id, request.client_order_id, row)
+            return order_of(instrument, request.client_order_id, row)
 
     def _placed(self, request: OrderRequest, order: Order) -> Order:
         """Return what became of an order, in our own words for what was asked; raises Rejected."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from arb.model import (
 )
 from arb.net import Row, flag, from_ms, maybe_number, maybe_positive, number, positive, rows_of, text, whole
 
-from ._markets import Listing, Market
+from ._markets import Market
 
 LEVELS: Final = (15, 200)
 """Of a side, that the venue gives."""
@@ -86,24 +86,18 @@ def depth_level(depth: int) -> int:
     return next((level for level in LEVELS if level >= depth), LEVELS[-1])
 
 
-def stats_of(listing: Listing, tickers: Mapping[str, Row], told_ns: int, now_ns: int) -> list[MarketStats]:
-    """Read tickers by contract; turnover is in quote currency, open interest in contracts. Raises ValueError."""
-    found = []
-    for market in listing.markets:
-        row = tickers.get(market.contract_id, {})
-        mark, contracts = maybe_positive(row.get("markPrice")), maybe_number(row.get("openInterest"))
-        found.append(
-            MarketStats(
-                instrument=market.instrument.id,
-                mark_price=mark,
-                index_price=maybe_positive(row.get("indexPrice")),
-                volume_24h=maybe_number(row.get("value")),
-                open_interest=None if contracts is None or mark is None else contracts * mark,
-                ts_event_ns=told_ns,
-                ts_init_ns=now_ns,
-            )
-        )
-    return found
+def stats_of(market: Market, row: Row, told_ns: int, now_ns: int) -> MarketStats:
+    """Read a ticker; turnover is in quote currency, open interest in contracts. Raises ValueError."""
+    mark, contracts = maybe_positive(row.get("markPrice")), maybe_number(row.get("openInterest"))
+    return MarketStats(
+        instrument=market.instrument.id,
+        mark_price=mark,
+        index_price=maybe_positive(row.get("indexPrice")),
+        volume_24h=maybe_number(row.get("value")),
+        open_interest=None if contracts is None or mark is None else contracts * mark,
+        ts_event_ns=told_ns,
+        ts_init_ns=now_ns,
+    )
 
 
 def predicted_of(market: Market, row: Row, now_ns: int) -> FundingRate | None:

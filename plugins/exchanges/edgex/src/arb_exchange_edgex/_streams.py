@@ -33,14 +33,38 @@ from ._rest import VenueRest
 _PATIENCE_NS: Final = 6 * SECOND_NS
 """How long changes may come without a snapshot before it is asked for again."""
 
+_MOST_OLD: Final = 10
+"""Changes in a row of versions that the book has passed: one may come twice, so many are versions that began anew."""
+
 _REMEMBERED: Final = 2_000
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """Since when a reader of a book waits for its snapshot; None while it has one."""
+    """Where a reader of a book stands.
+
+    Attributes:
+        since_ns: Since when it waits for a snapshot; None while it has one.
+        version: Which the messages have reached; None before the first.
+        old: Changes in a row that were behind it.
+    """
 
     since_ns: int | None
+    version: int | None = None
+    old: int = 0
+
+    def begin(self, now_ns: int) -> None:
+        """Wait for a snapshot from now on."""
+        self.since_ns, self.version, self.old = now_ns, None, 0
+
+    def take(self, update: OrderBook | BookDelta) -> None:
+        """Go on with a message; what repeats the version of now is a heartbeat."""
+        if isinstance(update, OrderBook):
+            self.since_ns, self.version, self.old = None, update.sequence, 0
+        elif self.version is not None and update.sequence < self.version:
+            self.old += 1
+        else:
+            self.version, self.old = update.sequence, 0
 
 
 class EdgexStreams:
@@ -65,7 +89,7 @@ class EdgexStreams:
 
         async def resync(gap: str) -> None:
             self._context.log.warning("%s: %s; a snapshot is asked for", instrument, gap)
-            waiting.since_ns = self._clock.now_ns()
+            waiting.begin(self._clock.now_ns())
             self._public.again(channel)
 
         await self._rest.know_time()
@@ -111,25 +135,32 @@ class EdgexStreams:
         async with aclosing(self._public.listen(channel)) as messages:
             async for message in messages:
                 if isinstance(message, Connected):
-                    waiting.since_ns = self._clock.now_ns()
+                    waiting.begin(self._clock.now_ns())
                     yield message
                     continue
                 try:
                     update = self._book(market, message)
                 except BadResponse as error:
                     # What it changed is not known: the book has a gap here.
-                    self._context.log.warning("%s", error)
-                    waiting.since_ns = self._clock.now_ns()
-                    yield BookGap(instrument=market.instrument.id, reason=str(error))
-                    self._public.again(channel)
+                    yield self._gap(market, channel, waiting, str(error))
                     continue
-                if isinstance(update, OrderBook):
-                    waiting.since_ns = None
-                elif waiting.since_ns is not None and self._clock.now_ns() - waiting.since_ns >= _PATIENCE_NS:
+                waiting.take(update)
+                if waiting.old >= _MOST_OLD:
+                    # Nothing of them would be taken, and no gap would ever show.
+                    yield self._gap(market, channel, waiting, "the versions of the book began anew")
+                    continue
+                if waiting.since_ns is not None and self._clock.now_ns() - waiting.since_ns >= _PATIENCE_NS:
                     # The snapshot itself was lost, or it could not be asked for so soon.
                     waiting.since_ns = self._clock.now_ns()
                     self._public.again(channel)
                 yield update
+
+    def _gap(self, market: Market, channel: str, waiting: _Waiting, why: str) -> BookGap:
+        """Ask for a snapshot, and return what is told until it comes."""
+        self._context.log.warning("%s: %s", market.instrument.id, why)
+        waiting.begin(self._clock.now_ns())
+        self._public.again(channel)
+        return BookGap(instrument=market.instrument.id, reason=why)
 
     def _book(self, market: Market, content: Row) -> OrderBook | BookDelta:
         told_ns, now_ns = self._rest.time.now_ns(), self._clock.now_ns()

@@ -40,6 +40,11 @@ class Tickers:
                 self._rows, self._heard_ns = await self._next(), self._clock.now_ns()
             return self._rows
 
+    @property
+    def closed(self) -> frozenset[str]:
+        """Return the numbers of the contracts whose market was closed when tickers were heard last."""
+        return frozenset(number for number, row in self._rows.items() if row.get("marketOpen") is False)
+
     async def _next(self) -> Mapping[str, Row]:
         listening = asyncio.create_task(self._listen())
         waiting = asyncio.create_task(self._clock.sleep_until(self._clock.now_ns() + _PATIENCE_NS))
@@ -60,7 +65,11 @@ class Tickers:
                     continue
                 try:
                     with reading(self._context.name, CHANNEL):
-                        return {str(row["contractId"]): row for row in rows_of(message["data"])}
+                        # A row that does not say what it is of spoils no other.
+                        rows = {str(row["contractId"]): row for row in rows_of(message["data"]) if "contractId" in row}
+                        if not rows:
+                            raise ValueError("no ticker of any contract")
+                        return rows
                 except ExchangeError as error:
                     self._context.log.warning("%s", error)
         raise BadResponse("the socket ended", exchange=self._context.name, code="no_tickers")
