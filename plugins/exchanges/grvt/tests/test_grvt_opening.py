@@ -12,8 +12,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
-from arb.model import MINUTE_NS, SECOND_NS
+from arb.model import MINUTE_NS, SECOND_NS, MarginTier
 from arb.testing import Bench, BenchDesk
+from arb_exchange_grvt._markets import PUBLIC_FEES, market_of
 from arb_exchange_grvt._settings import NETWORKS, GrvtSettings
 from arb_exchange_grvt.fake import fake_settings
 from arb_exchange_grvt.fake._keys import PRIVATE_KEY
@@ -129,6 +130,8 @@ def test_the_venues_clock_is_what_orders_are_signed_by(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         desk.wire.change_json("/time", lambda told: {"server_time": told["server_time"] + 20_000})
         await desk.sleep(11 * MINUTE_NS)  # what was known of its clock is too old by then
+        await desk.trading.fetch_positions()
+        await desk.sleep(SECOND_NS)
         prepared = await desk.trading.prepare_order(await desk.request())
         signed_ns = int(json.loads(prepared.payload.body)["order"]["signature"]["expiration"])
         assert abs(signed_ns - desk.clock.now_ns() - 55 * SECOND_NS) < SECOND_NS
@@ -158,7 +161,9 @@ def test_a_time_in_nanoseconds_is_one_too(bench: Bench, caplog: Any) -> None:
             else None
         )
         await desk.sleep(6 * MINUTE_NS)
+        asked = len(desk.wire.sent("GET", "/time"))
         assert (await desk.send(await desk.request())).filled_quantity > 0
+        assert len(desk.wire.sent("GET", "/time")) == asked + 1
 
     bench(body)
     assert "time could not be asked" not in caplog.text
@@ -203,6 +208,22 @@ def test_every_setting_is_described_and_a_secret_does_not_print(tmp_path: Path) 
     assert settings.api_key is not None
     for secret in (PRIVATE_KEY, settings.api_key.get_secret_value()):
         assert secret not in repr(settings)
+
+
+def test_what_is_no_crypto_has_the_word_that_the_other_exchanges_have() -> None:
+    """Two markets of one base and of two words never meet: NVDA is a stock on EdgeX, Aster and Backpack."""
+    row = {
+        "quote": "USDT",
+        "tick_size": "0.1",
+        "min_size": "0.001",
+        "instrument_hash": "0x030501",
+        "base_decimals": 9,
+    }
+    wanted = {"NVDA": "stock", "XAU": "commodity", "NDX": "index", "PAXG": "crypto", "BTC": "crypto"}
+    tier = MarginTier(max_notional=None, maintenance_rate=D("0.01"), max_leverage=D(50))
+    for base, name in wanted.items():
+        market = market_of("grvt", {**row, "instrument": f"{base}_USDT_Perp", "base": base}, (tier,), PUBLIC_FEES, {})
+        assert market.instrument.asset_class == name
 
 
 def test_asset_classes_can_be_set(bench: Bench) -> None:

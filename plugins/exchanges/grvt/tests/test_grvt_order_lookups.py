@@ -26,7 +26,7 @@ def test_cancelling_is_a_wish_that_is_acknowledged(bench: Bench) -> None:
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)
         await desk.trading.cancel_order(desk.instrument.id, request.client_order_id)  # quiet: there is none any more
         first, _ = bodies(desk, "/cancel_order")
-        assert set(first) == {"sub_account_id", "client_order_id"}
+        assert set(first) == {"sub_account_id", "client_order_id", "time_to_live_ms"}
         order = await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
         assert (order.status, order.reason) == (OrderStatus.CANCELLED, "CLIENT_CANCEL")
         desk.wire.answer = answering("/cancel_order", 200, {"result": {"ack": False}})

@@ -108,18 +108,6 @@ def test_a_second_401_is_told(bench: Bench) -> None:
     bench(body)
 
 
-def test_a_401_that_is_not_the_venues_word_sends_nothing_again(bench: Bench) -> None:
-    async def body(desk: BenchDesk) -> None:
-        desk.wire.answer = lambda request: (
-            HttpResponse(status=401, headers={}, body=b"<html>") if request.url.endswith("/create_order") else None
-        )
-        with pytest.raises(BadResponse):
-            await desk.send(await desk.request())
-        assert len(desk.wire.sent("POST", "/create_order")) == 1
-
-    bench(body)
-
-
 def test_a_login_that_fails_early_leaves_the_old_cookie_in_use(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     world = FakeWorld(memory={LIFE: HOUR_NS})
 

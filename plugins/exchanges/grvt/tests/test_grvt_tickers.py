@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from arb.api import BadResponse, HttpRequest, HttpResponse
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 from arb.testing import START_NS, Bench, BenchDesk, FakeWorld
 from arb_exchange_grvt._rest import Pace
@@ -89,27 +87,6 @@ def test_without_the_stream_every_read_is_a_call_for_each(bench: Bench) -> None:
             await desk.sleep(SECOND_NS)
         assert len(desk.wire.sent("POST", TICKER)) == 3 * count
         assert not desk.wire.sockets
-
-    bench(body, settings={"live_tickers": False})
-
-
-def test_a_market_that_is_gone_is_left_out_and_one_that_fails_is_not(bench: Bench) -> None:
-    def answer(code: int, status: int) -> Callable[[HttpRequest], HttpResponse | None]:
-        content = json.dumps({"code": code, "message": "no", "status": status}).encode()
-
-        def of(request: HttpRequest) -> HttpResponse | None:
-            is_it = request.url.endswith(TICKER) and b"BTC" in request.body
-            return HttpResponse(status=status, headers={}, body=content) if is_it else None
-
-        return of
-
-    async def body(desk: BenchDesk) -> None:
-        market, count = desk.exchange.market, len(await desk.exchange.market.fetch_instruments())
-        desk.wire.answer = answer(3000, 400)
-        assert len(await market.fetch_stats()) == count - 1
-        desk.wire.answer = answer(4711, 400)
-        with pytest.raises(BadResponse):
-            await market.fetch_stats()
 
     bench(body, settings={"live_tickers": False})
 

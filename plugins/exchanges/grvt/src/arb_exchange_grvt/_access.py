@@ -24,7 +24,6 @@ async def check_account(context: Context, rest: VenueRest, sub_account_id: str) 
         AuthenticationFailed: the venue refuses the key, or the key is of another account.
         ExchangeError: the venue could not be asked.
     """
-    await rest.ready_to_sign()
     answer = await rest.read("/full/v1/account_summary", {"sub_account_id": sub_account_id}, pace=Pace.ACCOUNT)
     with reading(context.name, "the account"):
         account = row_of(answer["result"])

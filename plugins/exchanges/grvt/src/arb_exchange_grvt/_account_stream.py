@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Fill, FillId, FundingPayment, Order
-from arb.net import Backoff, Connected, ServerTime, reading
+from arb.net import Backoff, reading
 
-from ._hub import Hub, Subscribed, Told, Topic
+from ._gaps import Gaps
+from ._hub import Hub, Told, Topic
 from ._names import client_number
 from ._orders import client_id_of
 from ._reports import OrderReports
+from ._time import VenueTime
 from ._trading import GrvtTrading
 
 _OVERLAP_NS: Final = MINUTE_NS
@@ -28,6 +30,7 @@ _FILLS: Final = "v1.fill"
 class AccountWatch:
     """Yields the orders that rest, then events; after a gap the orders that rest and the fills in it.
 
+    A gap ends when the venue has taken a subscription, not when the socket is open: it may refuse one for a while.
     Funding payments come in no stream of the venue.
     """
 
@@ -37,7 +40,7 @@ class AccountWatch:
         hub: Hub,
         trading: GrvtTrading,
         reports: OrderReports,
-        time: ServerTime,
+        time: VenueTime,
         sub_account_id: str,
     ) -> None:
         self._context = context
@@ -46,40 +49,34 @@ class AccountWatch:
         self._trading = trading
         self._reports = reports
         self._time = time
-        self._topics = Topic(_ORDERS, sub_account_id), Topic(_FILLS, sub_account_id)
+        self._orders = Topic(_ORDERS, sub_account_id)
+        self._fills = Topic(_FILLS, sub_account_id)
 
     async def watch(self) -> AsyncGenerator[Order | Fill | FundingPayment, None]:
         """Yield changes for ever."""
         seen: OrderedDict[FillId, None] = OrderedDict()
-        heard_ns: int | None = None
-        last: dict[Topic, int] = {}
-        async with aclosing(self._hub.listen(*self._topics)) as heard:
+        gaps = Gaps(self._orders, self._fills)
+        async with aclosing(self._hub.listen(self._orders, self._fills)) as heard:
             async for each in heard:
-                if isinstance(each, Subscribed):
-                    continue
-                is_gap = isinstance(each, Connected)
+                missing = gaps.after(each)
                 if isinstance(each, Told):
-                    # Numbers go by one: what is missing between two is read.
-                    is_gap = each.topic in last and each.sequence != 0 and each.previous > last[each.topic]
-                    last[each.topic] = each.sequence
                     for told in await self._told(each):
+                        if not missing:
+                            gaps.tells(told, self._moment_ns())
                         if _is_new(told, seen):
                             yield told
-                else:
-                    last.clear()
-                if is_gap:
-                    for known in await self._missed(heard_ns):
+                for topic in missing:
+                    for known in await self._missed(topic, gaps):
                         if _is_new(known, seen):
                             yield known
-                heard_ns = self._time.now_ns()
 
-    async def _missed(self, heard_ns: int | None) -> list[Order | Fill]:
-        """Return what rests, and the fills since the streams were heard last; asks until the venue answers."""
+    async def _missed(self, topic: Topic, gaps: Gaps) -> Sequence[Order | Fill]:
+        """Return the orders that rest, or the fills since all were known; asks until the venue answers."""
         backoff = Backoff(self._context.random)
         while True:
+            now_ns = self._moment_ns()
             try:
-                orders = await self._trading.fetch_open_orders()
-                fills = [] if heard_ns is None else await self._trading.fetch_fills(heard_ns - _OVERLAP_NS)
+                found = await self._read(topic, gaps)
             except ExchangeError as error:
                 wait_ns = backoff.next_ns()
                 self._context.log.warning(
@@ -87,7 +84,19 @@ class AccountWatch:
                 )
                 await self._clock.sleep_until(self._clock.now_ns() + wait_ns)
             else:
-                return [*fills, *orders]
+                gaps.read(topic, now_ns)
+                return found
+
+    async def _read(self, topic: Topic, gaps: Gaps) -> Sequence[Order | Fill]:
+        if topic == self._orders:
+            return await self._trading.fetch_open_orders()
+        if gaps.began_ns is None or gaps.covered_ns is None:
+            return []  # what was filled before somebody listened is no change
+        return await self._trading.fetch_fills(max(gaps.began_ns, gaps.covered_ns - _OVERLAP_NS))
+
+    def _moment_ns(self) -> int:
+        """Return a time that is not after now by the venue's clock."""
+        return self._time.now_ns() - self._time.slack_ns
 
     async def _told(self, told: Told) -> list[Order | Fill]:
         try:

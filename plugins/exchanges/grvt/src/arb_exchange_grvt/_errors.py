@@ -25,6 +25,10 @@ from arb.api import (
 from arb.net import decoded
 
 NOT_LOGGED_IN: Final = "1000"
+UNCLEAR: Final = "401"
+"""Code of an error for an answer 401 that is not in the venue's own words: somebody before it, or a new wording. It is
+like 1000, and no certain refusal."""
+
 NOT_FOUND: Final = "1004"
 """Of an order: the venue has none with this id now. It may have been forgotten, or it may never have come."""
 

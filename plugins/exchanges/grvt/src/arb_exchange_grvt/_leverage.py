@@ -52,6 +52,7 @@ class PositionConfig:
 
         Raises:
             Rejected: beyond what the venue lets be set, or a change of the mode with a position or orders open.
+            NotSent: nothing is known of the venue's time.
             BadResponse: the venue has something else afterwards.
         """
         market = await self._catalog.market(instrument)
@@ -75,7 +76,7 @@ class PositionConfig:
             raise BadResponse(why, exchange=self._context.name, code="leverage")
 
     async def _write(self, market: Market, leverage: Decimal, mode: MarginMode) -> None:
-        await self._rest.ready_to_sign()
+        await self._rest.time.required()
         word, kind = _TYPES[mode]
         expiration_ns = self._rest.time.now_ns() + self._settings.order_validity
         signature = self._signer.position_config(

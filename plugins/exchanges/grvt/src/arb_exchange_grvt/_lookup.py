@@ -95,15 +95,15 @@ class OrderLookup:
 
     def _since(self, market: Market, name: ClientOrderId, path: str) -> AsyncIterator[list[Row]]:
         async def ask(fields: Mapping[str, Any]) -> Any:
-            reserved = await self._names.reserved(name)
-            since_ns = 0 if reserved is None else reserved.since_ns + self._rest.time.offset_ns - _CLOCKS_NS
+            reserved, time = await self._names.reserved(name), self._rest.time
+            since_ns = 0 if reserved is None else reserved.since_ns + time.offset_ns - time.slack_ns - _CLOCKS_NS
             body = {
                 "sub_account_id": self._sub_account_id,
                 "kind": [PERPETUAL],
                 "base": [market.base],
                 "quote": [market.instrument.quote],
                 "start_time": str(max(0, since_ns)),
-                "end_time": str(self._rest.time.now_ns() + MINUTE_NS),
+                "end_time": str(time.now_ns() + time.slack_ns + MINUTE_NS),
                 **fields,
             }
             return await self._rest.read(f"/full/v1/{path}", body, pace=Pace.QUERY)

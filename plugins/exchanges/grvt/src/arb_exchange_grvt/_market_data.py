@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from arb.api import BadResponse, Context
+from arb.api import BadResponse, Context, ExchangeError
 from arb.model import Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
 from arb.net import Row, reading, text
 
 from ._account import dollars_of
 from ._catalog import Catalog
+from ._left_out import LeftOut
 from ._pages import pages
 from ._prices import DEPTHS, book_of, depth_of, predicted_of, settled_of, stats_of
 from ._rest import Pace, VenueRest
 from ._tickers import Tickers
+
+T = TypeVar("T")
 
 
 class GrvtMarketData:
@@ -31,6 +34,8 @@ class GrvtMarketData:
         self._catalog = catalog
         self._tickers = tickers
         self._sub_account_id = sub_account_id
+        self._without_stats = LeftOut(context, "statistics")
+        self._without_rates = LeftOut(context, "funding rates")
 
     async def fetch_instruments(self) -> Sequence[Instrument]:
         """Return every perpetual future, with the account's own fees where the venue tells them."""
@@ -56,12 +61,18 @@ class GrvtMarketData:
         return bbo
 
     async def fetch_stats(self) -> Sequence[MarketStats]:
-        """Return mark and index price, the day's turnover and the open interest of every instrument."""
-        found = []
-        for instrument, row in await self._all():
-            with reading(self._context.name, f"the ticker of {instrument.symbol}"):
-                found.append(stats_of(instrument.id, row, self._clock.now_ns()))
-        return found
+        """Return mark and index price, the day's turnover and the open interest of every instrument.
+
+        One that cannot be read is left out, and logged once.
+
+        Raises:
+            ExchangeError: none could be had.
+        """
+
+        def read(instrument: Instrument, row: Row) -> MarketStats:
+            return stats_of(instrument.id, row, self._clock.now_ns())
+
+        return await self._each("statistics", self._without_stats, read)
 
     async def fetch_fx_rates(self) -> Mapping[str, Decimal]:
         """Return what the venue values the account's currencies at; without an account it prices none."""
@@ -75,21 +86,21 @@ class GrvtMarketData:
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
         """Return the estimate for the running interval of every instrument.
 
-        One outside the bounds that the venue states for the market cannot be in the unit it is read in: it is
-        left out, and logged.
+        One that cannot be read is left out, and logged once. So is one outside the bounds that the venue states for
+        the market: it cannot be in the unit it is read in.
+
+        Raises:
+            ExchangeError: none could be had.
         """
-        rates = []
         listing = await self._catalog.listing()
-        for instrument, row in await self._all():
-            with reading(self._context.name, f"the funding rate of {instrument.symbol}"):
-                rate = predicted_of(instrument, row, self._clock.now_ns())
-            if rate is None:
-                continue
-            if not listing.of(instrument.id).holds(rate.raw):
-                self._context.log.warning("%s: a funding rate is outside the bounds of its market", instrument.id)
-                continue
-            rates.append(rate)
-        return rates
+
+        def read(instrument: Instrument, row: Row) -> FundingRate | None:
+            rate = predicted_of(instrument, row, self._clock.now_ns())
+            if rate is not None and not listing.of(instrument.id).holds(rate.raw):
+                raise ValueError(f"{rate.raw} is outside the bounds of its market")
+            return rate
+
+        return await self._each("funding rate", self._without_rates, read)
 
     async def fetch_funding_history(
         self, instrument: InstrumentId, start_ns: int, end_ns: int
@@ -117,7 +128,21 @@ class GrvtMarketData:
                         found[rate.ts_event_ns] = rate
         return [found[ts_ns] for ts_ns in sorted(found)]
 
-    async def _all(self) -> list[tuple[Instrument, Row]]:
+    async def _each(self, what: str, left_out: LeftOut, read: Callable[[Instrument, Row], T | None]) -> list[T]:
+        """Return what is read of each ticker; `read` returns None where the venue tells nothing."""
         instruments = [market.instrument for market in (await self._catalog.listing()).markets]
         rows = await self._tickers.rows([each.symbol for each in instruments])
-        return [(each, rows[each.symbol]) for each in instruments if each.symbol in rows]
+        found: list[T] = []
+        failed: dict[str, ExchangeError] = {}
+        for instrument in instruments:
+            if instrument.symbol not in rows:
+                continue
+            try:
+                with reading(self._context.name, f"the {what} of {instrument.symbol}"):
+                    one = read(instrument, rows[instrument.symbol])
+            except BadResponse as error:
+                failed[instrument.symbol] = error
+            else:
+                found += [] if one is None else [one]
+        left_out.told(failed, len(rows))
+        return found

@@ -38,18 +38,19 @@ _LEAST_LEVERAGE: Final = Decimal(1)
 
 _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        **dict.fromkeys(("XAU", "XAG", "XPT", "XPD", "XCU", "WTI", "BRENT", "NATGAS", "PAXG"), "commodity"),
+        **dict.fromkeys(("XAU", "XAG", "XPT", "XPD", "XCU", "WTI", "BRENT", "NATGAS"), "commodity"),
         **dict.fromkeys(("SPX", "SPX500", "NDX", "NAS100", "SPY", "QQQ"), "index"),
         **dict.fromkeys(
             (
                 *("AAPL", "AMZN", "AMD", "ASML", "BABA", "COIN", "CRCL", "GOOGL", "HOOD", "INTC", "META", "MSFT"),
                 *("MSTR", "MU", "NFLX", "NVDA", "ORCL", "PLTR", "SNDK", "TSLA", "TSM"),
             ),
-            "equity",
+            "stock",
         ),
     }
 )
-"""What the venue lists beside crypto and does not mark as such; `asset_classes` of the settings goes before it."""
+"""What the venue lists beside crypto and does not mark as such; `asset_classes` of the settings goes before it.
+The words are those of the other exchanges' plugins, since markets of two words never meet. PAXG is a token: crypto."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ async def open_exchange(settings: GrvtSettings, context: Context) -> AsyncIterat
     has_key = settings.api_key is not None
     catalog = Catalog(context, rest, settings.asset_classes, has_key=has_key)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(rest.close)
         public = await stack.enter_async_context(Hub(context, settings.where.market_stream_url, pulse=_PULSE).opened())
         tickers = Tickers(context, rest, public if settings.live_tickers else None)
         stack.push_async_callback(tickers.close)

@@ -26,6 +26,8 @@ from ._settings import GrvtSettings
 from ._signing import Signer
 
 _NONCES: Final = 1 << 32
+_WISH_MS: Final = "5000"
+"""How long the venue keeps a cancel whose order is not there yet: the longest it takes. Left out it is 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,13 @@ class OrderDesk:
 
         Raises:
             Rejected: the order breaks a rule of the instrument, or its id may have been used.
+            NotSent: nothing is known of the venue's time.
         """
         await self._contact.before_trading()
         market = await self._catalog.market(request.instrument)
         rounded = rounded_order(request, market.instrument)
         number = await self._names.reserve(request.client_order_id, market.instrument.symbol)
-        await self._rest.ready_to_sign()
+        await self._rest.time.required()
         terms = terms_of(rounded, market)
         expiration_ns = self._rest.time.now_ns() + self._settings.order_validity
         signature = self._signer.order(terms, nonce=self.nonce(number), expiration_ns=expiration_ns)
@@ -134,7 +137,7 @@ class OrderDesk:
     async def cancel(self, instrument: InstrumentId, name: ClientOrderId) -> None:
         """Ask for cancellation; the venue acknowledges the wish, and whether an order was there a read tells.
 
-        It keeps the wish for a moment, for an order that is on its way.
+        It keeps the wish for as long as it can, for an order that is on its way.
 
         Raises:
             UnknownOrder: the id was never prepared for this instrument, so it was never sent.
@@ -144,7 +147,7 @@ class OrderDesk:
         if number is None:
             why = f"order {name} of {instrument} was never prepared, so it was never sent"
             raise UnknownOrder(why, exchange=self._context.name, code="unknown_order")
-        body = {"sub_account_id": self._sub_account_id, "client_order_id": str(number)}
+        body = {"sub_account_id": self._sub_account_id, "client_order_id": str(number), "time_to_live_ms": _WISH_MS}
         answer = await self._rest.write("/full/v1/cancel_order", body, pace=Pace.CANCEL)
         self.require_ack(answer, f"the cancellation of {name}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +9,27 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from arb.api import AuthenticationFailed, Context, ExchangeError, NotSent, RateLimited
-from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS, ZERO
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ns, reading, row_of, whole
+from arb.api import (
+    AuthenticationFailed,
+    BadResponse,
+    Context,
+    ExchangeError,
+    HttpResponse,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+)
+from arb.model import SECOND_NS, ZERO
+from arb.net import RateBudget, RateLimit, Rest, RestCall, decoded
 
-from ._errors import EXPIRED, NOT_LOGGED_IN, refusal_table
+from ._errors import EXPIRED, NOT_LOGGED_IN, UNCLEAR, refusal_table
 from ._session import Cookie, Login, without
 from ._settings import GrvtSettings
+from ._time import VenueTime
 
-_TIME_AGE_NS: Final = 5 * MINUTE_NS
-_NANOSECONDS: Final = 10**17
-"""A time that is larger counts nanoseconds, a smaller one milliseconds."""
+_TIMEOUT_NS: Final = 10 * SECOND_NS
+_TIME_PATIENCE_NS: Final = 3 * SECOND_NS
+"""How long the question for the time waits for its turn, and for its answer: a later one would tell little."""
 
 _JSON: Final[Mapping[str, str]] = MappingProxyType({"Content-Type": "application/json"})
 Body = Mapping[str, Any] | bytes
@@ -35,6 +44,7 @@ class Pace(StrEnum):
     MARKETS = "markets"
     BOOKS = "books"
     RULES = "rules"
+    TIME = "time"
     CREATE = "create"
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
@@ -51,6 +61,7 @@ _PUBLIC: Final[Mapping[Pace, RateLimit]] = MappingProxyType(
         Pace.MARKETS: RateLimit(weight=25, per_ns=_WINDOW_NS),
         Pace.BOOKS: RateLimit(weight=8, per_ns=_WINDOW_NS),
         Pace.RULES: RateLimit(weight=8, per_ns=_WINDOW_NS),
+        Pace.TIME: RateLimit(weight=5, per_ns=_WINDOW_NS),
     }
 )
 _PRIVATE: Final[Mapping[Pace, RateLimit]] = MappingProxyType(
@@ -84,9 +95,7 @@ class VenueRest:
         """Send nothing yet."""
         self._context = context
         self._clock = context.clock
-        self.time = ServerTime(context.clock)
-        self._asked_ns: int | None = None
-        self._asking = asyncio.Lock()
+        self.time = VenueTime(context, self._ask_time)
         where = settings.where
         self._public = _lines(context, where.market_url, "public", _PUBLIC)
         self._private = _lines(context, where.trades_url, f"account {settings.sub_account_id}", _PRIVATE)
@@ -96,6 +105,8 @@ class VenueRest:
 
     async def market(self, path: str, body: Body = NO_BODY, *, pace: Pace = Pace.MARKETS) -> Any:
         """Return the JSON of a public call; raises as :meth:`arb.net.Rest.call`."""
+        if self._login is not None:
+            self.time.refresh()
         return await self._call(self._public, pace, _call(path, body, {}))
 
     async def read(self, path: str, body: Body, *, pace: Pace = Pace.QUERY, urgent: bool = False) -> Any:
@@ -119,53 +130,70 @@ class VenueRest:
             return await self._authenticated(path, body, pace, writes=True, urgent=True, expires_ns=expires_ns)
         except AuthenticationFailed as error:
             if error.code == EXPIRED:
-                self._asked_ns = None  # perhaps for the clock: the next call asks for the venue's first
+                self.time.doubt()
             raise
 
     async def cookie(self, void: Cookie | None = None) -> Cookie:
         """Return a cookie that is good now; see :meth:`Login.cookie`."""
-        assert self._login is not None, "a private call without a key"
-        return await self._login.cookie(void)
+        return await self._required_login.cookie(void)
 
     def require_valid(self, expires_ns: int | None) -> None:
         """Raise NotSent for a signature that has become void."""
         if expires_ns is not None and expires_ns <= self._clock.now_ns():
             raise NotSent("not sent: its signature has expired", exchange=self._context.name, code="expired")
 
-    async def ready_to_sign(self) -> None:
-        """Learn the venue's time unless it is known well enough; what is known may do where it cannot be asked."""
-        async with self._asking:
-            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
-                return
-            try:
-                await self._ask_time()
-            except ExchangeError as error:
-                self._context.log.warning("the venue's time could not be asked: %s", error)
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self.time.close()
 
     async def _ask_time(self) -> None:
-        await self._public[Pace.MARKETS].budget.spend(urgent=True)
+        await self._public[Pace.TIME].budget.spend(patience_ns=_TIME_PATIENCE_NS)
         sent_ns = self._clock.now_ns()
-        answer = await self._answer(self._public, Pace.MARKETS, RestCall(method="GET", target="/time"))
-        received_ns = self._clock.now_ns()
-        with reading(self._context.name, "the venue's time"):
-            told = whole(row_of(answer)["server_time"])
-            coarse_ns = 0 if told > _NANOSECONDS else MILLISECOND_NS
-            server_ns = from_ns(told * (coarse_ns or 1)) + coarse_ns // 2
-            self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=coarse_ns)
-        self._asked_ns = received_ns
+        response = await self._answer(self._public, Pace.TIME, RestCall(method="GET", target="/time"))
+        self.time.told(decoded(response.body, self._context.name), sent_ns)
 
     async def _authenticated(
         self, path: str, body: Body, pace: Pace, *, writes: bool, urgent: bool, expires_ns: int | None
     ) -> Any:
+        self.time.refresh()
         cookie = await self.cookie()
         try:
             return await self._with(cookie, path, body, pace, writes=writes, urgent=urgent, expires_ns=expires_ns)
-        except AuthenticationFailed as error:
-            if error.code != NOT_LOGGED_IN:
+        except (AuthenticationFailed, BadResponse) as error:
+            if error.code not in (NOT_LOGGED_IN, UNCLEAR):
                 raise
-        # The venue let nothing of it in: a cookie ends when it wants, and after a login the same call may be sent.
-        cookie = await self.cookie(void=cookie)
-        return await self._with(cookie, path, body, pace, writes=writes, urgent=urgent, expires_ns=expires_ns)
+            refused = error
+        # Outside of the handler, so that what is raised does not carry what it came from.
+        cookie = await self._renewed(cookie, refused, writes=writes)
+        try:
+            return await self._with(cookie, path, body, pace, writes=writes, urgent=urgent, expires_ns=expires_ns)
+        except BadResponse as error:
+            if error.code != UNCLEAR:
+                raise
+            refused = error
+        self._required_login.put_off()
+        raise self._in_doubt(refused) if writes else refused
+
+    async def _renewed(self, cookie: Cookie, refused: ExchangeError, *, writes: bool) -> Cookie:
+        """Return another cookie after a 401; raises for a call that may not be sent again, or not to any purpose."""
+        if refused.code == NOT_LOGGED_IN:
+            # The venue let nothing of it in: a cookie ends when it wants, and after a login the same call may be sent.
+            return await self.cookie(void=cookie)
+        self._required_login.doubt(cookie)
+        if writes:
+            raise self._in_doubt(refused)
+        renewed = await self.cookie()
+        if renewed is cookie:
+            raise refused
+        return renewed
+
+    def _in_doubt(self, refused: ExchangeError) -> OutcomeUnknown:
+        return OutcomeUnknown(f"it may have been done: {refused}", exchange=self._context.name, code=UNCLEAR)
+
+    @property
+    def _required_login(self) -> Login:
+        assert self._login is not None, "a private call without a key"
+        return self._login
 
     async def _with(
         self, cookie: Cookie, path: str, body: Body, pace: Pace, *, writes: bool, urgent: bool, expires_ns: int | None
@@ -174,7 +202,7 @@ class VenueRest:
         await self._private[pace].budget.spend(urgent=urgent)
         self.require_valid(expires_ns)
         try:
-            return await self._answer(self._private, pace, call)
+            return decoded((await self._answer(self._private, pace, call)).body, self._context.name)
         except ExchangeError as error:
             failed = without(error, cookie.token)
         # Outside of the handler, so that what is raised does not carry what it came from.
@@ -182,9 +210,10 @@ class VenueRest:
 
     async def _call(self, lines: Mapping[Pace, Line], pace: Pace, call: RestCall) -> Any:
         await lines[pace].budget.spend()
-        return await self._answer(lines, pace, call)
+        return decoded((await self._answer(lines, pace, call)).body, self._context.name)
 
-    async def _answer(self, lines: Mapping[Pace, Line], pace: Pace, call: RestCall) -> Any:
+    async def _answer(self, lines: Mapping[Pace, Line], pace: Pace, call: RestCall) -> HttpResponse:
+        sent_ns = self._clock.now_ns()
         try:
             response = await lines[pace].rest.answer(call)
         except RateLimited as error:
@@ -194,7 +223,8 @@ class VenueRest:
                     if each is pace or not {each, pace} & _OWN_TIME:
                         line.budget.pause(until_ns)
             raise
-        return decoded(response.body, self._context.name)
+        self.time.dated(response.headers, sent_ns)
+        return response
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -215,6 +245,7 @@ def _lines(context: Context, url: str, whose: str, limits: Mapping[Pace, RateLim
         budget = context.shared(RateBudget, key, lambda: RateBudget(context.clock, [limit]))
         # Paced by the budget above: this one only keeps the pauses that the venue asks for.
         unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=ZERO)
-        return Line(budget, Rest(context, url, unpaced, refusal=refusal_table(context.name)))
+        timeout_ns = _TIME_PATIENCE_NS if pace is Pace.TIME else _TIMEOUT_NS
+        return Line(budget, Rest(context, url, unpaced, refusal=refusal_table(context.name), timeout_ns=timeout_ns))
 
     return MappingProxyType({pace: line(pace, limit) for pace, limit in limits.items()})

@@ -8,8 +8,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from arb.api import (
@@ -21,10 +19,11 @@ from arb.api import (
     NotSent,
     OutcomeUnknown,
 )
-from arb.model import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, ZERO
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, ZERO
+from arb.net import RateBudget, RateLimit, Rest, RestCall, decoded
 
 from ._errors import KEY_ADVICE
+from ._time import VenueTime, from_http_date
 
 LOGIN: Final = "/auth/api_key/login"
 ACCOUNT_HEADER: Final = "X-Grvt-Account-Id"
@@ -75,6 +74,9 @@ class Session:
 
     def __init__(self) -> None:
         self.cookie: Cookie | None = None
+        self.is_doubted = False
+        """The cookie may have ended: another is wanted."""
+
         self.turn = asyncio.Lock()
         self.again_ns = 0
         """Until then a login that is not needed yet is not tried again."""
@@ -83,7 +85,7 @@ class Session:
 class Login:
     """Logs in with an API key, early enough that no call meets a cookie that has ended."""
 
-    def __init__(self, context: Context, edge_url: str, api_key: str, time: ServerTime) -> None:
+    def __init__(self, context: Context, edge_url: str, api_key: str, time: VenueTime) -> None:
         """Send nothing yet; `time` is the venue's."""
         self._context = context
         self._time = time
@@ -114,7 +116,7 @@ class Login:
             if held is not None and is_good and self._context.clock.now_ns() < session.again_ns:
                 return held
             try:
-                session.cookie = await self._logged_in()
+                session.cookie, session.is_doubted = await self._logged_in(), False
             except NotSent as error:
                 if held is None or not is_good:
                     raise
@@ -124,20 +126,32 @@ class Login:
                 return held
             return session.cookie
 
+    def doubt(self, cookie: Cookie) -> None:
+        """Have the next call log in anew, since the venue seems to take this cookie no more; another is not touched."""
+        session = self._session
+        if session.cookie is cookie and self._context.clock.now_ns() >= session.again_ns:
+            session.is_doubted = True
+
+    def put_off(self) -> None:
+        """Doubt no cookie for a while: a new login did not help."""
+        self._session.again_ns = self._context.clock.now_ns() + _AGAIN_NS
+
     def _fresh(self, void: Cookie | None) -> Cookie | None:
         known = self._session.cookie
-        if known is None or known is void or self._time.now_ns() >= known.stale_ns:
+        if known is None or known is void or self._session.is_doubted or self._time.now_ns() >= known.stale_ns:
             return None
         return known
 
     async def _logged_in(self) -> Cookie:
         body = json.dumps({"api_key": self._api_key}).encode()
         headers = {"Content-Type": "application/json", "Cookie": "rm=true;"}
+        sent_ns = self._context.clock.now_ns()
         try:
             response = await self._rest.answer(RestCall(method="POST", target=LOGIN, body=body, headers=headers))
         except ExchangeError as error:
             failed = without(error, self._api_key)
         else:
+            self._time.dated(response.headers, sent_ns)
             return self._cookie_of(response)
         # Outside of the handlers, so that what is raised does not carry what it came from.
         if isinstance(failed, OutcomeUnknown | BadResponse):
@@ -183,11 +197,9 @@ def ends_ns(cookie: str, now_ns: int) -> int:
         return now_ns + int(lasts[1]) * SECOND_NS
     if ends is not None:
         try:
-            told = parsedate_to_datetime(ends[1].strip())
+            return from_http_date(ends[1])
         except ValueError:
             return now_ns + _UNTOLD_NS
-        aware = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
-        return int(aware.timestamp() * 1000) * MILLISECOND_NS
     return now_ns + _UNTOLD_NS
 
 

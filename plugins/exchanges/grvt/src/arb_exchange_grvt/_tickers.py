@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from typing import Final
 
-from arb.api import Context, ExchangeError, Rejected
+from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS
 from arb.net import Connected, Row, reading, row_of, text
 
 from ._hub import Hub, Told, Topic
+from ._left_out import LeftOut
 from ._rest import VenueRest
 
 STREAM: Final = "v1.ticker.s"
@@ -19,8 +20,6 @@ RATE_MS: Final = 1_000
 _FRESH_NS: Final = 3 * SECOND_NS
 _KEEP_NS: Final = 10 * MINUTE_NS
 _AGAIN_NS: Final = 5 * SECOND_NS
-_GONE: Final = frozenset({"1004", "2060", "2061", "3000"})
-"""Codes of a market that is not traded any more."""
 
 
 class Tickers:
@@ -39,23 +38,33 @@ class Tickers:
         self._rest = rest
         self._hub = hub
         self._live: dict[str, tuple[int, Row]] = {}
+        self._left_out = LeftOut(context, "tickers")
+        self._spoilt: set[str] = set()
         self._symbols: tuple[str, ...] = ()
         self._asked_ns = 0
         self._task: asyncio.Task[None] | None = None
 
     async def rows(self, symbols: Iterable[str]) -> Mapping[str, Row]:
-        """Return tickers by symbol; a market that the venue has delisted meanwhile is left out.
+        """Return tickers by symbol, without those that cannot be had now, such as of a market that was delisted.
 
         Raises:
-            ExchangeError: one could not be had.
+            ExchangeError: none could be had.
         """
         wanted = tuple(symbols)
         self._keep(wanted)
         since_ns = self._clock.now_ns() - _FRESH_NS
         found = {each: self._live[each][1] for each in wanted if each in self._live and self._live[each][0] >= since_ns}
         missing = [each for each in wanted if each not in found]
-        told = await asyncio.gather(*(self._asked(each) for each in missing))
-        found |= {symbol: row for symbol, row in zip(missing, told, strict=True) if row is not None}
+        async with asyncio.TaskGroup() as group:
+            asked = {each: group.create_task(self._asked(each)) for each in missing}
+        failed = {}
+        for symbol, task in asked.items():
+            told = task.result()
+            if isinstance(told, ExchangeError):
+                failed[symbol] = told
+            else:
+                found[symbol] = told
+        self._left_out.told(failed, len(wanted))
         return found
 
     async def close(self) -> None:
@@ -65,16 +74,13 @@ class Tickers:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _asked(self, symbol: str) -> Row | None:
+    async def _asked(self, symbol: str) -> Row | ExchangeError:
         try:
             answer = await self._rest.market("/full/v1/ticker", {"instrument": symbol})
-        except Rejected as error:
-            if error.code not in _GONE:
-                raise
-            self._context.log.warning("%s has no ticker any more: %s", symbol, error)
-            return None
-        with reading(self._context.name, f"the ticker of {symbol}"):
-            return _of(symbol, answer["result"])
+            with reading(self._context.name, f"the ticker of {symbol}"):
+                return _of(symbol, answer["result"])
+        except ExchangeError as error:
+            return error
 
     def _keep(self, symbols: tuple[str, ...]) -> None:
         self._asked_ns = self._clock.now_ns()
@@ -117,7 +123,11 @@ class Tickers:
                 self._live[symbol] = self._clock.now_ns(), _of(symbol, told.feed)
         except ExchangeError as error:
             self._live.pop(symbol, None)
-            self._context.log.warning("%s", error)
+            if symbol not in self._spoilt:
+                self._context.log.warning("%s: it is asked for by calls", error)
+            self._spoilt.add(symbol)
+        else:
+            self._spoilt.discard(symbol)
 
 
 def _of(symbol: str, answer: object) -> Row:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from arb.api import ConnectFailed, ExchangeError, FakeGround, HttpRequest, HttpResponse, WebSocket
+from arb.model import SECOND_NS
 from arb.simulation import VenueSocket, served_socket
 
 from ._account import AccountCalls
@@ -44,7 +48,12 @@ class FakeGrvt:
         self._private = _private_routes(self._account, self._orders)
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request."""
+        """Answer a request, with the venue's time in the headers as every server has it."""
+        answer = await self._sent(request)
+        now = datetime.fromtimestamp(self._floor.now_ns // SECOND_NS, UTC)
+        return replace(answer, headers={**answer.headers, "Date": format_datetime(now, usegmt=True)})
+
+    async def _sent(self, request: HttpRequest) -> HttpResponse:
         path = urlsplit(request.url).path
         if request.method == "GET" and path == "/time":
             return _json(self._calls.time())

@@ -1,0 +1,152 @@
+"""What GRVT's clock says: asked for beside what is sent, and heard in the answers that come anyway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from arb.api import Context, ExchangeError, NotSent
+from arb.model import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
+from arb.net import BAD_SHAPE, ServerTime, from_ns, from_s, reading, row_of, whole
+
+_AGE_NS: Final = 5 * MINUTE_NS
+_AGAIN_NS: Final = 10 * SECOND_NS
+"""So long after a try that failed the time is not asked for again, and nothing waits for it."""
+
+_UNKNOWN_NS: Final = 15 * HOUR_NS
+"""How far our clock may be off while nothing is known: a machine that takes local time for UTC is off by 14 hours."""
+
+_NANOSECONDS: Final = 10**17
+"""A time that is larger counts nanoseconds, a smaller one milliseconds."""
+
+
+class VenueTime:
+    """The venue's clock, as far as it is known.
+
+    `GET /time` tells milliseconds, at the host of market data, which may hang while that of orders works: so it is
+    asked in the background, and nothing waits for it while anything is known. The `Date` of any other answer tells
+    seconds, and is taken where nothing better was told for a while.
+    """
+
+    def __init__(self, context: Context, ask: Callable[[], Awaitable[None]]) -> None:
+        """Know nothing yet; `ask` sends `GET /time` and hands the answer to :meth:`told`."""
+        self._context = context
+        self._clock = context.clock
+        self._ask = ask
+        self._time = ServerTime(context.clock)
+        self._is_doubted = False
+        self._learnt_ns: int | None = None
+        self._told_ns: int | None = None
+        self._failed_ns: int | None = None
+        self._why = ""
+        self._asking: asyncio.Task[None] | None = None
+
+    @property
+    def offset_ns(self) -> int:
+        """Return how far the venue's clock is ahead of ours; 0 while it is not known."""
+        return self._time.offset_ns
+
+    @property
+    def slack_ns(self) -> int:
+        """Return by how much :meth:`now_ns` may be wrong: for where a history begins."""
+        error_ns = self._time.error_ns
+        return _UNKNOWN_NS if error_ns is None else error_ns
+
+    def now_ns(self) -> int:
+        """Return the venue's time now, as far as it is known."""
+        return self._time.now_ns()
+
+    def earliest_ns(self) -> int:
+        """Return what the venue's clock says now at least; see :meth:`arb.net.ServerTime.earliest_ns`."""
+        return self._time.earliest_ns()
+
+    async def required(self) -> None:
+        """Return at once where the time is known; else, or where the venue refused it, wait for one try.
+
+        Raises:
+            NotSent: it was never told: what is signed by a clock that may be wrong could hold for longer than it is
+                said to.
+        """
+        self.refresh()
+        if self._is_known and not self._is_doubted:
+            return
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+        if not self._is_known:
+            text = f"not sent: the venue's time is not known: {self._why}"
+            raise NotSent(text, exchange=self._context.name, code="no_time")
+
+    def refresh(self) -> None:
+        """Have the time asked for in the background, unless it was a while ago or is being asked."""
+        if self._asking is not None and not self._asking.done():
+            return
+        if not self._is_within(self._told_ns, _AGE_NS) and not self._is_within(self._failed_ns, _AGAIN_NS):
+            self._asking = asyncio.create_task(self._try())
+
+    def doubt(self) -> None:
+        """Have whatever is told next replace what is known: the venue has refused a time."""
+        self._is_doubted = True
+        self._told_ns = None
+
+    def told(self, answer: Any, sent_ns: int) -> None:
+        """Take the answer of `GET /time` to what was sent then; raises BadResponse."""
+        received_ns = self._clock.now_ns()
+        with reading(self._context.name, "the venue's time"):
+            told = whole(row_of(answer)["server_time"])
+            coarse_ns = 0 if told > _NANOSECONDS else MILLISECOND_NS
+            server_ns = from_ns(told * (coarse_ns or 1)) + coarse_ns // 2
+            self._add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=coarse_ns)
+        self._told_ns = received_ns
+
+    def dated(self, headers: Mapping[str, str], sent_ns: int) -> None:
+        """Take the `Date` of an answer, which is whole seconds, where nothing was learnt for a while."""
+        received_ns = self._clock.now_ns()
+        if self._is_within(self._learnt_ns, _AGE_NS) and not self._is_doubted:
+            return
+        value = next((value for name, value in headers.items() if name.lower() == "date"), None)
+        if value is None:
+            return
+        try:
+            server_ns = from_http_date(value) + SECOND_NS // 2
+            self._add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=SECOND_NS)
+        except BAD_SHAPE as error:
+            self._context.log.debug("the date of an answer is not used: %s", error)
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    @property
+    def _is_known(self) -> bool:
+        return self._time.error_ns is not None
+
+    def _is_within(self, since_ns: int | None, length_ns: int) -> bool:
+        # A clock that was set back makes what came before it old.
+        return since_ns is not None and 0 <= self._clock.now_ns() - since_ns < length_ns
+
+    async def _try(self) -> None:
+        try:
+            await self._ask()
+        except ExchangeError as error:
+            if self._failed_ns is None:
+                self._context.log.warning("the venue's time could not be asked: %s", error)
+            self._failed_ns, self._why = self._clock.now_ns(), str(error)
+        else:
+            self._failed_ns = None
+
+    def _add(self, server_ns: int, *, sent_ns: int, received_ns: int, coarse_ns: int) -> None:
+        time = ServerTime(self._clock) if self._is_doubted else self._time
+        time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=coarse_ns)
+        self._time, self._is_doubted, self._learnt_ns = time, False, received_ns
+
+
+def from_http_date(value: str) -> int:
+    """Return the nanoseconds of a date in a header, such as `Thu, 01 Jan 2026 06:00:00 GMT`; raises ValueError."""
+    told = parsedate_to_datetime(value.strip())
+    aware = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return from_s(int(aware.timestamp()))
