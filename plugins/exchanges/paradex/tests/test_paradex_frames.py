@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from arb.model import BookLevel
-from arb_exchange_paradex._frames import BOOK, ORDER, SUMMARY, TRADE, decode_frame
+from arb.model import BookLevel, instrument_id
+from arb_exchange_paradex._frames import BOOK, FILL, ORDER, SUMMARY, TRADE, decode_frame
+from arb_exchange_paradex._orders import fill_of
 from arb_exchange_paradex.fake._frames import Packer
 
 RENAMED: Mapping[str, str] = {
@@ -133,6 +134,22 @@ def test_what_an_older_version_lacks_is_absent(frames: dict[str, dict[str, Any]]
     assert found[1]["request_id"] is None
     assert found[1]["id"] == "1767225600123201709233240002"
     assert found[1]["cancel_reason"] == ""
+
+
+def test_a_fill_of_the_first_version_has_its_fee_in_what_the_account_is_settled_in(
+    frames: dict[str, dict[str, Any]],
+) -> None:
+    frame = bytes.fromhex(frames["fill_v2"]["frame_hex"])
+    (block,) = struct.unpack_from("<H", frame)
+    # Without the flags and the number of the book, and without the last text.
+    old = struct.pack("<4H", block - 9, FILL, 1, 1) + frame[8 : 8 + block - 9] + frame[8 + block : -len(b"\x04USDC")]
+    found = decode_frame(old)
+    assert found is not None
+    assert found[1]["fee_currency"] is None
+    fill = fill_of(instrument_id("BTC-PERP", "pd"), found[1], None)
+    newer = fill_of(fill.instrument, _decoded(frames["fill_v2"]), None)
+    assert fill == newer
+    assert (fill.fee, fill.fee_currency) == (D("0.15"), "USDC")
 
 
 def test_the_stride_of_a_group_is_its_own() -> None:

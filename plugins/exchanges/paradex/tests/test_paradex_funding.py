@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal as D
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 from arb.api import BadResponse, HttpRequest, HttpResponse
-from arb.funding import Schedule
-from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, FundingKind, Side
+from arb.funding import FundingBook, FundingCollector, FxBook, Schedule, StatsBook
+from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, FundingKind, Side
 from arb.testing import START_NS, Bench, BenchDesk
 
 
@@ -147,6 +148,86 @@ def test_a_step_without_samples_is_left_out(bench: Bench) -> None:
         assert [(end_ns - rate.ts_event_ns) // HOUR_NS for rate in rates] == [24, 20, 16, 12]
 
     bench(body, answer=answer)
+
+
+def test_a_backfill_that_is_cut_off_goes_on_where_it_ended(bench: Bench) -> None:
+    """A far client: two weeks of one market are 255 pages of 150 ms, and a collection has ten seconds."""
+    index = Index(period_h=8)
+
+    async def body(desk: BenchDesk) -> None:
+        _of_eight_hours(desk)
+        funding, listed = FundingBook(), await desk.exchange.market.fetch_instruments()
+        collector = FundingCollector(
+            exchanges=[desk.exchange],
+            instruments={each.id: each for each in listed[:2]},
+            clock=desk.clock,
+            funding=funding,
+            stats=StatsBook(),
+            fx=FxBook(assumed={}),
+        )
+        desk.wire.delay_ns = 150 * MILLISECOND_NS
+        for _ in range(10):
+            await collector.collect(desk.clock.now_ns())
+            await desk.sleep(MINUTE_NS)
+        for each in listed[:2]:
+            times = [rate.ts_event_ns for rate in funding.settled(each.id)]
+            assert times == list(range(times[0], times[0] + 14 * DAY_NS, 4 * HOUR_NS))
+        again = len(index.asked) - len(set(index.asked))
+        assert again <= 2 * 10, "nothing is asked twice but the moment that was cut off, of three pages"
+
+        index.asked.clear()
+        await desk.sleep(4 * HOUR_NS)
+        await collector.collect(desk.clock.now_ns())
+        assert len(index.asked) == 2 * 3, "from then on one moment a step"
+
+    bench(body, answer=index.answer)
+
+
+def test_a_moment_without_samples_is_asked_for_again_while_it_is_new(bench: Bench) -> None:
+    index = Index(period_h=8)
+    holes: list[str] = []
+
+    def answer(request: HttpRequest) -> HttpResponse | None:
+        if any(hole in request.url for hole in holes):
+            return HttpResponse(status=200, headers={}, body=b'{"results": [], "next": null, "prev": null}')
+        return index.answer(request)
+
+    async def body(desk: BenchDesk) -> None:
+        _of_eight_hours(desk)
+        await desk.exchange.market.fetch_instruments()
+        end_ns = (desk.clock.now_ns() // DAY_NS + 1) * DAY_NS
+        await desk.sleep(end_ns - desk.clock.now_ns())
+        history = desk.exchange.market.fetch_funding_history
+        holes.append(f"end_at={end_ns // MILLISECOND_NS}")
+        assert len(await history(desk.instrument.id, end_ns - DAY_NS, end_ns + 1)) == 6
+        holes.clear()
+        (late,) = await history(desk.instrument.id, end_ns, end_ns + 1)
+        assert late.ts_event_ns == end_ns
+
+    bench(body, answer=answer)
+
+
+def test_a_backfill_leaves_the_reads_of_the_account_alone(bench: Bench) -> None:
+    """It has a part of the address's calls, and waits in turn: a near client would use up all of them."""
+    index = Index(period_h=8)
+
+    async def body(desk: BenchDesk) -> None:
+        _of_eight_hours(desk)
+        listed = await desk.exchange.market.fetch_instruments()
+        now_ns, history = desk.clock.now_ns(), desk.exchange.market.fetch_funding_history
+        reading = [asyncio.create_task(history(each.id, now_ns - 100 * DAY_NS, now_ns)) for each in listed]
+        desk.wire.delay_ns = 3 * MILLISECOND_NS
+        for _ in range(60):
+            await desk.sleep(2 * SECOND_NS)
+            await desk.trading.fetch_positions()
+        times = [sent_ns for sent_ns, sent in desk.wire.log if "/funding/data" in sent.url]
+        assert len(times) >= 600
+        assert all(times[place] - times[place - 300] >= MINUTE_NS for place in range(300, len(times)))
+        for each in reading:
+            each.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+
+    bench(body, answer=index.answer)
 
 
 def test_a_rate_beyond_the_venues_own_limit_is_no_rate(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from arb.api import BadResponse, HttpResponse
+from arb.api import BadResponse, BelowMinimum, HttpResponse, Rejected
 from arb.model import MINUTE_NS, SECOND_NS, BookGap, OrderBook, OrderStatus
 from arb.testing import Bench, BenchDesk
 from arb_exchange_paradex._errors import IN_DOUBT, REASONS, REFUSALS, refusal_by, refusal_table
@@ -186,3 +186,5 @@ def test_a_failing_server_is_never_a_refusal(code: str) -> None:
 def test_reasons_are_matched_by_their_words() -> None:
     assert len({word for word, _ in REASONS}) == len(REASONS)
     assert refusal_by("USER_CANCELED") is refusal_by("EXPIRED") is refusal_by("") is refusal_by("SOMETHING_NEW") is None
+    assert refusal_by("ORDER_BELOW_MIN_NOTIONAL") is BelowMinimum
+    assert refusal_by("MAX_NOTIONAL_EXCEEDED") is Rejected, "a larger one would not mend it"

@@ -24,7 +24,7 @@ from arb.api import (
     WouldCross,
 )
 from arb.model import MILLISECOND_NS, SECOND_NS, ClientOrderId, OrderStatus, Side, TimeInForce
-from arb.testing import Bench, BenchDesk, Listener
+from arb.testing import Bench, BenchDesk, Listener, listening
 from arb_exchange_paradex._signing import Signer
 from arb_exchange_paradex.fake._keys import CHAIN, SUBKEY, account
 
@@ -175,16 +175,27 @@ def test_a_report_of_the_socket_saves_the_questions(bench: Bench) -> None:
     bench(body)
 
 
-def test_an_unknown_end_is_final_and_no_refusal(bench: Bench) -> None:
+def test_an_unknown_end_is_final_and_no_refusal(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """A `cancel_reason` that nobody has published: nothing was filled, and that is all that is said."""
 
     async def body(desk: Any) -> None:
+        async with listening(desk.streams.watch_account()):
+            await desk.sleep(SECOND_NS)
+            await desk.send(await desk.request(through="-0.02"))
+            waits = await desk.resting()
+            await desk.send(waits)
+            await desk.trading.cancel_order(desk.instrument.id, waits.client_order_id)
+            await desk.sleep(SECOND_NS)
+        assert "not known" not in caplog.text, "what is published"
+
         def send(asked: HttpRequest, found: HttpResponse) -> HttpResponse:
             return replace(found, body=found.body.replace(b'"EXPIRED"', b'"SOMETHING_NEW"'))
 
         desk.wire.change = send
-        order = await desk.send(await desk.request(through="-0.02"))
-        assert (order.status, order.filled_quantity, order.reason) == (OrderStatus.CANCELLED, 0, "SOMETHING_NEW")
+        for _ in range(2):
+            order = await desk.send(await desk.request(through="-0.02"))
+            assert (order.status, order.filled_quantity, order.reason) == (OrderStatus.CANCELLED, 0, "SOMETHING_NEW")
+        assert caplog.text.count("passes for cancelled: SOMETHING_NEW") == 1
 
     bench(body)
 

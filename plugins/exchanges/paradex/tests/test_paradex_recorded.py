@@ -27,10 +27,10 @@ from arb.model import (
     TransferKind,
 )
 from arb_exchange_paradex._account import accrued_of, balances_of, held_of, payment_of
-from arb_exchange_paradex._funding import _read
 from arb_exchange_paradex._markets import Listing, asset_of, listing_of, market_fees, market_of, perpetual
 from arb_exchange_paradex._orders import fill_of, order_of
 from arb_exchange_paradex._prices import book_of, predicted_of, stats_of, summaries_of
+from arb_exchange_paradex._samples import sample_of
 from arb_exchange_paradex._session import LIFE_NS, life_ns
 from arb_exchange_paradex._transfers import transfer_of
 
@@ -184,13 +184,13 @@ def test_funding_samples_tell_the_price_they_are_of(ccxt: Pick) -> None:
     """`funding_premium / funding_rate` is the index price: of BTC in November 2025, of TRUMP in February 2026."""
     (row,) = ccxt("fetchFundingRateHistory")["results"]
     assert (row["funding_rate_8h"], row["funding_period_hours"]) == ("", 0), "an older row"
-    sample = _read(row)
+    sample = sample_of(row)
     assert sample.price is not None
     assert 80_000 < sample.price < 95_000
     assert (sample.index, sample.ts_ns) == (D(row["funding_index"]), 1_764_160_327_843_000_000)
 
     live = ccxt("parseFundingRateWs")
-    price = _read(live).price
+    price = sample_of(live).price
     assert price is not None
     assert 3 < price < 4
     assert D(live["funding_rate_8h"]) == D(live["funding_rate"]).quantize(D("1e-8"), rounding="ROUND_DOWN")

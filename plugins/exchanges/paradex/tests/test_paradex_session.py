@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from arb.api import AuthenticationFailed, ConnectFailed, HttpRequest, HttpResponse, NotSent, RateLimited
+from arb.api import (
+    AuthenticationFailed,
+    ConnectFailed,
+    HttpRequest,
+    HttpResponse,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+)
 from arb.model import MINUTE_NS, SECOND_NS, OrderStatus
 from arb.net import RateLimit
 from arb.simulation import VirtualClock, run_virtual
@@ -203,5 +211,93 @@ def test_two_plugins_of_one_process_share_the_address(bench: Bench) -> None:
         )
         assert answer.headers["X-RateLimit-Limit"] == "1500"
         assert json.loads(answer.body)["server_time"].isdigit()
+
+    bench(body)
+
+
+def _too_many(**limit: str) -> HttpResponse:
+    headers = {f"X-RateLimit-{name.capitalize()}": value for name, value in limit.items()}
+    body = b'{"error": "RATE_LIMITED", "message": "too many requests", "data": null}'
+    return HttpResponse(status=429, headers={"Retry-After": "60", **headers}, body=body)
+
+
+@pytest.mark.parametrize("limit", [{"limit": "600", "window": "60"}, {}])
+def test_a_refused_read_keeps_no_order(bench: Bench, limit: dict[str, str]) -> None:
+    """Reads have limits of their own: they wait as long as the venue asks; orders and cancels do not.
+
+    Where it does not say which limit it was, the address waits for a few seconds.
+    """
+
+    async def body(desk: BenchDesk) -> None:
+        waits = await desk.resting()
+        await desk.send(waits)
+        request = await desk.request()
+        refused_ns = desk.clock.now_ns()
+        desk.wire.answer = lambda asked: _too_many(**limit) if "/fills" in asked.url else None
+        with pytest.raises(RateLimited) as refused:
+            await desk.trading.fetch_fills(0)
+        assert (refused.value.code, refused.value.retry_after_ns) == ("429", MINUTE_NS)
+        desk.wire.answer = None
+        await desk.sleep(0 if limit else 8 * SECOND_NS)
+        began_ns = desk.clock.now_ns()
+        await desk.trading.cancel_order(desk.instrument.id, waits.client_order_id)
+        prepared = await desk.trading.prepare_order(request)
+        sending = asyncio.create_task(desk.trading.send_order(prepared))
+        await desk.sleep(SECOND_NS)
+        assert desk.clock.now_ns() - began_ns == SECOND_NS, "the cancel left at once"
+        assert [each.method for each in desk.wire.requests[-2:]] == ["DELETE", "POST"]
+        with pytest.raises(OutcomeUnknown):
+            await sending  # nobody listens to the account, and its orders cannot be read now
+        with pytest.raises(RateLimited):
+            await desk.trading.fetch_positions()
+        await desk.sleep(refused_ns + MINUTE_NS - desk.clock.now_ns())
+        assert [each.quantity for each in await desk.trading.fetch_positions()] == [request.quantity]
+
+    bench(body)
+
+
+def test_a_refused_order_keeps_no_read(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        request = await desk.resting()
+        desk.wire.answer = lambda asked: _too_many(limit="800", window="1") if asked.method == "POST" else None
+        with pytest.raises(RateLimited):
+            await desk.send(request)
+        desk.wire.answer = None
+        began_ns = desk.clock.now_ns()
+        assert list(await desk.trading.fetch_open_orders()) == []
+        assert desk.clock.now_ns() == began_ns
+
+    bench(body)
+
+
+def test_a_limit_of_the_address_keeps_everything(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        prepared = await desk.trading.prepare_order(await desk.resting())
+        desk.wire.answer = lambda asked: _too_many(limit="1500", window="60") if "/bbo" in asked.url else None
+        with pytest.raises(RateLimited):
+            await desk.exchange.market.fetch_bbo(desk.instrument.id)
+        desk.wire.answer = None
+        with pytest.raises(NotSent, match="budget is spent for another"):
+            await desk.trading.send_order(prepared)
+        assert desk.wire.sent("POST", "/v1/orders") == []
+
+    bench(body)
+
+
+def test_public_calls_that_are_refused_keep_no_order_for_long(bench: Bench) -> None:
+    """A proxy before the venue names no limit: what it refused waits as it asks, an order a few seconds at most."""
+
+    async def body(desk: BenchDesk) -> None:
+        request = await desk.resting()
+        desk.wire.answer = lambda asked: _too_many() if "/bbo" in asked.url else None
+        with pytest.raises(RateLimited):
+            await desk.exchange.market.fetch_bbo(desk.instrument.id)
+        began_ns = desk.clock.now_ns()
+        await desk.sleep(8 * SECOND_NS)
+        assert (await desk.send(request)).status is OrderStatus.OPEN
+        with pytest.raises(RateLimited) as refused:
+            await desk.exchange.market.fetch_bbo(desk.instrument.id)
+        assert refused.value.code == "own_budget"
+        assert desk.clock.now_ns() - began_ns < 9 * SECOND_NS
 
     bench(body)

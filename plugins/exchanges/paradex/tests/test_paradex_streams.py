@@ -111,6 +111,85 @@ def test_an_older_schema_is_tried_where_the_newer_is_refused(bench: Bench) -> No
     bench(body, world=world, settings={"sbe_version": 3})
 
 
+def test_an_outage_is_no_refusal_of_a_schema(bench: Bench) -> None:
+    """The fourth socket after three that did not open still asks for the version that the venue serves."""
+
+    async def body(desk: BenchDesk) -> None:
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
+            await desk.sleep(10 * SECOND_NS)
+            desk.wire.lose_sockets()
+            while desk.wire.refused < 3:
+                await desk.sleep(SECOND_NS)
+            desk.wire.has_sockets = True
+            heard.clear()
+            await desk.sleep(MINUTE_NS)
+            assert heard
+        assert all(each.url.endswith("sbeSchemaVersion=2") for each in desk.wire.sockets)
+
+    bench(body)
+
+
+def _with_a_lost_market(desk: BenchDesk) -> None:
+    """List a market of which the venue's sockets know nothing, as one that is delisted and was known before."""
+
+    def listed(answer: Any) -> Any:
+        (row, *_) = answer["results"]
+        return {**answer, "results": [*answer["results"], {**row, "symbol": "OLD-USD-PERP", "base_currency": "OLD"}]}
+
+    desk.wire.change_json("/v1/markets", listed)
+
+
+def test_a_channel_that_is_refused_is_asked_for_again_alone(bench: Bench) -> None:
+    """A market that the venue has delisted: the books of all others go on over the same socket."""
+
+    async def body(desk: BenchDesk) -> None:
+        _with_a_lost_market(desk)
+        (lost,) = [each for each in await desk.exchange.market.fetch_instruments() if each.base == "OLD"]
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
+            async with listening(desk.streams.watch_order_book(lost.id)) as nothing:
+                await desk.sleep(10 * MINUTE_NS + SECOND_NS)
+            (socket,) = desk.wire.sockets
+            asked = [json.loads(each) for each in socket.sent]
+            times = [each["method"] for each in asked if each["params"]["channel"] == book_channel(lost.symbol)]
+            assert times == ["subscribe"] * 11 + ["unsubscribe"], "once a minute, until nobody listens"
+            count = len(heard)
+            await desk.sleep(10 * MINUTE_NS)
+            assert json.loads(socket.sent[-1])["method"] == "unsubscribe", "refused as well, and nobody minds"
+        assert nothing == []
+        assert len(heard) > count
+        assert all(isinstance(each, OrderBook) for each in heard)
+        assert len(desk.wire.sockets) == 1
+
+    bench(body)
+
+
+def test_a_new_socket_asks_for_what_was_refused_once(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        _with_a_lost_market(desk)
+        (lost,) = [each for each in await desk.exchange.market.fetch_instruments() if each.base == "OLD"]
+        async with listening(desk.streams.watch_order_book(lost.id)):
+            await desk.sleep(30 * SECOND_NS)
+            (socket,) = desk.wire.sockets
+            socket.drop()
+            await desk.sleep(70 * SECOND_NS)
+            assert [len(each.sent) for each in desk.wire.sockets] == [1, 2], "at once, and a minute after the refusal"
+
+    bench(body)
+
+
+def test_an_error_of_nothing_that_was_asked_begins_anew(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
+            await desk.sleep(10 * SECOND_NS)
+            for socket in desk.wire.open_sockets:
+                socket.tamper = lambda _: ['{"jsonrpc": "2.0", "id": null, "error": {"code": -32700, "message": "x"}}']
+            await desk.sleep(MINUTE_NS)
+        assert [each for each in heard if isinstance(each, BookGap)]
+        assert len(desk.wire.sockets) == 2
+
+    bench(body)
+
+
 def test_a_double_subscription_is_an_error(bench: Bench) -> None:
     async def body(desk: BenchDesk) -> None:
         async with raw(desk, "trades.BTC-USD-PERP", "trades.BTC-USD-PERP", "nonsense", "orders.ALL") as (_, heard):
@@ -148,6 +227,21 @@ def test_the_account_is_heard_in_either_form(bench: Bench, as_json: bool) -> Non
             assert (read.request, read.average_price) == (each.request, each.average_price)
 
     bench(body, world=world)
+
+
+def test_the_account_is_heard_in_the_first_version_of_the_schema(bench: Bench) -> None:
+    """Its fills do not say the currency of their fee."""
+
+    async def body(desk: BenchDesk) -> None:
+        async with listening(desk.streams.watch_account()) as heard:
+            await desk.sleep(SECOND_NS)
+            await desk.send(await desk.request())
+            await desk.sleep(5 * SECOND_NS)
+        fills = [each for each in heard if isinstance(each, Fill)]
+        assert fills
+        assert list(await desk.trading.fetch_fills(0)) == fills
+
+    bench(body, settings={"sbe_version": 1})
 
 
 def test_an_order_that_only_waits_is_not_told(bench: Bench) -> None:
@@ -220,6 +314,32 @@ def test_a_book_that_was_begun_anew_by_the_venue(bench: Bench) -> None:
         assert all(each.bids[0].price != 5 for each in books)
         assert len(desk.wire.sockets) == 2
         assert [type(each) for each in heard].count(BookGap) == 1, "told once, before the new socket's first book"
+
+    bench(body)
+
+
+def test_a_quiet_book_stays_young(bench: Bench) -> None:
+    """The venue tells again what has not changed: with the same number and a later time, and it is no step back."""
+
+    async def body(desk: BenchDesk) -> None:
+        packer, symbol = Packer(2), desk.instrument.symbol
+        level = (BookLevel(Decimal(5), Decimal(1)),)
+        began_ns = desk.clock.now_ns()
+
+        def quiet(message: str | bytes) -> list[str | bytes]:
+            if not (isinstance(message, bytes) and message[2] == BOOK):
+                return [message]
+            now_ns = desk.clock.now_ns()
+            return [packer.book(symbol, 7, (level, level), stamp_ns) for stamp_ns in (now_ns, now_ns, began_ns)]
+
+        desk.wire.tamper = quiet
+        async with listening(desk.streams.watch_order_book(desk.instrument.id)) as heard:
+            await desk.sleep(MINUTE_NS)
+        times = [each.ts_event_ns for each in heard if isinstance(each, OrderBook)]
+        assert len(times) == len(heard) > 20
+        assert times == sorted(set(times)), "each moment once"
+        assert times[-1] - times[0] > 50 * SECOND_NS
+        assert len(desk.wire.sockets) == 1
 
     bench(body)
 

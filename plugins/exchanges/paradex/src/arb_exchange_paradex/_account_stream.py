@@ -15,7 +15,7 @@ from ._channels import FILLS, ORDERS
 from ._frames import FILL
 from ._hub import Hub, Lost
 from ._markets import perpetual
-from ._orders import CLOSED, OPEN, client_id_of, order_of, state_of
+from ._orders import CLOSED, OPEN, client_id_of, state_of
 from ._reports import OrderReports
 from ._rest import VenueRest
 from ._trading import ParadexTrading
@@ -95,7 +95,7 @@ class AccountWatch:
         if instrument is None or state_of(row) not in (OPEN, CLOSED):
             return []
         self._reports.tell(client_id_of(row), row)
-        return [order_of(instrument, row)]
+        return [self._trading.order(instrument, row)]
 
 
 class _Known:

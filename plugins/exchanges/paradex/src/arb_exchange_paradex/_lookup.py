@@ -6,11 +6,11 @@ from typing import Final
 from urllib.parse import quote
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
-from arb.model import MILLISECOND_NS, SECOND_NS, ClientOrderId, ExchangeOrderId, Instrument, Order
+from arb.model import MILLISECOND_NS, SECOND_NS, ClientOrderId, ExchangeOrderId, Instrument, InstrumentId, Order
 from arb.net import Row, SentIds, reading, whole
 
 from ._errors import BY_CLIENT_ID, BY_ORDER_ID, NOT_RESTING
-from ._orders import CLOSED, NEW, order_of, state_of
+from ._orders import CLOSED, NEW, is_unknown_end, order_of, state_of
 from ._pages import all_rows
 from ._rest import Params, VenueRest
 
@@ -19,6 +19,8 @@ _CLOCKS_NS: Final = 10 * SECOND_NS
 
 _AGAIN_NS: Final = 200 * MILLISECOND_NS
 _LOOKS: Final = 5
+_MOST_ENDS: Final = 100
+"""Unknown reasons that are logged and remembered; the venue has a few dozen."""
 
 
 class OrderLookup:
@@ -29,6 +31,7 @@ class OrderLookup:
         self._clock = context.clock
         self._rest = rest
         self._sent = sent
+        self._unknown_ends: set[str] = set()
 
     async def find(self, instrument: Instrument, name: ClientOrderId) -> Order:
         """Return an order by our id.
@@ -53,9 +56,21 @@ class OrderLookup:
             if row is not None:
                 with reading(self._context.name, f"order {name}"):
                     if state_of(row) != NEW:
-                        return order_of(instrument.id, row)
+                        return self.order(instrument.id, row)
         text = f"order {name} is at the venue, which has not said yet what becomes of it"
         raise BadResponse(text, exchange=self._context.name, code="queued")
+
+    def order(self, instrument: InstrumentId, row: Row) -> Order:
+        """Read an order as :func:`order_of` does, and log each reason for an end that is not known, once."""
+        order = order_of(instrument, row)
+        if is_unknown_end(order) and order.reason not in self._unknown_ends and len(self._unknown_ends) < _MOST_ENDS:
+            self._unknown_ends.add(order.reason)
+            self._context.log.warning(
+                "order %s ended for a reason that is not known, and passes for cancelled: %.200s",
+                order.request.client_order_id,
+                order.reason,
+            )
+        return order
 
     async def resting(self, instrument: Instrument, name: ClientOrderId, *, urgent: bool = False) -> Row | None:
         """Return the row of an order that rests; None where none with this id does."""

@@ -33,7 +33,7 @@ from arb.net import FirstContact, Row, SentIds, decoded, reading, rounded_order,
 from ._catalog import Catalog
 from ._errors import BY_CLIENT_ID
 from ._lookup import OrderLookup
-from ._orders import CLOSED, LIMIT, OPEN, order_of, payload_of, rejection_of, state_of
+from ._orders import CLOSED, LIMIT, OPEN, payload_of, rejection_of, state_of
 from ._reports import OrderReports
 from ._rest import VenueRest
 from ._signing import Signer, order_message
@@ -195,7 +195,7 @@ class OrderDesk:
             why = f"order {request.client_order_id} was accepted, and nothing was said of what became of it"
             raise OutcomeUnknown(why, exchange=self._context.name, code="queued")
         with reading(self._context.name, f"order {request.client_order_id}"):
-            order = order_of(request.instrument, final)
+            order = self._lookup.order(request.instrument, final)
             same = (order.request.side, order.request.client_order_id, order.exchange_order_id)
             if same != (request.side, request.client_order_id, order_id) or order.filled_quantity > request.quantity:
                 raise ValueError("it came back as another one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,6 +23,7 @@ from arb.model import (
 )
 from arb.net import FOREIGN, Row, from_ms, maybe_positive, number, positive, text
 
+from ._account import DOLLAR
 from ._errors import refusal_by
 from ._prices import SIDE_OF
 
@@ -38,6 +39,9 @@ _SIDES: Final[Mapping[Side, str]] = MappingProxyType({side: name for name, side 
 _REDUCE_ONLY: Final = "REDUCE_ONLY"
 _EXPIRED: Final = ("EXPIRE", "IMMEDIATE", "IOC", "STP", "SELF_TRADE")
 """Words of a `cancel_reason` of an order that ended by its own terms."""
+
+_CANCELLED: Final = ("USER_CANCEL",)
+"""Words of a `cancel_reason` of an order that its owner took back."""
 
 _LIQUIDITY: Final[Mapping[str, Liquidity]] = MappingProxyType({"MAKER": Liquidity.MAKER, "TAKER": Liquidity.TAKER})
 _OWN: Final = frozenset({"FILL", "RPI"})
@@ -116,6 +120,12 @@ def order_of(instrument: InstrumentId, row: Row) -> Order:
     )
 
 
+def is_unknown_end(order: Order) -> bool:
+    """Whether the venue ended an order for a reason that nobody has read yet: it passes for cancelled."""
+    reason = order.reason
+    return bool(reason) and refusal_by(reason) is None and not _has(reason, (*_EXPIRED, *_CANCELLED))
+
+
 def rejection_of(order: Order, exchange: str) -> Rejected | None:
     """Return what the venue refused an order for after it had accepted it; None where it did not."""
     kind = refusal_by(order.reason) if order.status is OrderStatus.REJECTED else None
@@ -145,7 +155,8 @@ def fill_of(instrument: InstrumentId, row: Row, own_side: Side | None) -> Fill:
         price=positive(row["price"]),
         quantity=positive(row["size"]),
         fee=number(row["fee"]),
-        fee_currency=text(row["fee_currency"]),
+        # Frames of the first version of the schema do not say it: it is what the account is settled in.
+        fee_currency=DOLLAR if row.get("fee_currency") is None else text(row["fee_currency"]),
         liquidity=liquidity,
         ts_event_ns=from_ms(row["created_at"]),
     )
@@ -168,8 +179,11 @@ def _status(state: str, filled: Decimal, remaining: Decimal, reason: str) -> Ord
         return OrderStatus.FILLED
     if not filled and refusal_by(reason) is not None:
         return OrderStatus.REJECTED
-    is_expired = any(word in reason.upper() for word in _EXPIRED)
-    return OrderStatus.EXPIRED if is_expired else OrderStatus.CANCELLED
+    return OrderStatus.EXPIRED if _has(reason, _EXPIRED) else OrderStatus.CANCELLED
+
+
+def _has(reason: str, words: Iterable[str]) -> bool:
+    return any(word in reason.upper() for word in words)
 
 
 def _request(instrument: InstrumentId, row: Row, size: Decimal, average: Decimal | None) -> OrderRequest:

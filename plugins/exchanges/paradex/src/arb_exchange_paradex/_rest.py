@@ -31,11 +31,27 @@ Params = Mapping[str, str | int]
 NO_PARAMS: Final[Params] = {}
 _TIME_AGE_NS: Final = 5 * MINUTE_NS
 _PATIENCE_NS: Final = 30 * SECOND_NS
+_HISTORY_PATIENCE_NS: Final = 10 * MINUTE_NS
+"""A history asks once for every step, and waits in turn."""
+
+_TOO_MANY: Final = 429
 _JSON: Final = {"Content-Type": "application/json"}
 
 
 class TokenRefused(ExchangeError):
     """The venue takes the token no more: nothing was done. It never leaves this module."""
+
+
+class TooMany(ExchangeError):
+    """The venue has refused a call for a rate limit: nothing was done. It never leaves this module.
+
+    Attributes:
+        headers: Of the refusal; they tell which limit it was.
+    """
+
+    def __init__(self, exchange: str, headers: Mapping[str, str]) -> None:
+        super().__init__("too many calls", exchange=exchange, code=str(_TOO_MANY))
+        self.headers = headers
 
 
 class VenueRest:
@@ -51,7 +67,7 @@ class VenueRest:
         self.session = Session(context, self._login)
         self._asked_ns: int | None = None
         self._asking = asyncio.Lock()
-        # Paced by the budgets: this one only keeps the pauses that the venue asks for.
+        # Paced and paused by the budgets, of which each knows its own limit.
         unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=Decimal(0))
         table = refusal_table(context.name)
 
@@ -59,15 +75,20 @@ class VenueRest:
             if response.status == UNAUTHORIZED:
                 code, text = error_of(_json(response.body))
                 return TokenRefused(f"{code}: {text}", exchange=context.name, code=code or str(UNAUTHORIZED))
-            return table(response)
+            refused = table(response)
+            if refused is None and response.status == _TOO_MANY:
+                return TooMany(context.name, response.headers)
+            return refused
 
         self._rest = Rest(context, url, unpaced, refusal=refusal)
 
-    async def get(self, path: str, params: Params = NO_PARAMS, *, patience_ns: int = _PATIENCE_NS) -> Any:
+    async def get(self, path: str, params: Params = NO_PARAMS) -> Any:
         """Return the JSON of a public call; raises as :meth:`arb.net.Rest.call`."""
-        await self._budgets.address.spend(patience_ns=patience_ns)
-        call = RestCall(method="GET", target=_target(path, params))
-        return decoded((await self._public(call)).body, self._context.name)
+        return await self._got(path, params, self._budgets.public, _PATIENCE_NS)
+
+    async def get_past(self, path: str, params: Params) -> Any:
+        """Return the JSON of a public call of a history, when its turn has come; raises as :meth:`get`."""
+        return await self._got(path, params, self._budgets.history, _HISTORY_PATIENCE_NS)
 
     async def read(self, path: str, params: Params = NO_PARAMS, *, urgent: bool = False) -> Any:
         """Return the JSON of a private call that changes nothing."""
@@ -135,10 +156,13 @@ class VenueRest:
         self._asked_ns = None
 
     async def ask_time(self) -> None:
-        """Ask for the venue's time: `GET /system/time`, milliseconds as text."""
+        """Ask for the venue's time: `GET /system/time`, milliseconds as text.
+
+        Logins need it, and orders those: it does not wait for a pause of the other public calls.
+        """
         await self._budgets.address.spend(urgent=True)
         sent_ns = self._clock.now_ns()
-        response = await self._public(RestCall(method="GET", target="/system/time"))
+        response = await self._public(RestCall(method="GET", target="/system/time"), self._budgets.public)
         received_ns = self._clock.now_ns()
         try:
             server_ns = from_ms(decoded(response.body, self._context.name)["server_time"])
@@ -170,9 +194,15 @@ class VenueRest:
             raise self._unauthorized(error) from error
         return decoded(response.body, self._context.name)
 
-    async def _public(self, call: RestCall) -> HttpResponse:
+    async def _got(self, path: str, params: Params, own: RateBudget, patience_ns: int) -> Any:
+        await own.spend(patience_ns=patience_ns)
+        await self._budgets.address.spend(patience_ns=patience_ns)
+        call = RestCall(method="GET", target=_target(path, params))
+        return decoded((await self._public(call, own)).body, self._context.name)
+
+    async def _public(self, call: RestCall, own: RateBudget) -> HttpResponse:
         try:
-            return await self._answer(call, self._budgets.address)
+            return await self._answer(call, own)
         except TokenRefused as error:
             raise self._unauthorized(error) from error
 
@@ -190,17 +220,18 @@ class VenueRest:
         except TokenRefused as error:
             raise self._unauthorized(error) from error
 
-    async def _answer(self, call: RestCall, budget: RateBudget) -> HttpResponse:
+    async def _answer(self, call: RestCall, own: RateBudget) -> HttpResponse:
         try:
             response = await self._rest.answer(call)
-        except RateLimited as error:
-            if error.retry_after_ns is not None:
-                # The venue does not say which of its limits it was.
-                until_ns = self._clock.now_ns() + error.retry_after_ns
-                budget.pause(until_ns)
-                self._budgets.address.pause(until_ns)
-            raise
-        self._budgets.observe(response.headers, budget)
+        except TooMany as error:
+            wait_ns = self._budgets.refused(error.headers, own, self._clock.now_ns())
+            raise RateLimited(
+                f"the venue's rate limit is reached; such calls wait for {wait_ns / SECOND_NS:.1f} s",
+                exchange=self._context.name,
+                code=error.code,
+                retry_after_ns=wait_ns,
+            ) from error
+        self._budgets.observe(response.headers, own)
         return response
 
     def _unauthorized(self, error: ExchangeError) -> AuthenticationFailed:

@@ -49,8 +49,9 @@ class ParadexStreams:
     async def watch_order_book(self, instrument: InstrumentId) -> AsyncGenerator[BookUpdate, None]:
         """Yield the book of 15 levels a side whenever it changes: each message is whole, so none can be missed.
 
-        The venue has deltas too, and does not say how their numbers follow each other; they are not used. BookGap
-        says that the socket was given up or opened again.
+        One that has not changed and is told again later is yielded again: it is as new as the venue says. The venue has
+        deltas too, and does not say how their numbers follow each other; they are not used. BookGap says that the
+        socket was given up or opened again.
         """
         listed = await self._catalog.instrument(instrument)
         last: OrderBook | None = None
@@ -64,8 +65,8 @@ class ParadexStreams:
                 book = self._book(listed, message[1])
                 if book is None:
                     continue
-                if last is not None and book.sequence <= last.sequence:
-                    if book.ts_event_ns - last.ts_event_ns > _BACKWARDS_NS:
+                if last is not None and (book.sequence, book.ts_event_ns) <= (last.sequence, last.ts_event_ns):
+                    if book.sequence < last.sequence and book.ts_event_ns - last.ts_event_ns > _BACKWARDS_NS:
                         self._public.restart(f"the book of {listed.symbol} goes back")
                     continue
                 last = book

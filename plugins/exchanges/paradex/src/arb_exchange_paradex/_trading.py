@@ -120,6 +120,10 @@ class ParadexTrading:
                 self._context.log.warning("fill %s is of an order that goes the other way", fill.fill_id)
             return fill
 
+    def order(self, instrument: InstrumentId, row: Row) -> Order:
+        """Read an order; see :meth:`OrderLookup.order`."""
+        return self._lookup.order(instrument, row)
+
     async def fetch_positions(self) -> Sequence[Position]:
         """Return every open position; the venue nets, there is one a market at most."""
         return [each.position for each in await self._held()]

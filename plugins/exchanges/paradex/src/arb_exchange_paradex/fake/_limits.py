@@ -40,18 +40,18 @@ class Limits:
         self._clock = clock
         self._calls: dict[str, deque[int]] = memory.setdefault("calls", {})
 
-    def take(self, limits: tuple[Limit, ...]) -> int | None:
-        """Count a call; return in how many seconds another one may come where this one is too many."""
+    def take(self, limits: tuple[Limit, ...]) -> tuple[Limit, int] | None:
+        """Count a call; where it is too many, return of which limit, and in how many seconds another one may come."""
         now_ns = self._clock.now_ns()
-        waits = [wait for limit in limits if (wait := self._full(limit, now_ns)) is not None]
-        if waits:
-            return max(waits)
+        full = [(limit, wait_s) for limit in limits if (wait_s := self._full(limit, now_ns)) is not None]
+        if full:
+            return max(full, key=lambda each: each[1])
         for limit in limits:
             self._calls.setdefault(limit.name, deque()).append(now_ns)
         return None
 
     def headers(self, limits: tuple[Limit, ...]) -> Mapping[str, str]:
-        """Return what an answer tells of the narrowest window."""
+        """Return what an answer tells of the last of some limits."""
         limit = limits[-1]
         calls = self._calls.get(limit.name, deque())
         first_ns = calls[0] if calls else self._clock.now_ns()

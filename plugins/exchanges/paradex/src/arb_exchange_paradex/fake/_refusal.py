@@ -87,6 +87,7 @@ def answer_of(error: ExchangeError) -> HttpResponse:
     return Refusal(500, "INTERNAL_ERROR", "internal error").response()
 
 
-def too_many(wait_s: int) -> HttpResponse:
-    """Return the answer beyond the rate limit."""
-    return Refusal(429, "RATE_LIMITED", "too many requests").response({**JSON, "Retry-After": str(wait_s)})
+def too_many(wait_s: int, limit: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:
+    """Return the answer beyond a rate limit, with the headers that tell which."""
+    headers = {**JSON, **limit, "Retry-After": str(wait_s)}
+    return Refusal(429, "RATE_LIMITED", "too many requests").response(headers)

@@ -48,9 +48,9 @@ class FakeParadex:
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         route = self._route(request.method, path)
         limits = limits_of(request.method, path, private=route is not None and route[2])
-        wait_s = self._limits.take(limits)
-        if wait_s is not None:
-            return too_many(wait_s)
+        full = self._limits.take(limits)
+        if full is not None:
+            return too_many(full[1], self._limits.headers(full[:1]))
         headers = {**JSON, **self._limits.headers(limits)}
         try:
             if request.method == "POST" and (path == "/auth" or path.startswith("/auth/")):
