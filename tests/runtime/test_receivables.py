@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from itertools import accumulate, pairwise
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from arb.execution import AccountLeases, Recorder
 from arb.funding import FundingBook
@@ -14,6 +17,7 @@ from arb.model import (
     HOUR_NS,
     MINUTE_NS,
     SECOND_NS,
+    ZERO,
     ClientOrderId,
     Event,
     EventKind,
@@ -272,17 +276,228 @@ async def collect(desk: Desk, ts_ns: int, price: str | None = "100", raw: str = 
     await desk.receivables.update([])
 
 
-def test_continuous_funding_accrues_from_the_opening_and_from_one_collection_to_the_next() -> None:
+ACCRUED = (f"assets:accrued:{CONTINUOUS.id}", "USDC")
+EXPECTED = (f"income:expected_funding:{CONTINUOUS.id}", "USDC")
+
+
+async def accrued(desk: Desk) -> Decimal:
+    """Return what the books say has accrued and was not realised."""
+    found = await desk.journal.ledger_balances(EntryFilter())
+    assert found.get(ACCRUED, ZERO) == -found.get(EXPECTED, ZERO)
+    assert await desk.journal.wrong_entries() == ()
+    return found.get(ACCRUED, ZERO)
+
+
+async def rows_until(desk: Desk) -> list[tuple[int, Decimal]]:
+    """Return the minute at which each row ends, and its amount."""
+    return [((one.settled_ns - SETTLED_NS) // MINUTE_NS, one.amount) for one in await desk.journal.expected_funding()]
+
+
+def test_continuous_funding_accrues_from_the_opening_and_by_the_hour() -> None:
     async def body(desk: Desk) -> None:
         desk.advance_to(SETTLED_NS)
         await desk.trade("2", SETTLED_NS - 10 * MINUTE_NS)
-        for minutes in (0, 30):
+        # 0.06 % an hour on 200 dollars, then twice that. The first is booked at once: the next process begins there.
+        for minutes in (0, 20, 40):
             await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
-        # 0.06 % an hour on 200 dollars.
-        rows = await desk.journal.expected_funding()
-        assert [(one.amount, one.interval_ns) for one in rows] == [(Decimal("-0.02"), 0), (Decimal("-0.06"), 0)]
+        assert await rows_until(desk) == [(0, Decimal("-0.02"))]
+        await collect(desk, SETTLED_NS + HOUR_NS, raw="0.12")
+        assert await rows_until(desk) == [(0, Decimal("-0.02")), (60, Decimal("-0.16"))]
+        *_, hour = await desk.journal.expected_funding()
+        assert (hour.interval_ns, hour.rate) == (0, Decimal("0.0008"))
+        assert (hour.quantity, hour.price) == (Decimal(2), Decimal(100))
 
     at_desk(body, CONTINUOUS)
+
+
+def test_a_day_is_some_rows_and_the_end_of_the_run_books_what_is_left() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in range(4, 24 * 60, 4):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        booked = await desk.journal.expected_funding()
+        assert len(booked) <= 25
+        assert await accrued(desk) == sum(one.amount for one in booked)
+        desk.advance_to(SETTLED_NS + 24 * HOUR_NS)
+        desk.receivables.add_fills([], {CONTINUOUS.exchange: SETTLED_NS + 24 * HOUR_NS})
+        await desk.receivables.close()
+        assert await accrued(desk) == Decimal("-2.88"), "0.06 % an hour on 200 dollars"
+        await desk.receivables.close()
+        assert await accrued(desk) == Decimal("-2.88")
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_a_process_that_is_killed_loses_nothing_that_the_next_one_does_not_read_again() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in (10, 50, 69, 80, 120):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+            if minutes != 69:
+                await desk.restart()
+        # 0.06 % an hour on 200 dollars: each time the next process goes on from the last row.
+        assert await rows_until(desk) == [(10, Decimal("-0.02")), (80, Decimal("-0.14"))]
+        await collect(desk, SETTLED_NS + 130 * MINUTE_NS)
+        await desk.receivables.close()
+        assert await accrued(desk) == Decimal("-0.26")
+
+    at_desk(body, CONTINUOUS)
+
+
+@pytest.mark.parametrize("with_a_fill", [True, False])
+def test_what_is_realised_after_a_kill_clears_what_the_next_process_reads_again(with_a_fill: bool) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in (1, 20, 40):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        if with_a_fill:
+            await desk.trade("-1", SETTLED_NS + 45 * MINUTE_NS)
+        await desk.pay("-0.09", SETTLED_NS + 45 * MINUTE_NS)
+        assert await accrued(desk) == 0, "a row of a minute was booked, and is realised"
+        await desk.restart()
+        await collect(desk, SETTLED_NS + 55 * MINUTE_NS)
+        assert await rows_until(desk) == [(1, Decimal("-0.002")), (45, Decimal("-0.088"))]
+        assert await accrued(desk) == 0
+        await desk.receivables.close()
+        assert await accrued(desk) == Decimal("-0.01" if with_a_fill else "-0.02"), "what accrued since"
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_a_fill_books_what_had_accrued_and_what_is_realised_leaves_nothing() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in range(1, 30):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        assert len(await desk.journal.expected_funding()) == 1
+        closed_ns = SETTLED_NS + 29 * MINUTE_NS + 30 * SECOND_NS
+        await desk.trade("-2", closed_ns)
+        await collect(desk, SETTLED_NS + 30 * MINUTE_NS)
+        assert await accrued(desk) == Decimal("-0.059")
+        assert [one.settled_ns for one in await desk.journal.expected_funding()][1:] == [closed_ns]
+        await desk.pay("-0.06", closed_ns)
+        await collect(desk, SETTLED_NS + 31 * MINUTE_NS)
+        assert await accrued(desk) == 0
+        assert len(await desk.journal.expected_funding()) == 2
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_the_same_contracts_closed_and_opened_again_are_rows_of_their_own() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        await collect(desk, SETTLED_NS + MINUTE_NS)
+        await desk.trade("-2", SETTLED_NS + 10 * MINUTE_NS)
+        await desk.trade("2", SETTLED_NS + 15 * MINUTE_NS)
+        for minutes in (16, 17, 18):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        assert await rows_until(desk) == [(1, Decimal("-0.002")), (10, Decimal("-0.018"))]
+        await desk.pay("-0.02", SETTLED_NS + 10 * MINUTE_NS)
+        await desk.receivables.close()
+        assert await rows_until(desk) == [(1, Decimal("-0.002")), (10, Decimal("-0.018")), (18, Decimal("-0.006"))]
+        assert await accrued(desk) == Decimal("-0.006")
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_what_is_realised_without_a_fill_is_booked_and_cleared_with_the_next_collection() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in (1, 20):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        await desk.pay("-0.04", SETTLED_NS + 20 * MINUTE_NS + 30 * SECOND_NS)
+        await collect(desk, SETTLED_NS + 21 * MINUTE_NS)
+        assert await rows_until(desk) == [(1, Decimal("-0.002")), (21, Decimal("-0.04"))]
+        assert await accrued(desk) == 0
+        for minutes in (22, 23):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        assert len(await desk.journal.expected_funding()) == 2
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_a_fill_that_is_told_late_cuts_what_was_taken_for_accrued() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in range(1, 41):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        closed_ns = SETTLED_NS + 35 * MINUTE_NS + 30 * SECOND_NS
+        await desk.trade("-2", closed_ns)
+        await desk.pay("-0.071", closed_ns)
+        await collect(desk, SETTLED_NS + 41 * MINUTE_NS)
+        rows = await desk.journal.expected_funding()
+        assert [one.settled_ns for one in rows] == [SETTLED_NS + MINUTE_NS, closed_ns]
+        assert sum(one.amount for one in rows) == Decimal("-0.071")
+        assert await accrued(desk) == 0
+
+    at_desk(body, CONTINUOUS)
+
+
+def test_while_nobody_knows_the_rate_what_had_accrued_is_booked_all_the_same() -> None:
+    async def body(desk: Desk) -> None:
+        await desk.trade("2", SETTLED_NS)
+        for minutes in (1, 30):
+            await collect(desk, SETTLED_NS + minutes * MINUTE_NS)
+        desk.advance_to(SETTLED_NS + 4 * HOUR_NS)
+        desk.receivables.add_fills([], {CONTINUOUS.exchange: SETTLED_NS + 4 * HOUR_NS})
+        await desk.receivables.update([])
+        assert await rows_until(desk) == [(1, Decimal("-0.002")), (30, Decimal("-0.058"))]
+
+    at_desk(body, CONTINUOUS)
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["collect", "collect", "collect", "trade", "pay", "kill", "close"]), st.integers(1, 45)),
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=steps)
+def test_whatever_happens_what_accrued_is_booked_once_and_cleared_when_it_is_realised(
+    steps: list[tuple[str, int]],
+) -> None:
+    async def body(desk: Desk) -> None:
+        minute, held, since, owed = 0, 2, 0, ZERO
+        await desk.trade("2", SETTLED_NS)
+        await collect(desk, SETTLED_NS + MINUTE_NS)
+        for what, minutes in [*steps, ("collect", 2), ("close", 2)]:
+            minute += 1 + minutes
+            now_ns = SETTLED_NS + minute * MINUTE_NS
+            if what == "trade":
+                # 0.06 % an hour on 100 dollars, for each contract.
+                owed, since = owed - held * (minute - since) * Decimal("0.001"), minute
+                held = 4 if held == 2 else 2
+                await desk.trade("2" if held == 4 else "-2", now_ns)
+            elif what == "pay":
+                desk.advance_to(now_ns)
+                await desk.pay("-1", now_ns)
+                owed, since = ZERO, minute
+            elif what == "kill":
+                await desk.restart()
+            else:
+                await collect(desk, now_ns)
+                if what == "close":
+                    await desk.receivables.close()
+        # Of the minute after something was realised its own part may be cleared with it.
+        left = owed - held * (minute - since) * Decimal("0.001")
+        assert abs(await accrued(desk) - left) <= Decimal("0.004")
+        total = sum(one.amount for one in await desk.journal.expected_funding())
+        assert total == sum((one for one in await owed_in_all(desk, minute)), ZERO)
+        await desk.trade(str(-held), SETTLED_NS + (minute + 1) * MINUTE_NS)
+        await desk.pay("-1", SETTLED_NS + (minute + 1) * MINUTE_NS)
+        await collect(desk, SETTLED_NS + (minute + 2) * MINUTE_NS)
+        assert await accrued(desk) == 0
+
+    at_desk(body, CONTINUOUS)
+
+
+async def owed_in_all(desk: Desk, until: int) -> list[Decimal]:
+    """Return what each stretch between two fills accrued, until a minute."""
+    fills = await desk.journal.fills()
+    times = [*((one.ts_event_ns - SETTLED_NS) // MINUTE_NS for one in fills), until]
+    held = accumulate(one.quantity * one.side.sign for one in fills)
+    return [-many * (end - begin) * Decimal("0.001") for many, (begin, end) in zip(held, pairwise(times), strict=True)]
 
 
 def test_continuous_funding_goes_on_where_an_earlier_process_or_a_missing_price_left_it() -> None:

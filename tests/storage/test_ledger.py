@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.storage.conftest import TABLES
 from arb.api import InvariantBroken
 from arb.model import (
     HOUR_NS,
+    MINUTE_NS,
     SECOND_NS,
     ZERO,
     Dust,
@@ -30,6 +32,8 @@ from arb.model import (
     TransferKind,
 )
 from arb.storage import EntryFilter, EntryKind, Journal, LedgerEntry, LedgerLine
+from arb.storage._bookkeeping import book
+from arb.storage._postings import matched_entry, payment_entry
 from arb.testing import MemoryStorage, sample_instrument
 
 A = InstrumentId("COIN-PERP.one")
@@ -270,6 +274,108 @@ def test_continuous_funding_accrues_until_it_is_realised() -> None:
         found = await balances(journal)
         assert found["assets:accrued:COIN-PERP.one", "USDC"] == Decimal("0.7")
         assert found["income:expected_funding:COIN-PERP.one", "USDC"] == Decimal("-0.7")
+
+    in_journal(body)
+
+
+def test_what_accrued_in_a_month_is_cleared_by_one_entry() -> None:
+    rows = [due("0.01", hour * HOUR_NS, interval_ns=0) for hour in range(1, 30 * 24 + 1)]
+
+    async def body(journal: Journal) -> None:
+        await add(journal, expected=rows)
+        await add(journal, payments=[payment(1, "7", 30 * 24 * HOUR_NS)])
+        assert await balances(journal) == {
+            ("assets:wallet:one", "USDC"): Decimal(7),
+            ("income:funding:one", "USDC"): Decimal(-7),
+        }
+        (cleared,) = [one for one in await entries(journal) if one.kind is EntryKind.MATCHED_FUNDING]
+        assert (cleared.entry_id, len(cleared.lines)) == ("realised:one:p1", 2)
+        assert await journal.wrong_entries() == ()
+
+    in_journal(body)
+
+
+def test_payments_that_come_together_clear_once_and_an_older_one_clears_nothing() -> None:
+    async def body(journal: Journal) -> None:
+        await add(journal, expected=[due("0.5", hour * HOUR_NS, interval_ns=0) for hour in (1, 2, 3, 9)])
+        await add(journal, payments=[payment(3, "0.4", 3 * HOUR_NS), payment(2, "1", 2 * HOUR_NS)])
+        await add(journal, payments=[payment(1, "0.3", HOUR_NS)])
+        cleared = [one.entry_id for one in await entries(journal) if one.kind is EntryKind.MATCHED_FUNDING]
+        assert cleared == ["realised:one:p3"]
+        assert (await balances(journal))["assets:accrued:COIN-PERP.one", "USDC"] == Decimal("0.5")
+
+    in_journal(body)
+
+
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_what_accrued_until_a_minute_after_a_payment_is_cleared_by_it_alone(paid_first: bool) -> None:
+    row = due("0.5", HOUR_NS + 30 * SECOND_NS, interval_ns=0)
+
+    async def body(journal: Journal) -> None:
+        if not paid_first:
+            await add(journal, expected=[row])
+        await add(journal, payments=[payment(1, "0.4", HOUR_NS)])
+        await add(journal, expected=[row])
+        assert ("assets:accrued:COIN-PERP.one", "USDC") not in await balances(journal)
+        await add(journal, payments=[payment(2, "0.1", 2 * HOUR_NS)])
+        assert ("assets:accrued:COIN-PERP.one", "USDC") not in await balances(journal)
+
+    in_journal(body)
+
+
+def test_a_payment_in_another_currency_clears_nothing_that_accrued() -> None:
+    async def body(journal: Journal) -> None:
+        await add(journal, expected=[due("0.5", HOUR_NS, interval_ns=0)])
+        await add(journal, payments=[replace(payment(1, "0.5", HOUR_NS), currency="USDT")])
+        assert (await balances(journal))["assets:accrued:COIN-PERP.one", "USDC"] == Decimal("0.5")
+        await add(journal, payments=[payment(2, "0.5", 2 * HOUR_NS)])
+        assert ("assets:accrued:COIN-PERP.one", "USDC") not in await balances(journal)
+
+    in_journal(body)
+
+
+def test_what_an_earlier_version_booked_row_by_row_is_cleared_rightly() -> None:
+    """It booked a row a minute, and cleared each by an entry of its own."""
+    realised, later = (
+        [due("0.5", minute * MINUTE_NS, interval_ns=0) for minute in part] for part in (range(60), range(61, 3000))
+    )
+
+    async def run() -> None:
+        storage = MemoryStorage()
+        journal = await Journal.open(storage)
+        await list_instruments(journal)
+        first = payment(1, "1", realised[-1].settled_ns)
+        await add(journal, expected=realised)
+        columns = "exchange, payment_id, instrument, amount, currency, settled_ns"
+        async with storage.transaction() as raw:
+            row = ("one", "p1", A, "1", "USDC", first.settled_ns)
+            await raw.execute(f"INSERT INTO funding_payments ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
+            await book(raw, [payment_entry(first), *map(matched_entry, realised)])
+        assert ("assets:accrued:COIN-PERP.one", "USDC") not in await balances(journal)
+        await add(journal, expected=later)
+        assert (await balances(journal))["assets:accrued:COIN-PERP.one", "USDC"] == len(later) * Decimal("0.5")
+
+        await add(journal, payments=[payment(2, "2", later[-1].settled_ns), first])
+        assert await balances(journal) == {
+            ("assets:wallet:one", "USDC"): Decimal(3),
+            ("income:funding:one", "USDC"): Decimal(-3),
+        }
+        assert len(await journal.expected_funding()) == len(realised) + len(later)
+        assert await journal.wrong_entries() == ()
+        storage.close()
+
+    asyncio.run(run())
+
+
+def test_what_accrued_is_read_apart_from_what_settlements_owe() -> None:
+    rows = [due("1", hour * HOUR_NS, interval_ns=interval_ns) for hour, interval_ns in ((1, 0), (2, 0), (3, HOUR_NS))]
+
+    async def body(journal: Journal) -> None:
+        await add(journal, expected=rows)
+        assert await journal.expected_funding(accrued=True) == tuple(rows[:2])
+        assert await journal.expected_funding(accrued=False) == tuple(rows[2:])
+        assert await journal.accrued_to(2 * HOUR_NS) == {A: 2 * HOUR_NS}
+        assert await journal.accrued_to(2 * HOUR_NS + 1) == {}
 
     in_journal(body)
 

@@ -19,7 +19,8 @@ CHANGE_NS: Final = MINUTE_NS
 class ExpectedFunding:
     """What a settlement should book: `-quantity x price x rate` (handbook C2).
 
-    It is never taken for paid: only the venue's own record is (handbook C9).
+    It is never taken for paid: only the venue's own record is (handbook C9). Where funding accrues it may be of some
+    readings: then rate and amount are their sums, and the price is that of the last.
 
     Attributes:
         settled_ns: The settlement, by the venue's clock; where funding accrues without settlements

@@ -185,6 +185,7 @@ class Engine:
         await self._sample()
         # What was booked between the last pull and the sample belongs to the books as well.
         await self._p.keeper.update()
+        await self._p.receivables.close()
         await self._p.recorder.events([self._stopped()])
 
     def _stopped(self) -> Event:

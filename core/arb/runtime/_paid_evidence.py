@@ -37,7 +37,7 @@ async def paid_evidence(
     fills = await fills_of(journal, accruing)
     prices = await _prices(journal, accruing, payments, fills)
     since_ns = min(one.settled_ns for one in payments) - HOUR_NS
-    expected = await journal.expected_funding(since_ns, {one.instrument for one in payments})
+    expected = await journal.expected_funding(since_ns, {one.instrument for one in payments}, accrued=False)
     return join(payments, rates, expected, fills, prices)
 
 

@@ -32,6 +32,7 @@ from arb.model import (
 )
 from arb.storage import differs, match_tolerance_ns
 
+from ._accrual import Accrual
 from ._timeline import Timeline
 
 _PRICE_NS: Final = 90 * MINUTE_NS
@@ -62,7 +63,7 @@ class Receivables:
         self._open: dict[tuple[InstrumentId, int], ExpectedFunding] = {}
         self._booked: dict[tuple[InstrumentId, int], Decimal] = {}
         self._differing: list[tuple[ExpectedFunding, Decimal]] = []
-        self._accrued_to: dict[InstrumentId, int] = {}
+        self._accruals: dict[InstrumentId, Accrual] = {}
         self._fills_known_ns: dict[ExchangeName, int] = {}
         self._realised_to: dict[InstrumentId, int] = {}
         self._told_of: dict[InstrumentId, int] = {}
@@ -71,12 +72,13 @@ class Receivables:
         """Take up what earlier sessions traded, and what is still due or was never booked as due."""
         journal, since_ns = self._recorder.journal, self._clock.now_ns() - _MEMORY_NS
         self._hold(await journal.fills())
-        known = await journal.expected_funding(since_ns)
-        self._open = {(one.instrument, one.settled_ns): one for one in known if one.interval_ns}
-        self._accrued_to = {one.instrument: one.settled_ns for one in known if not one.interval_ns}
+        known = await journal.expected_funding(since_ns, accrued=False)
+        self._open = {(one.instrument, one.settled_ns): one for one in known}
+        accrued_to = await journal.accrued_to(since_ns)
+        self._accruals = {name: Accrual(ts_ns, is_stored=True) for name, ts_ns in accrued_to.items()}
         self.add_payments(await journal.funding_payments(since_ns))
         self._differing.clear()  # they were told of when they came
-        for _, event in await journal.events(0, 0, {EventKind.FUNDING_UNPAID}) if self._accrued_to else ():
+        for _, event in await journal.events(0, 0, {EventKind.FUNDING_UNPAID}) if self._accruals else ():
             if _REDUCED in event.data:
                 self._told_of[InstrumentId(event.subject)] = int(event.data[_REDUCED])
         # A process may have ended between storing a rate and booking what it owes.
@@ -92,6 +94,8 @@ class Receivables:
     def _hold(self, fills: Iterable[Fill]) -> None:
         for fill in fills:
             self._held.setdefault(fill.instrument, Timeline()).add(fill)
+            if fill.instrument in self._accruals:
+                self._accruals[fill.instrument].forget_after(fill.ts_event_ns)
 
     def add_payments(self, payments: Iterable[FundingPayment]) -> None:
         """Take what venues booked: it is not due any more, and it may not be what was due."""
@@ -99,6 +103,8 @@ class Receivables:
         self._differing += self._compare(found, self._open)
         for one in found:
             self._realised_to[one.instrument] = max(one.settled_ns, self._realised_to.get(one.instrument, 0))
+            if one.instrument in self._accruals:
+                self._accruals[one.instrument].add_realised(one.settled_ns)
 
     def _compare(
         self, payments: Iterable[FundingPayment], due: Mapping[tuple[InstrumentId, int], ExpectedFunding]
@@ -122,10 +128,17 @@ class Receivables:
         await self._book(settled)
         await self._alarm()
 
-    async def _book(self, settled: Sequence[FundingRate]) -> None:
+    async def close(self) -> None:
+        """Book all that has accrued: the run ends."""
+        await self._book((), closing=True)
+
+    async def _book(self, settled: Sequence[FundingRate], *, closing: bool = False) -> None:
         due = [one for rate in settled if (one := await self._due(rate)) is not None]
         for instrument in list(self._held):
-            due += await self._accrued(instrument)
+            await self._accrue(instrument)
+        now_ns = self._clock.now_ns()
+        accrued = [row for one in self._accruals.values() for row in one.rows(now_ns, closing=closing)]
+        due += accrued
         if not due:
             return
         async with self._recorder.transaction(guarded=True) as tx:
@@ -143,6 +156,8 @@ class Receivables:
         opened = {(one.instrument, one.settled_ns): one for one in new if one.interval_ns}
         self._differing += self._compare(paid.values(), opened)
         self._open.update(opened)
+        for row in accrued:
+            self._accruals[row.instrument].booked(row.settled_ns)
 
     async def _due(self, rate: FundingRate) -> ExpectedFunding | None:
         instrument, held = self._instruments.get(rate.instrument), self._held.get(rate.instrument)
@@ -154,30 +169,35 @@ class Receivables:
         price = await self._price(instrument, rate.ts_event_ns)
         return None if price is None else expected_funding(instrument, rate, quantity, price)
 
-    async def _accrued(self, instrument_id: InstrumentId) -> list[ExpectedFunding]:
-        """Return what has accrued since it was booked last, until the fills were read last.
+    async def _accrue(self, instrument_id: InstrumentId) -> None:
+        """Take what has accrued since the last time, until the fills were read last.
 
-        A fill may realise what had accrued until then, so no row is of a time before and after it.
+        A fill may realise what had accrued until then, so no piece is of a time before and after it.
         """
         instrument = self._instruments.get(instrument_id)
         if instrument is None or instrument.funding_interval_ns != 0:
-            return []
+            return
         now_ns, end_ns = self._clock.now_ns(), self._fills_known_ns.get(exchange_of(instrument_id), 0)
-        # Where nothing accrued yet, there were settlements: what they have paid does not accrue.
-        settled_ns = max(now_ns - _MEMORY_NS, self._realised_to.get(instrument_id, 0))
-        start_ns = self._accrued_to.get(instrument_id, settled_ns)
-        rows: list[ExpectedFunding | None] = []
-        pieces = list(self._held[instrument_id].pieces(start_ns, end_ns))
-        if pieces:
+        if instrument_id not in self._accruals:
+            # Where nothing accrued yet, there were settlements: what they have paid does not accrue.
+            settled_ns = max(now_ns - _MEMORY_NS, self._realised_to.get(instrument_id, 0))
+            self._accruals[instrument_id] = Accrual(settled_ns, is_stored=False)
+        accrual, held = self._accruals[instrument_id], self._held[instrument_id]
+        start_ns = accrual.reached_ns
+        found: list[tuple[int, ExpectedFunding]] = []
+        parts = list(held.pieces(start_ns, end_ns, accrual.realised))
+        if parts:
             rate, price = self._funding.predicted(instrument_id, now_ns), await self._price(instrument, end_ns)
             if price is None or not isinstance(rate, Fresh):
-                return []  # what accrued meanwhile is booked with the next rate and price
+                return  # what accrued meanwhile is taken with the next rate and price
             history = self._funding.settled(instrument_id, start_ns)
-            for begin, end, held in pieces:
+            for begin, end, quantity in parts:
                 then = price if end == end_ns else await self._price(instrument, end) or price
-                rows.append(accrued_funding(instrument, rate.value, held, then, begin, end, history=history))
-        self._accrued_to[instrument_id] = max(start_ns, end_ns)
-        return [one for one in rows if one is not None]
+                one = accrued_funding(instrument, rate.value, quantity, then, begin, end, history=history)
+                found += [] if one is None else [(begin, one)]
+        # A fill or a payment may have been told meanwhile; then all of it is read again.
+        if (start_ns, parts) == (accrual.reached_ns, list(held.pieces(start_ns, end_ns, accrual.realised))):
+            accrual.add(found, end_ns)
 
     async def _price(self, instrument: Instrument, ts_ns: int) -> Decimal | None:
         near = await self._recorder.journal.stats(instrument.id, ts_ns - _PRICE_NS, ts_ns + _PRICE_NS)
@@ -206,13 +226,13 @@ class Receivables:
         events: list[Event] = []
         for instrument, held in self._held.items():
             realised_ns = self._realised_to.get(instrument, now_ns - _MEMORY_NS)
-            if instrument not in self._accrued_to or self._told_of.get(instrument, realised_ns) > realised_ns:
+            if instrument not in self._accruals or self._told_of.get(instrument, realised_ns) > realised_ns:
                 continue
             reduced_ns = held.reduced_ns(now_ns - _UNREALISED_NS)
             if reduced_ns is None or reduced_ns <= realised_ns + CHANGE_NS:
                 continue
-            rows = await self._recorder.journal.expected_funding(realised_ns + CHANGE_NS, {instrument})
-            due = [one for one in rows if not one.interval_ns and one.settled_ns <= reduced_ns]
+            rows = await self._recorder.journal.expected_funding(realised_ns + CHANGE_NS, {instrument}, accrued=True)
+            due = [one for one in rows if one.settled_ns <= reduced_ns]
             amount = sum((one.amount for one in due), ZERO)
             if differs(amount, ZERO):
                 self._told_of[instrument] = reduced_ns

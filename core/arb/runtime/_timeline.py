@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from itertools import pairwise
 
@@ -37,10 +37,14 @@ class Timeline:
                 return self._times[at]
         return None
 
-    def pieces(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, int, Decimal]]:
-        """Yield begin, end and contracts of each part of (start, end] in which they do not change and are not zero."""
+    def pieces(self, start_ns: int, end_ns: int, cuts: Collection[int] = ()) -> Iterator[tuple[int, int, Decimal]]:
+        """Yield begin, end and contracts of each part of (start, end] in which they do not change and are not zero.
+
+        No part is of a time before and after one of `cuts` either.
+        """
         first, last = bisect_right(self._times, start_ns), bisect_left(self._times, end_ns)
-        for begin_ns, until_ns in pairwise([start_ns, *dict.fromkeys(self._times[first:last]), end_ns]):
+        inside = {*self._times[first:last], *(cut for cut in cuts if start_ns < cut < end_ns)}
+        for begin_ns, until_ns in pairwise([start_ns, *sorted(inside), end_ns]):
             held = self.before(until_ns)
             if held and begin_ns < until_ns:
                 yield begin_ns, until_ns, held

@@ -126,6 +126,25 @@ def matched_entry(expected: ExpectedFunding) -> LedgerEntry:
     )
 
 
+def realised_entry(payment: FundingPayment, accrued: Decimal, ts_ns: int) -> LedgerEntry:
+    """Return the entry that clears what had accrued once the venue has realised it, whatever it paid.
+
+    Args:
+        payment: The latest of those that realised it.
+        accrued: All that had accrued until then and was not cleared, in the currency of the payment.
+        ts_ns: When the last of it had accrued, or was realised.
+    """
+    exchange, instrument = exchange_of(payment.instrument), payment.instrument
+    return LedgerEntry(
+        entry_id=f"realised:{exchange}:{payment.payment_id}",
+        ts_ns=ts_ns,
+        kind=EntryKind.MATCHED_FUNDING,
+        exchange=exchange,
+        instrument=instrument,
+        lines=_due(instrument, payment.currency, accrued.copy_negate(), accrues=True),
+    )
+
+
 def transfer_entry(transfer: Transfer) -> LedgerEntry:
     """Return the entry of money that came or left other than by trading."""
     against = _AGAINST[transfer.kind].format(exchange=transfer.exchange)

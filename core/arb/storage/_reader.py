@@ -172,11 +172,26 @@ class JournalReader:
             return await _transfers.transfers(transaction, since_ns=since_ns, until_ns=until_ns, exchange=exchange)
 
     async def expected_funding(
-        self, since_ns: int | None = None, instruments: Collection[InstrumentId] | None = None
+        self,
+        since_ns: int | None = None,
+        instruments: Collection[InstrumentId] | None = None,
+        *,
+        accrued: bool | None = None,
     ) -> tuple[ExpectedFunding, ...]:
-        """Return what was or is due since a time, oldest first, whether it was paid or not."""
+        """Return what was or is due since a time, oldest first, whether it was paid or not.
+
+        Args:
+            since_ns: None is all.
+            instruments: None is all.
+            accrued: Only what accrued without settlements, or only what settlements owe; None is both.
+        """
         async with self._begin() as transaction:
-            return await _expected.expected(transaction, instruments=instruments, since_ns=since_ns)
+            return await _expected.expected(transaction, instruments=instruments, since_ns=since_ns, accrued=accrued)
+
+    async def accrued_to(self, since_ns: int) -> Mapping[InstrumentId, int]:
+        """Return until when it is booked what accrued, of each instrument where anything was since a time."""
+        async with self._begin() as transaction:
+            return await _expected.accrued_to(transaction, since_ns)
 
     async def ledger(self, wanted: EntryFilter) -> AsyncIterator[Sequence[LedgerEntry]]:
         """Yield entries by time and id, some thousands at once, as of one moment."""
