@@ -63,7 +63,8 @@ class Instrument:
         id: `BTC-PERP.hl-main`.
         symbol: The venue's own name; only its plugin reads it.
         base: The asset, such as `BTC`; denominations are resolved (kPEPE is PEPE x 1000).
-        asset_class: `crypto` unless the venue says otherwise; other classes never mix with it.
+        asset_class: `crypto` unless the venue says otherwise: `stock`, `index`, `commodity`, `fx`, or a word of the
+            venue's own. Only instruments of one class are paired.
         min_quantity: Smallest order, in contracts.
         min_notional: Smallest order that opens risk, in quote currency.
         closing_min_notional: Smallest reduce-only order, in quote currency; zero where any may close.

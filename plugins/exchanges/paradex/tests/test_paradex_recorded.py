@@ -257,7 +257,13 @@ def test_states_of_a_market(ccxt: Pick, change: dict[str, Any], status: Instrume
 @realdata
 def test_other_classes_and_kinds(ccxt: Pick) -> None:
     row = ccxt("parseMarket")
-    for change, name in (({"funding_multiplier": D("0.5")}, "tradfi"), ({"tags": ["FX", "x"]}, "fx"), ({}, "crypto")):
+    for change, name in (
+        ({"funding_multiplier": D("0.5")}, "tradfi"),
+        ({"tags": ["FX", "x"]}, "fx"),
+        ({"tags": ["equity"]}, "stock"),
+        ({"tags": ["METAL"]}, "commodity"),
+        ({}, "crypto"),
+    ):
         market = market_of("pd", {**row, **change}, FEES, is_open=True, now_ns=0)
         assert market.instrument.asset_class == name
     assert _markets({"results": [{**row, "market_kind": "isolated"}]}).markets == ()

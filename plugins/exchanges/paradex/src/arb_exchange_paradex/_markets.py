@@ -36,8 +36,15 @@ _THOUSANDS: Final = re.compile(r"k([A-Z0-9]+)")
 _DENOMINATED: Final[Mapping[str, tuple[str, Decimal]]] = MappingProxyType({"mSATS": ("SATS", Decimal(1_000_000))})
 """An `m` before a name is no rule: mETH is an asset of its own."""
 
-_CLASSES: Final = frozenset({"commodity", "equity", "etf", "fx", "forex", "index", "metal", "rwa", "stock", "tradfi"})
-"""Tags of markets that are no crypto."""
+_CLASSES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("equity", "etf", "stock"), "stock"),
+        **dict.fromkeys(("commodity", "metal"), "commodity"),
+        **dict.fromkeys(("forex", "fx"), "fx"),
+        **{tag: tag for tag in ("index", "rwa", "tradfi")},
+    }
+)
+"""Of tags of markets that are no crypto, in the words that the other plugins use: only equal classes are paired."""
 
 _CRYPTO: Final = "crypto"
 _LEVERAGE_UNIT: Final = Decimal("0.01")
@@ -184,7 +191,7 @@ def asset_of(symbol: str) -> tuple[str, Decimal]:
 def class_of(row: Row) -> str:
     """Return the asset class: by the tags, and by the funding multiplier that only TradFi markets have below 1."""
     tags = row.get("tags") or []
-    named = sorted(tag.lower() for tag in tags if isinstance(tag, str) and tag.lower() in _CLASSES)
+    named = sorted(_CLASSES[tag.lower()] for tag in tags if isinstance(tag, str) and tag.lower() in _CLASSES)
     if named:
         return named[0]
     multiplier = maybe_number(row.get("funding_multiplier"))
