@@ -376,6 +376,30 @@ def test_cancel_all_goes_from_market_to_market(bench: Bench) -> None:
     bench(body)
 
 
+def test_a_market_that_refuses_keeps_no_other_from_being_cancelled(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        others = [each for each in await desk.exchange.market.fetch_instruments() if each != desk.instrument]
+        await desk.send(await desk.resting())
+        bbo = await desk.exchange.market.fetch_bbo(others[0].id)
+        price = others[0].limit_price(Side.BUY, bbo.bid * D("0.98"))
+        await desk.send(await desk.resting(instrument=others[0].id, price=price, quantity=others[0].lot_size * 10))
+        first = min(desk.instrument.symbol, others[0].symbol)
+        refusal = json.dumps({"code": "INVALID_MARKET", "message": "scripted"}).encode()
+
+        def refuse(request: HttpRequest) -> HttpResponse | None:
+            is_it = request.method == "DELETE" and json.loads(request.body)["symbol"] == first
+            return HttpResponse(status=400, headers={}, body=refusal) if is_it else None
+
+        desk.wire.answer = refuse
+        with pytest.raises(Rejected, match="INVALID_MARKET"):
+            await desk.trading.cancel_all()
+        (left,) = await desk.trading.fetch_open_orders()
+        assert left.request.instrument in {desk.instrument.id, others[0].id}
+        assert len(desk.wire.sent("DELETE", "/api/v1/orders")) == 2
+
+    bench(body)
+
+
 def test_orders_of_others_are_listed_under_names_of_their_own(bench: Bench) -> None:
     async def body(desk: BenchDesk) -> None:
         mine = await desk.resting()
@@ -447,13 +471,33 @@ def test_a_clock_that_is_wrong_is_asked_for_and_a_read_tries_again(bench: Bench)
 def test_the_history_has_a_budget_of_its_own(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         began_ns = desk.clock.now_ns()
-        for _ in range(26):
+        for _ in range(18):
             await desk.trading.fetch_fills(0)
         await desk.trading.fetch_transfers(0)  # not held up by them
         await desk.trading.fetch_positions()
         assert desk.clock.now_ns() == began_ns
         await desk.trading.fetch_fills(0)
         assert desk.clock.now_ns() >= began_ns + MINUTE_NS
+
+    bench(body)
+
+
+def test_what_became_of_an_order_has_a_part_of_the_history_for_itself(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        desk.script.plan("send_order", before=OutcomeUnknown("scripted"))
+        request = await desk.request()
+        with pytest.raises(OutcomeUnknown):
+            await desk.send(request)
+        for _ in range(18):
+            await desk.trading.fetch_fills(0)
+        began_ns = desk.clock.now_ns()
+        for _ in range(4):  # each reads orders and fills
+            with pytest.raises(UnknownOrder):
+                await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+        assert desk.clock.now_ns() == began_ns
+        with pytest.raises(RateLimited):
+            await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+        assert desk.clock.now_ns() <= began_ns + 2 * SECOND_NS
 
     bench(body)
 
@@ -494,16 +538,42 @@ def test_a_limited_time_range_stops_time_ranges_alone(bench: Bench) -> None:
     bench(body)
 
 
-def test_a_limited_call_stops_orders_too(bench: Bench) -> None:
+def limited(path: str) -> Callable[[HttpRequest], HttpResponse | None]:
+    return answering("GET", path, 429, {"code": "TOO_MANY_REQUESTS", "message": "Too many requests"})
+
+
+def test_a_limited_public_read_does_not_stop_orders(bench: Bench) -> None:
     async def body(desk: BenchDesk) -> None:
         prepared = await desk.trading.prepare_order(await desk.request())
-        refusal = {"code": "TOO_MANY_REQUESTS", "message": "Too many requests"}
-        desk.wire.answer = answering("GET", "/api/v1/depth", 429, refusal)
+        resting = await desk.resting()
+        await desk.send(resting)
+        desk.wire.answer = limited("/api/v1/depth")
         with pytest.raises(RateLimited):
             await desk.exchange.market.fetch_bbo(desk.instrument.id)
         began_ns = desk.clock.now_ns()
         await desk.trading.send_order(prepared)
-        assert desk.clock.now_ns() > began_ns
+        await desk.trading.cancel_order(desk.instrument.id, resting.client_order_id)
+        assert desk.clock.now_ns() == began_ns
+        desk.wire.answer = None
+        await desk.exchange.market.fetch_bbo(desk.instrument.id)
+        assert desk.clock.now_ns() > began_ns  # what was refused waits
+
+    bench(body)
+
+
+def test_a_limited_signed_read_stops_orders_and_says_so(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        prepared = await desk.trading.prepare_order(await desk.request())
+        refusal = {"code": "TOO_MANY_REQUESTS", "message": "Too many requests"}
+        raw = HttpResponse(status=429, headers={"Retry-After": "4"}, body=json.dumps(refusal).encode())
+        desk.wire.answer = lambda request: raw if "/api/v1/position" in request.url else None
+        with pytest.raises(RateLimited):
+            await desk.trading.fetch_positions()
+        began_ns = desk.clock.now_ns()
+        with pytest.raises(RateLimited):
+            await desk.trading.send_order(prepared)
+        assert desk.clock.now_ns() <= began_ns + 2 * SECOND_NS
+        assert desk.wire.sent("POST", "/api/v1/order") == []
 
     bench(body)
 

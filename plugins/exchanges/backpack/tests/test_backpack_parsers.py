@@ -301,6 +301,8 @@ def test_interest_is_paid_by_who_borrows() -> None:
     assert paid is not None
     assert earned is not None
     assert (paid.amount, earned.amount) == (D("-0.5"), D("0.5"))
+    # Nobody says who paid: a sign that is guessed would be money that is not there.
+    assert interest_of(ExchangeName("bp"), {**row, "paymentType": "OfNextYear"}) is None
 
 
 @pytest.mark.parametrize(

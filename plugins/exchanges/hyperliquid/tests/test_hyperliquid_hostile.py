@@ -98,10 +98,10 @@ def test_a_market_that_vanishes_can_still_be_closed(play: Play) -> None:
     play(scene)
 
 
-def test_a_state_that_cannot_be_read_is_told_as_that(play: Play) -> None:
+def test_states_none_of_which_can_be_read_are_told_as_that(play: Play) -> None:
     async def scene(stage: Stage) -> None:
         def broken(answer: Any) -> Any:
-            return [answer[0], [{**answer[1][0], "openInterest": "NaN", "funding": []}, *answer[1][1:]]]
+            return [answer[0], [{**state, "openInterest": "NaN", "funding": []} for state in answer[1]]]
 
         async with stage.client() as exchange:
             stage.edit["metaAndAssetCtxs"] = broken

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from arb.model import (
     ZERO,
@@ -41,10 +40,9 @@ class Held:
     maintenance: Decimal
 
 
-def held_of(exchange: str, answer: Any, now_ns: int) -> list[Held]:
-    """Read `GET /api/v1/position`; the venue nets, so a market has one row at most."""
-    rows = [row for row in rows_of(answer) if number(row["netQuantity"])]
-    return [_held(exchange, row, now_ns) for row in rows]
+def held_of(exchange: str, rows: Iterable[Row], now_ns: int) -> list[Held]:
+    """Read rows of `GET /api/v1/position`; the venue nets, so a market has one at most."""
+    return [_held(exchange, row, now_ns) for row in rows if number(row["netQuantity"])]
 
 
 def _held(exchange: str, row: Row, now_ns: int) -> Held:

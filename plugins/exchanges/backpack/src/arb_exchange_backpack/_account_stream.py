@@ -60,7 +60,8 @@ class AccountWatch:
 
     async def watch(self) -> AsyncGenerator[Order | Fill | FundingPayment, None]:
         """Yield changes for ever."""
-        await self._rest.ready_to_sign()
+        # By a clock that is wrong the subscription is refused, and made again.
+        await self._rest.time.ready()
         seen: OrderedDict[FillId, None] = OrderedDict()
         heard_ns: int | None = None
         async with aclosing(self._hub.listen(_TOPIC)) as messages:
@@ -119,7 +120,7 @@ class AccountWatch:
     def _refused(self, why: str) -> None:
         self._context.log.warning("the venue refuses the account's stream: %s", why)
         # Perhaps for its time: the calls after the next connection ask for the venue's first.
-        self._rest.distrust_time()
+        self._rest.time.doubt()
         self._hub.restart(f"refused: {why}")
 
 

@@ -23,9 +23,9 @@ class Catalog:
 
     async def read(self) -> Listing:
         """Read markets and fees now."""
-        fees = await self._fees()
+        # The markets first: while the venue wants fewer calls without a key, those with one are not made in vain.
         answer = await self._rest.get("/api/v1/markets")
-        listing = listing_of(self._context.name, answer, fees, before=self._listing)
+        listing = listing_of(self._context.name, answer, await self._fees(), before=self._listing)
         if listing.unread and listing.unread != self._unread:
             self._context.log.warning("markets that cannot be read are left out: %s", "; ".join(listing.unread))
         self._unread = listing.unread

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from arb.api import BadResponse, Context, Rejected
 from arb.model import InstrumentId, MarginMode
-from arb.net import positive, reading
+from arb.net import number, positive, reading, rows_of, text
 
-from ._account import held_of
 from ._catalog import Catalog
 from ._rest import VenueRest
 
@@ -43,26 +42,26 @@ class AccountLeverage:
         before = await self._limit()
         if before == leverage:
             return
-        others = [each for each in await self._held() if each != instrument]
+        others = [each for each in await self._held() if each != listed.symbol]
         if others:
-            text = f"the leverage of {instrument} is that of the whole account: it stays at {before} while there are"
-            raise self._refused(f"{text} positions in {', '.join(others)}", "leverage_is_shared")
+            why = f"the leverage of {instrument} is that of the whole account: it stays at {before} while there are"
+            raise self._refused(f"{why} positions in {', '.join(others)}", "leverage_is_shared")
         await self._rest.write("PATCH", "/api/v1/account", "accountUpdate", {"leverageLimit": f"{leverage:f}"})
         after = await self._limit()
         if after != leverage:
-            text = f"the account's leverage was set to {leverage} and reads {after}"
-            raise BadResponse(text, exchange=self._context.name, code="leverage")
+            why = f"the account's leverage was set to {leverage} and reads {after}"
+            raise BadResponse(why, exchange=self._context.name, code="leverage")
 
     async def _limit(self) -> Decimal:
         answer = await self._rest.read("/api/v1/account", "accountQuery")
         with reading(self._context.name, "the account's leverage"):
             return positive(answer["leverageLimit"])
 
-    async def _held(self) -> list[InstrumentId]:
+    async def _held(self) -> list[str]:
+        """Return the symbols of what is held, markets of every type among them: the limit is of them all."""
         answer = await self._rest.read("/api/v1/position", "positionQuery")
         with reading(self._context.name, "positions"):
-            held = held_of(self._context.name, answer, self._context.clock.now_ns())
-        return [each.position.instrument for each in held]
+            return [text(row["symbol"]) for row in rows_of(answer) if number(row["netQuantity"])]
 
-    def _refused(self, text: str, code: str) -> Rejected:
-        return Rejected(text, exchange=self._context.name, code=code)
+    def _refused(self, why: str, code: str) -> Rejected:
+        return Rejected(why, exchange=self._context.name, code=code)

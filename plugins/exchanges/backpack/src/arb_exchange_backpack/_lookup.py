@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 from arb.api import BadResponse, Context, Rejected, UnknownOrder
@@ -63,7 +64,7 @@ class OrderLookup:
     async def _resting(self, instrument: Instrument, name: ClientOrderId, number: int) -> Order | None:
         try:
             row = await self._rest.read(
-                "/api/v1/order", "orderQuery", {"symbol": instrument.symbol, "clientId": number}
+                "/api/v1/order", "orderQuery", {"symbol": instrument.symbol, "clientId": number}, urgent=True
             )
         except Rejected as error:
             if error.code == NOT_FOUND:
@@ -79,7 +80,7 @@ class OrderLookup:
         if order_id is None:
             return None
         path, instruction = "/wapi/v1/history/orders", "orderHistoryQueryAll"
-        async for rows in pages(self._context, self._rest, path, instruction, {"orderId": order_id}, most=1):
+        async for rows in self._pages(path, instruction, {"orderId": order_id}, most=1):
             found = next((row for row in rows if row.get("id") == order_id), None)
             if found is not None:
                 return found
@@ -94,7 +95,7 @@ class OrderLookup:
         oldest_ns = 0 if reserved_ns is None else reserved_ns + self._rest.time.offset_ns - _CLOCKS_NS
         params = {"symbol": instrument.symbol, "sortDirection": "Desc"}
         path, instruction = "/wapi/v1/history/orders", "orderHistoryQueryAll"
-        async for rows in pages(self._context, self._rest, path, instruction, params, most=_MOST_PAGES):
+        async for rows in self._pages(path, instruction, params):
             with reading(self._context.name, "the order history"):
                 times = [created_at(row["createdAt"]) for row in rows]
                 for row, created_ns in zip(rows, times, strict=True):
@@ -108,12 +109,16 @@ class OrderLookup:
         reserved_ns = await self._names.reserved_ns(name)
         since_ns = max(0, (reserved_ns or 0) + self._rest.time.offset_ns - _CLOCKS_NS)
         params: Params = {"symbol": instrument.symbol, "from": since_ns // MILLISECOND_NS, "sortDirection": "Asc"}
-        async for rows in pages(
-            self._context, self._rest, "/wapi/v1/history/fills", "fillHistoryQueryAll", params, most=_MOST_PAGES
-        ):
+        async for rows in self._pages("/wapi/v1/history/fills", "fillHistoryQueryAll", params):
             with reading(self._context.name, "the fills"):
                 if any(client_number(row.get("clientId")) == number for row in rows):
                     raise self._doubt(f"order {name} has fills and is not in the history yet: ask again")
+
+    def _pages(
+        self, path: str, instruction: str, params: Params, *, most: int = _MOST_PAGES
+    ) -> AsyncIterator[list[Row]]:
+        # What became of an order decides whether a leg stands alone: it does not wait for what can.
+        return pages(self._context, self._rest, path, instruction, params, most=most, urgent=True)
 
     def _read(self, instrument: Instrument, name: ClientOrderId, row: Row) -> Order:
         with reading(self._context.name, f"order {name}"):

@@ -33,6 +33,9 @@ _THOUSANDS: Final = re.compile(r"k([A-Z0-9]+)")
 
 _PERPETUAL: Final = re.compile(r"(?P<base>[^_]+)_(?P<quote>[^_]+)_PERP")
 
+_PERPETUALS: Final = "_PERP"
+"""How their symbols end; those of other types, such as `BTC_USDC` and `BTC_USD_IPERP`, do not."""
+
 _STATES: Final[Mapping[str, InstrumentStatus]] = MappingProxyType(
     {
         "Open": InstrumentStatus.TRADING,
@@ -102,6 +105,11 @@ def perpetual(exchange: str, symbol: Any) -> InstrumentId | None:
         return None
     name = match["base"] if match["quote"] == QUOTE else f"{match['base']}-{match['quote']}"
     return instrument_id(f"{name}-PERP", exchange)
+
+
+def is_other(symbol: Any) -> bool:
+    """Whether a symbol is surely none of a perpetual future as they are traded here."""
+    return isinstance(symbol, str) and bool(symbol) and not symbol.upper().endswith(_PERPETUALS)
 
 
 def required(exchange: str, symbol: Any) -> InstrumentId:

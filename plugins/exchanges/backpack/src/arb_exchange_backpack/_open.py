@@ -61,22 +61,25 @@ async def open_exchange(settings: BackpackSettings, context: Context) -> AsyncIt
     """
     signer = _signer(settings)
     rest = VenueRest(context, settings, signer)
-    catalog = Catalog(context, rest, has_key=signer is not None)
-    market = BackpackMarketData(context, rest, catalog, has_key=signer is not None)
-    names = OrderNames(context)
-    trading = None if signer is None else BackpackTrading(context, rest, catalog, names)
-    if trading is not None:
-        await _check_account(context, rest)
-    account = None if trading is None else (rest, names, trading)
-    async with open_streams(context, settings, catalog, market, account) as streams:
-        yield BackpackExchange(
-            name=ExchangeName(context.name),
-            capabilities=PUBLIC_CAPABILITIES if trading is None else CAPABILITIES,
-            traits=traits_of(settings),
-            market=market,
-            trading=trading,
-            streams=streams,
-        )
+    try:
+        catalog = Catalog(context, rest, has_key=signer is not None)
+        market = BackpackMarketData(context, rest, catalog, has_key=signer is not None)
+        names = OrderNames(context)
+        trading = None if signer is None else BackpackTrading(context, rest, catalog, names)
+        if trading is not None:
+            await _check_account(context, rest)
+        account = None if trading is None else (rest, names, trading)
+        async with open_streams(context, settings, catalog, market, account) as streams:
+            yield BackpackExchange(
+                name=ExchangeName(context.name),
+                capabilities=PUBLIC_CAPABILITIES if trading is None else CAPABILITIES,
+                traits=traits_of(settings),
+                market=market,
+                trading=trading,
+                streams=streams,
+            )
+    finally:
+        await rest.close()
 
 
 def _signer(settings: BackpackSettings) -> Signer | None:

@@ -24,16 +24,19 @@ async def pages(
     *,
     most: int = MOST_PAGES,
     pace: Pace = Pace.RANGE,
+    urgent: bool = False,
 ) -> AsyncIterator[list[Row]]:
     """Yield pages of up to 1000 rows until the venue has no more.
 
-    Rows that are added while we read move the others to later pages: one may come twice, none is left out.
+    Rows that are added while we read move the others to later pages: one may come twice, none is left out. `urgent`
+    is what tells the fate of an order; see :meth:`VenueRest.read`.
 
     Raises:
         BadResponse: it is no list, or it has more than `most` pages: what was read is not the whole.
     """
     for page in range(most):
-        answer = await rest.read(path, instruction, {**params, "limit": PAGE, "offset": page * PAGE}, pace=pace)
+        asked = {**params, "limit": PAGE, "offset": page * PAGE}
+        answer = await rest.read(path, instruction, asked, pace=pace, urgent=urgent)
         with reading(context.name, path):
             rows = rows_of(answer)
         yield rows

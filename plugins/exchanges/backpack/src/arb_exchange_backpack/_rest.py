@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from arb.api import BadResponse, Context, ExchangeError, HttpResponse, NotSent, RateLimited
+from arb.api import Context, ExchangeError, HttpResponse, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms
+from arb.net import RateBudget, RateLimit, Rest, RestCall, decoded
 
 from ._errors import is_clock, refusal_table
 from ._settings import BackpackSettings
 from ._signing import NO_PARAMS, Params, Signer
+from ._time import VenueTime
 
 _CALLS: Final = RateLimit(weight=2_000, per_ns=MINUTE_NS)
 """Of one sub-account, or of one address without a key (support.backpack.exchange, FAQ of the API)."""
@@ -30,8 +30,13 @@ _TRANSFERS: Final = RateLimit(weight=4, per_ns=MINUTE_NS)
 said: all are taken to be. The account's are split, so that transfers never hold up what tells of fills."""
 
 _RANGE_PATIENCE_NS: Final = MINUTE_NS
-_TIME_AGE_NS: Final = 5 * MINUTE_NS
+_TIMEOUT_NS: Final = 10 * SECOND_NS
+_TIME_TIMEOUT_NS: Final = 3 * SECOND_NS
+"""A longer round trip would tell the time too badly for a signature that holds for seconds."""
+
 _NONE: Final = Decimal(0)
+_FOR_OUTCOMES: Final = Decimal("0.3")
+"""Of the account's time ranges, for what became of an order."""
 
 
 class Pace(StrEnum):
@@ -44,7 +49,7 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A budget with the client that sends within it: what the venue refuses of time ranges pauses these alone."""
+    """A budget with the client that sends within it: what the venue refuses of one pauses no other."""
 
     budget: RateBudget
     rest: Rest
@@ -62,12 +67,13 @@ class VenueRest:
         self._clock = context.clock
         self._window_ms = settings.window // MILLISECOND_NS
         self._signer = signer
-        self.time = ServerTime(context.clock)
-        self._asked_ns: int | None = None
-        self._asking = asyncio.Lock()
+        self.time = VenueTime(context, self._ask_time)
         key = "" if signer is None else signer.api_key
         self._public = _lines(context, settings.api_url, "public", _RANGES)
         self._private = _lines(context, settings.api_url, f"key {key}", _ACCOUNT_RANGES)
+        self._timing = Line(
+            self._public[Pace.CALL].budget, _unpaced(context, settings.api_url, timeout_ns=_TIME_TIMEOUT_NS)
+        )
 
     @property
     def window_ns(self) -> int:
@@ -77,7 +83,7 @@ class VenueRest:
     async def get(self, path: str, params: Params = NO_PARAMS, *, pace: Pace = Pace.CALL) -> Any:
         """Return the JSON of a public call; raises as :meth:`arb.net.Rest.call`."""
         await self._spend(self._public, pace)
-        response = await self._answer(self._public, pace, RestCall(method="GET", target=_target(path, params)))
+        response = await self._answer(self._public[pace], RestCall(method="GET", target=_target(path, params)))
         return decoded(response.body, self._context.name)
 
     async def read(
@@ -89,13 +95,22 @@ class VenueRest:
         pace: Pace = Pace.CALL,
         urgent: bool = False,
     ) -> Any:
-        """Return the JSON of a signed call that changes nothing; tries once more after its time was refused."""
+        """Return the JSON of a signed call that changes nothing; tries once more after its time was refused.
+
+        Args:
+            path: Of the route.
+            instruction: The name that is signed.
+            params: Of the query.
+            pace: Which limit it counts for.
+            urgent: It tells what became of an order, or what is to be cancelled: it may use the reserve, and waits
+                2 s at most.
+        """
         try:
             return await self._read(path, instruction, params, pace=pace, urgent=urgent)
         except ExchangeError as error:
             if not is_clock(error):
                 raise
-            await self.ask_time()
+            self.time.doubt()
             return await self._read(path, instruction, params, pace=pace, urgent=urgent)
 
     async def write(self, method: str, path: str, instruction: str, body: Params) -> HttpResponse:
@@ -126,10 +141,10 @@ class VenueRest:
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
         call = RestCall(method=method, target=path, body=body, headers=headers, writes=True, urgent=True)
         try:
-            return await self._answer(self._private, Pace.CALL, call)
+            return await self._answer(self._private[Pace.CALL], call)
         except ExchangeError as error:
             if is_clock(error):
-                self.distrust_time()
+                self.time.doubt()
             raise
 
     def sign(self, instruction: str, params: Params) -> tuple[Mapping[str, str], int]:
@@ -145,59 +160,38 @@ class VenueRest:
         return self._signer.subscription(self.time.now_ns() // MILLISECOND_NS, self._window_ms)
 
     async def ready_to_sign(self) -> None:
-        """Learn the venue's time if nothing is known of it: what changes something waits for no better knowledge."""
-        if self._asked_ns is None:
-            await self._current_time()
+        """Return when something can be signed that changes something; raises as :meth:`VenueTime.required`."""
+        await self.time.required()
 
-    def distrust_time(self) -> None:
-        """Let the next call ask for the venue's time first."""
-        self._asked_ns = None
+    async def close(self) -> None:
+        """End what is asked for in the background."""
+        await self.time.close()
 
-    async def ask_time(self) -> None:
-        """Ask for the venue's time: `GET /api/v1/time`, milliseconds as plain text."""
-        await self._spend(self._public, Pace.CALL, urgent=True)
-        sent_ns = self._clock.now_ns()
-        response = await self._answer(self._public, Pace.CALL, RestCall(method="GET", target="/api/v1/time"))
-        received_ns = self._clock.now_ns()
-        try:
-            server_ns = from_ms(response.body.decode().strip())
-            self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns)
-        except ValueError as error:
-            text = f"the venue's time cannot be read: {error}"
-            raise BadResponse(text, exchange=self._context.name, code="bad_shape") from error
-        self._asked_ns = received_ns
-
-    async def _current_time(self) -> None:
-        async with self._asking:
-            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
-                return
-            try:
-                await self.ask_time()
-            except ExchangeError as error:
-                # The offset that is known may still do; where it does not, the venue refuses the call.
-                self._context.log.warning("the venue's time could not be asked: %s", error)
+    async def _ask_time(self) -> bytes:
+        await self._timing.budget.spend(urgent=True)
+        call = RestCall(method="GET", target="/api/v1/time", urgent=True)
+        return (await self._answer(self._timing, call)).body
 
     async def _read(self, path: str, instruction: str, params: Params, *, pace: Pace, urgent: bool) -> Any:
-        await self._current_time()
+        await self.time.ready()
         await self._spend(self._private, pace, urgent=urgent)
         headers, _ = self.sign(instruction, params)
-        call = RestCall(method="GET", target=_target(path, params), headers=headers)
-        return decoded((await self._answer(self._private, pace, call)).body, self._context.name)
+        call = RestCall(method="GET", target=_target(path, params), headers=headers, urgent=urgent)
+        return decoded((await self._answer(self._private[pace], call)).body, self._context.name)
 
     async def _spend(self, lines: Mapping[Pace, Line], pace: Pace, *, urgent: bool = False) -> None:
         if pace is not Pace.CALL:
-            await lines[pace].budget.spend(urgent=urgent, patience_ns=_RANGE_PATIENCE_NS)
+            patience_ns = None if urgent else _RANGE_PATIENCE_NS
+            await lines[pace].budget.spend(urgent=urgent, patience_ns=patience_ns)
         await lines[Pace.CALL].budget.spend(urgent=urgent)
 
-    async def _answer(self, lines: Mapping[Pace, Line], pace: Pace, call: RestCall) -> HttpResponse:
+    async def _answer(self, line: Line, call: RestCall) -> HttpResponse:
         try:
-            return await lines[pace].rest.answer(call)
+            return await line.rest.answer(call)
         except RateLimited as error:
             if error.retry_after_ns is not None:
-                until_ns = self._clock.now_ns() + error.retry_after_ns
-                # The venue does not say whom it limits: for plain calls this may be the address, key or not.
-                for each in (self._public, self._private) if pace is Pace.CALL else (lines,):
-                    each[pace].budget.pause(until_ns)
+                # Calls with a key are counted for it, those without one for the address: neither stops the other.
+                line.budget.pause(self._clock.now_ns() + error.retry_after_ns)
             raise
 
 
@@ -205,18 +199,21 @@ def _lines(context: Context, url: str, whose: str, ranges: RateLimit) -> Mapping
     def line(pace: Pace, limit: RateLimit, **reserve: Decimal) -> Line:
         key = f"backpack {url} {whose} {pace}"
         budget = context.shared(RateBudget, key, lambda: RateBudget(context.clock, [limit], **reserve))
-        # Paced by the budget above: this one only keeps the pauses that the venue asks for.
-        unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=_NONE)
-        return Line(budget, Rest(context, url, unpaced, refusal=refusal_table(context.name)))
+        return Line(budget, _unpaced(context, url))
 
-    # Nothing urgent ever asks for time ranges, so nothing of them is held back.
     return MappingProxyType(
         {
             Pace.CALL: line(Pace.CALL, _CALLS),
-            Pace.RANGE: line(Pace.RANGE, ranges, reserve=_NONE),
+            Pace.RANGE: line(Pace.RANGE, ranges, reserve=_NONE if ranges is _RANGES else _FOR_OUTCOMES),
             Pace.TRANSFERS: line(Pace.TRANSFERS, _TRANSFERS, reserve=_NONE),
         }
     )
+
+
+def _unpaced(context: Context, url: str, *, timeout_ns: int = _TIMEOUT_NS) -> Rest:
+    """Return a client that is paced by the budget of its line; its own only keeps the pauses the venue asks for."""
+    budget = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=_NONE)
+    return Rest(context, url, budget, refusal=refusal_table(context.name), timeout_ns=timeout_ns)
 
 
 def _target(path: str, params: Params) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from arb.api import BadResponse, Context, PreparedOrder
+from arb.api import BadResponse, Context, ExchangeError, PreparedOrder
 from arb.model import (
     MILLISECOND_NS,
     Balance,
@@ -25,6 +25,7 @@ from arb.net import Row, reading, rows_of
 from ._account import Held, balances_of, held_of, payment_of, settled_of
 from ._catalog import Catalog
 from ._fields import from_text
+from ._left_out import LeftOut
 from ._leverage import AccountLeverage
 from ._lookup import OrderLookup
 from ._markets import perpetual, required
@@ -53,10 +54,11 @@ class BackpackTrading:
         self._rest = rest
         self._catalog = catalog
         self._names = names
+        self._left_out = LeftOut(context)
         self._desk = OrderDesk(context, rest, catalog, names)
         self._lookup = OrderLookup(context, rest, names)
         self._leverage = AccountLeverage(context, rest, catalog)
-        self._transfers = TransferReader(context, rest)
+        self._transfers = TransferReader(context, rest, self._left_out)
 
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
         """Round, check and sign; see :meth:`OrderDesk.prepare`."""
@@ -71,12 +73,22 @@ class BackpackTrading:
         await self._desk.cancel(instrument, client_order_id)
 
     async def cancel_all(self, instrument: InstrumentId | None = None) -> None:
-        """Cancel every resting order of an instrument, or of all perpetual futures one after the other."""
+        """Cancel every resting order of an instrument, or of all perpetual futures one after the other.
+
+        A market that refuses keeps no other from being cancelled: the first error is raised at the end.
+        """
         if instrument is not None:
             await self._desk.cancel_symbol((await self._catalog.instrument(instrument)).symbol)
             return
+        errors: list[ExchangeError] = []
         for symbol in await self._desk.resting_symbols():
-            await self._desk.cancel_symbol(symbol)
+            try:
+                await self._desk.cancel_symbol(symbol)
+            except ExchangeError as error:
+                self._context.log.warning("the orders of %s were not cancelled: %s", symbol, error)
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def fetch_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:
         """Return an order over its whole life; see :meth:`OrderLookup.find`."""
@@ -88,7 +100,7 @@ class BackpackTrading:
         with reading(self._context.name, "open orders"):
             orders = [
                 order_of(required(self._name, row["symbol"]), await self._names.of(row.get("clientId"), row["id"]), row)
-                for row in rows_of(answer)
+                for row in self._left_out.perpetuals(rows_of(answer), "an order")
                 if row["status"] != WAITING
             ]
         return sorted(orders, key=lambda order: (order.ts_event_ns, str(order.exchange_order_id)))
@@ -139,8 +151,10 @@ class BackpackTrading:
         async for rows in self._pages("/wapi/v1/history/funding", "fundingHistoryQueryAll", params):
             with reading(self._context.name, "funding payments"):
                 times = [from_text(row["intervalEndTimestamp"]) for row in rows]
-                payments = [payment_of(self._name, row) for row in rows]
-            found |= {payment.payment_id: payment for payment in payments if payment.settled_ns >= since_ns}
+                wanted = [row for row, settled_ns in zip(rows, times, strict=True) if settled_ns >= since_ns]
+                ours = self._left_out.perpetuals(wanted, "a funding payment")
+                payments = [payment_of(self._name, row) for row in ours]
+            found |= {payment.payment_id: payment for payment in payments}
             if times and times[0] >= times[-1] and times[-1] < since_ns:
                 break
         return sorted(found.values(), key=lambda payment: (payment.settled_ns, payment.payment_id))
@@ -163,9 +177,9 @@ class BackpackTrading:
         return self._rest.time.earliest_ns()
 
     async def _held(self) -> list[Held]:
-        answer = await self._rest.read("/api/v1/position", "positionQuery")
+        answer = await self._rest.read("/api/v1/position", "positionQuery", {"marketType": "PERP"})
         with reading(self._context.name, "positions"):
-            return held_of(self._name, answer, self._now_ns)
+            return held_of(self._name, self._left_out.perpetuals(rows_of(answer), "a position"), self._now_ns)
 
     def _pages(self, path: str, instruction: str, params: Params) -> AsyncIterator[list[Row]]:
         return pages(self._context, self._rest, path, instruction, params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -11,6 +11,7 @@ from arb.model import MILLISECOND_NS, ExchangeName, Transfer, TransferId, Transf
 from arb.net import Row, number, reading, text
 
 from ._fields import from_text
+from ._left_out import LeftOut
 from ._pages import pages
 from ._rest import Pace, VenueRest
 from ._signing import Params
@@ -39,8 +40,11 @@ def withdrawal_of(exchange: ExchangeName, row: Row) -> Transfer | None:
 
 
 def interest_of(exchange: ExchangeName, row: Row) -> Transfer | None:
-    """Read a row of `GET /wapi/v1/history/interest`, which has no id."""
-    kind, sign = text(row["paymentType"]), _INTEREST_SIGN[row["paymentType"]]
+    """Read a row of `GET /wapi/v1/history/interest`, which has no id; None where nobody says who paid."""
+    kind = text(row["paymentType"])
+    sign = _INTEREST_SIGN.get(kind)
+    if sign is None:
+        return None
     name = f"interest-{row['marketSymbol']}-{row['symbol']}-{kind}-{row['positionId']}-{row['timestamp']}"
     return _transfer(exchange, row, name, TransferKind.INTEREST, sign, row["timestamp"])
 
@@ -64,9 +68,10 @@ def _transfer(
 class TransferReader:
     """Reads three lists and joins them."""
 
-    def __init__(self, context: Context, rest: VenueRest) -> None:
+    def __init__(self, context: Context, rest: VenueRest, left_out: LeftOut) -> None:
         self._context = context
         self._rest = rest
+        self._left_out = left_out
 
     async def read(self, since_ns: int) -> list[Transfer]:
         """Return what was booked at or after a time, oldest first, whole."""
@@ -78,8 +83,7 @@ class TransferReader:
             ("/wapi/v1/history/interest", "interestHistoryQueryAll", {"sortDirection": "Desc"}, interest_of),
         ):
             found |= await self._list(path, instruction, params, read, since_ns)
-        booked = [one for one in found.values() if one.ts_event_ns >= since_ns]
-        return sorted(booked, key=lambda one: (one.ts_event_ns, one.transfer_id))
+        return sorted(found.values(), key=lambda one: (one.ts_event_ns, one.transfer_id))
 
     async def _list(
         self,
@@ -94,8 +98,15 @@ class TransferReader:
         async for rows in pages(self._context, self._rest, path, instruction, params, pace=Pace.TRANSFERS):
             with reading(self._context.name, path):
                 times = [from_text(row.get("createdAt") or row["timestamp"]) for row in rows]
-                transfers = [one for row in rows if (one := read(exchange, row)) is not None]
+                wanted = [row for row, booked_ns in zip(rows, times, strict=True) if booked_ns >= since_ns]
+                transfers = [one for row in wanted if (one := read(exchange, row)) is not None]
+                self._tell_unknown(wanted)
             found |= {one.transfer_id: one for one in transfers}
             if times and times[0] >= times[-1] and times[-1] < since_ns:
                 break
         return found
+
+    def _tell_unknown(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if "paymentType" in row and row["paymentType"] not in _INTEREST_SIGN:
+                self._left_out.tell(f"interest of the unknown kind {row['paymentType']!r}: it may be paid or received")

@@ -21,6 +21,7 @@ from arb.model import (
 )
 from arb.net import from_ms, maybe_number, maybe_positive, number, whole
 
+from ._listing import Coin
 from ._market_rows import SIDES
 
 MODES: Final[Mapping[str, MarginMode]] = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
@@ -57,7 +58,7 @@ def position(row: Mapping[str, Any], instrument: InstrumentId, ts_ns: int) -> Po
     )
 
 
-def fill(row: Mapping[str, Any], instrument: Instrument, client_order_id: ClientOrderId) -> Fill:
+def fill(row: Mapping[str, Any], instrument: Instrument | Coin, client_order_id: ClientOrderId) -> Fill:
     """Read a fill. `fee` holds a builder's share too, and is negative for a rebate; `closedPnl` is before it."""
     return Fill(
         fill_id=fill_id(row),
@@ -81,7 +82,7 @@ def fill_id(row: Mapping[str, Any]) -> FillId:
     return FillId(str(trade) if trade else "-".join(str(row[name]) for name in _FILL_IDENTITY))
 
 
-def payment(row: Mapping[str, Any], time: Any, instrument: Instrument) -> FundingPayment:
+def payment(row: Mapping[str, Any], time: Any, instrument: Instrument | Coin) -> FundingPayment:
     """Read a payment; its id is time and coin, since the venue gives all payments one hash.
 
     In 2023 a settlement was of several samples: `szi` is their mean, and each was paid at the rate.

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Final
 
-from arb.api import ExchangeError, UnknownOrder
-from arb.model import ClientOrderId, Fill, FundingPayment, InstrumentId, Order
-from arb.net import Connected, Row, from_ms, number, reading, whole
+from arb.api import BadResponse, Context, ExchangeError, Rejected, UnknownOrder
+from arb.model import SECOND_NS, ClientOrderId, Fill, FundingPayment, InstrumentId, Order
+from arb.net import BAD_SHAPE, Backoff, Connected, Row, from_ms, number, reading, whole
 
 from ._account_rows import fill_id
 from ._client import Client
 from ._hub import Hub
+from ._left_out import LeftOut
 from ._market import HyperliquidMarket
 from ._order_rows import Filled, OrderRow, order_of, order_row, status_of
 from ._orders import Orders
 from ._seen import REMEMBERED, Seen
 from ._trading import HyperliquidTrading
 
+_LONGEST_WAIT_NS: Final = 15 * SECOND_NS
 Change = Order | Fill | FundingPayment
 
 
@@ -27,6 +30,9 @@ class AccountStream:
 
     The venue's messages have no average price: an order's is made of its fills, and an order waits for them.
     What happened while no socket was open is read from the venue when there is one again.
+
+    The socket carries the public books too. So nothing of the account ends it: a row that cannot be read is passed
+    over, and what it said is learnt when the account is read over REST.
     """
 
     def __init__(
@@ -37,8 +43,10 @@ class AccountStream:
         orders: Orders,
         trading: HyperliquidTrading,
         user: str,
+        context: Context,
     ) -> None:
         """Open nothing yet; `user` is the account's address."""
+        self._context = context
         self._client = client
         self._hub = hub
         self._market = market
@@ -48,22 +56,40 @@ class AccountStream:
 
     async def watch(self) -> AsyncGenerator[Change, None]:
         """Yield working orders, then every change from now on."""
-        watch = _Watch(self._client, self._market, self._orders, self._trading)
+        watch = _Watch(self._client, self._market, self._orders, self._trading, LeftOut(self._context))
         async with aclosing(self._hub.watch(*self._subscriptions)) as messages:
             async for item in messages:
-                try:
-                    changes = await (watch.connected() if isinstance(item, Connected) else watch.take(item))
-                except ExchangeError as error:
-                    self._hub.restart(f"the account could not be read: {error}")
-                    continue
+                changes = await (self._missed(watch) if isinstance(item, Connected) else watch.take(item))
                 for change in changes:
                     yield change
+
+    async def _missed(self, watch: _Watch) -> list[Change]:
+        """Return what a new socket does not tell; asks until the venue answers."""
+        backoff = Backoff(self._context.random, most_ns=_LONGEST_WAIT_NS)
+        clock = self._context.clock
+        while True:
+            try:
+                return await watch.connected()
+            except ExchangeError as error:
+                wait_ns = backoff.next_ns()
+                self._context.log.warning(
+                    "what the account's stream missed is asked for again in %.1f s: %s", wait_ns / SECOND_NS, error
+                )
+                await clock.sleep_until(clock.now_ns() + wait_ns)
 
 
 class _Watch:
     """What one watcher has seen."""
 
-    def __init__(self, client: Client, market: HyperliquidMarket, orders: Orders, trading: HyperliquidTrading) -> None:
+    def __init__(
+        self,
+        client: Client,
+        market: HyperliquidMarket,
+        orders: Orders,
+        trading: HyperliquidTrading,
+        left_out: LeftOut,
+    ) -> None:
+        self._left_out = left_out
         self._client = client
         self._market = market
         self._orders = orders
@@ -78,33 +104,69 @@ class _Watch:
     async def connected(self) -> list[Change]:
         """Read what a socket does not tell: what rests now, and what became of what rested before."""
         self._waiting.clear()
-        changes: list[Change] = []
-        resting = await self._orders.fetch_open()
+        resting, errors = await self._orders.readable_open()
+        for error in errors:
+            self._left_out.tell(f"an open order of the account ({error})", "its change comes when it is read")
         names = {order.request.client_order_id for order in resting}
-        for name, instrument in list(self._working.items()):
-            if name not in names:
-                with suppress(UnknownOrder):  # of somebody else, without an id to ask for
-                    changes.append(await self._orders.fetch(instrument, name))
-                del self._working[name]
-        for order in resting:
+        before = [each for each in self._working.items() if each[0] not in names]
+        ended = [order for name, instrument in before if (order := await self._became(name, instrument)) is not None]
+        for order in (*ended, *resting):
+            self._keep(order)
+        return [*ended, *resting]
+
+    async def _became(self, name: ClientOrderId, instrument: InstrumentId) -> Order | None:
+        try:
+            return await self._orders.fetch(instrument, name)
+        except UnknownOrder:  # of somebody else, without an id to ask for
+            self._working.pop(name, None)
+        except Rejected as error:  # of a coin that is not listed any more
+            self._working.pop(name, None)
+            self._left_out.tell(f"order {name}", error)
+        except BadResponse as error:
+            self._left_out.tell(f"order {name}", error)
+        return None
+
+    def _keep(self, order: Order) -> None:
+        if order.status.is_final:
+            self._working.pop(order.request.client_order_id, None)
+        else:
             self._working[order.request.client_order_id] = order.request.instrument
-        return [*changes, *resting]
 
     async def take(self, item: Row) -> list[Change]:
-        """Read a message."""
-        channel = item["channel"]
-        with reading(self._client.name, f"a message of {channel}"):
-            if channel == "orderUpdates":
-                return [order for row in item["data"] if (order := await self._order(row)) is not None]
-            if channel == "userFills":
-                rows = sorted(item["data"]["fills"], key=lambda row: whole(row["time"]))
-                return [change for row in rows for change in await self._fill(row)]
-            payments = [await self._payment(row) for row in item["data"]["fundings"]]
-            return [payment for payment in payments if payment is not None]
+        """Read a message, without the rows of it that cannot be read."""
+        channel = str(item["channel"])
+        try:
+            with reading(self._client.name, f"a message of {channel}"):
+                if channel == "orderUpdates":
+                    rows, read = list(item["data"]), self._order_changes
+                elif channel == "userFills":
+                    rows, read = sorted(item["data"]["fills"], key=_time_of), self._fill
+                else:
+                    rows, read = list(item["data"]["fundings"]), self._payment_changes
+        except ExchangeError as error:
+            self._left_out.tell(f"a message of {channel}", error)
+            return []
+        return [change for row in rows for change in await self._row(channel, row, read)]
+
+    async def _row(self, channel: str, row: Row, read: Callable[[Row], Awaitable[list[Change]]]) -> list[Change]:
+        try:
+            with reading(self._client.name, f"a row of {channel}"):
+                return await read(row)
+        except ExchangeError as error:
+            self._left_out.tell(f"a row of {channel} ({error})", "its change comes when the account is read")
+            return []
+
+    async def _order_changes(self, row: Row) -> list[Change]:
+        order = await self._order(row)
+        return [] if order is None else [order]
+
+    async def _payment_changes(self, row: Row) -> list[Change]:
+        payment = await self._payment(row)
+        return [] if payment is None else [payment]
 
     async def _order(self, row: Row) -> Order | None:
         order, text, ts_ns = order_row(row["order"]), str(row["status"]), from_ms(row["statusTimestamp"])
-        if not order.quantity or await self._market.market_of_coin(order.coin) is None:
+        if not order.quantity or await self._market.named(order.coin) is None:
             return None
         if order.filled > self._filled.get(order.oid, Filled()).quantity:
             self._waiting[order.oid] = (order, text, ts_ns)
@@ -114,17 +176,14 @@ class _Watch:
 
     async def _known(self, row: OrderRow, text: str, ts_ns: int) -> Order | None:
         """Return an order all fills of which have come."""
-        market = await self._market.market_of_coin(row.coin)
-        if market is None:
+        named = await self._market.named(row.coin)
+        if named is None:
             return None
         name = await self._orders.id_of(row)
         filled = self._filled.get(row.oid, Filled()) if row.filled else Filled()
-        status = status_of(text, row)
-        if status.is_final:
-            self._working.pop(name, None)
-        else:
-            self._working[name] = market.instrument.id
-        return order_of(row.request(name, market.instrument.id), row, status, filled, text, ts_ns)
+        order = order_of(row.request(name, named.id), row, status_of(text, row), filled, text, ts_ns)
+        self._keep(order)
+        return order
 
     async def _fill(self, row: Row) -> list[Change]:
         """Count a fill, and return it unless it is old, with the order that waited for it."""
@@ -150,3 +209,11 @@ class _Watch:
         if payment is None or not self._paid.add(payment.payment_id):
             return None
         return payment if payment.settled_ns >= self._since_ns else None
+
+
+def _time_of(row: Row) -> int:
+    """Return the time of a fill by which they are sorted; one that cannot be read comes first, and is told of there."""
+    try:
+        return whole(row["time"])
+    except BAD_SHAPE:
+        return 0

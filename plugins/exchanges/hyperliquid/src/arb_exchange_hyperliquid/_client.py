@@ -6,14 +6,15 @@ Weights are those of its documentation ("Rate limits"): 1200 a minute for one in
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from arb.api import BadResponse, Context, ExchangeError, HttpResponse
-from arb.model import MILLISECOND_NS, MINUTE_NS
+from arb.api import BadResponse, Context, ExchangeError, HttpResponse, RateLimited
+from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, reading, whole
 
 from ._errors import refused
@@ -65,6 +66,9 @@ class Client:
             lambda: RateBudget(context.clock, [ADDRESS_LIMIT]),
         )
         self._rest = Rest(context, self.url, self._budget, refusal=self._no_such_coin)
+        # Actions are paced by the budget above before they are signed: this one only keeps the venue's pauses.
+        unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=Decimal(0))
+        self._actions = Rest(context, self.url, unpaced)
 
     @property
     def now_ms(self) -> int:
@@ -93,11 +97,12 @@ class Client:
             server_ns = whole(answer["time"]) * MILLISECOND_NS
             self.venue_time.add(server_ns, sent_ns=sent_ns, received_ns=self._clock.now_ns())
 
-    async def act(self, body: bytes, *, count: int = 1, urgent: bool = True) -> Any:
+    async def act(self, make: Callable[[], Awaitable[bytes]], *, count: int = 1, urgent: bool = True) -> Any:
         """Send a signed action and return the venue's `response`.
 
         Args:
-            body: Made by :class:`ActionSigner`.
+            make: Returns the signed bytes, or raises where they have become void. It is called when there is room in
+                the budget: what is signed before it waits may have expired when it leaves.
             count: Orders or cancels in it.
             urgent: It reduces risk.
 
@@ -106,12 +111,21 @@ class Client:
             OutcomeUnknown, BadResponse: the venue may have acted.
         """
         weight = 1 + count // _BATCH
-        answer = await self._rest.call(self._call("/exchange", body, weight=weight, writes=True, urgent=urgent))
+        await self._budget.spend(weight, urgent=urgent)
+        answer = await self._sent(await make(), urgent=urgent)
         with reading(self.name, "the answer to an action"):
             status, response = answer["status"], answer["response"]
         if status == "ok" and isinstance(response, Mapping):
             return response
         raise refused(response, self.name)
+
+    async def _sent(self, body: bytes, *, urgent: bool) -> Any:
+        try:
+            return await self._actions.call(self._call("/exchange", body, weight=1, writes=True, urgent=urgent))
+        except RateLimited as error:
+            if error.retry_after_ns is not None:
+                self._budget.pause(self._clock.now_ns() + error.retry_after_ns)
+            raise
 
     async def _info(self, kind: str, fields: Mapping[str, Any], *, urgent: bool = False) -> Any:
         asked = {"type": kind, **{name: value for name, value in fields.items() if value is not None}}
@@ -120,7 +134,7 @@ class Client:
         per_weight = _ROWS_PER_WEIGHT.get(kind)
         if per_weight and isinstance(answer, list) and len(answer) >= per_weight:
             # How many rows there are is known now only; the venue has counted them already.
-            await self._budget.spend(len(answer) // per_weight, urgent=True)
+            self._budget.charge(len(answer) // per_weight)
         return answer
 
     def _call(self, path: str, body: bytes, *, weight: int, writes: bool = False, urgent: bool = False) -> RestCall:

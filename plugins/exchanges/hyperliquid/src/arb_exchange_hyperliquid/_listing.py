@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from arb.api import BadResponse, Rejected
 from arb.model import (
@@ -65,6 +65,14 @@ class Market:
         return self.instrument.status is not InstrumentStatus.DELISTED
 
 
+class Coin(NamedTuple):
+    """What is sure of a perpetual, listed or not, by the names of :class:`arb.model.Instrument`."""
+
+    id: InstrumentId
+    symbol: str
+    quote: str
+
+
 class Listing:
     """Every market that is read, by our name and by the venue's.
 
@@ -115,6 +123,11 @@ class Listing:
         dex, _, name = coin.partition(":")
         return not name or dex in dexes
 
+    def quote_beside(self, coin: str) -> str | None:
+        """Return the collateral of a coin's dex, which all of its markets share; None while it lists none."""
+        dex = dex_of(coin)
+        return next((market.instrument.quote for market in self._by_coin.values() if market.dex == dex), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Dex:
@@ -123,6 +136,17 @@ class Dex:
     name: str
     first_asset: int
     collateral: str
+
+
+def id_of(coin: str, exchange: str) -> InstrumentId:
+    """Return our name of a coin; raises ValueError for none."""
+    return instrument_id(f"{coin}-PERP", exchange)
+
+
+def dex_of(coin: str) -> str:
+    """Return the dex of a coin by its name; empty for the venue's own."""
+    dex, _, name = coin.partition(":")
+    return dex if name else ""
 
 
 def dex_numbers(answer: Sequence[Any]) -> dict[str, int]:
@@ -185,7 +209,7 @@ def _instrument(
     shown = next(filter(None, (maybe_positive(state.get(name)) for name in ("midPx", "markPx", "oraclePx"))), None)
     finest = Decimal(1).scaleb(decimals - PERP_DECIMALS)
     return Instrument(
-        id=instrument_id(f"{coin}-PERP", exchange),
+        id=id_of(coin, exchange),
         symbol=coin,
         base=base,
         quote=dex.collateral,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from arb.api import BadResponse, ConfigError, Context
 from arb.model import (
@@ -24,10 +24,13 @@ from arb.net import reading
 
 from . import _listing, _market_rows
 from ._client import Client
-from ._listing import BASE_FEES, USDC, Dex, Listing, Market
+from ._left_out import LeftOut
+from ._listing import BASE_FEES, USDC, Coin, Dex, Listing, Market
 from ._paging import whole_list
 from ._settings import HyperliquidSettings
 from ._shared_read import SharedRead
+
+T = TypeVar("T")
 
 HISTORY_ROWS: Final = 500
 MAIN_DEX: Final = ""
@@ -48,6 +51,7 @@ class HyperliquidMarket:
         self._context = context
         self._listing: Listing | None = None
         self._unread: list[str] = []
+        self._left_out = LeftOut(context)
         self._fees = SharedRead(context.clock, self._read_fees, for_ns=FEES_NS)
         self._answers = {
             name: SharedRead(context.clock, partial(self._read_states, name), for_ns=STATES_NS)
@@ -114,6 +118,21 @@ class HyperliquidMarket:
                 raise BadResponse(f"{coin!r} is not listed", exchange=self._client.name, code="unknown_coin")
         return listing.of_coin(coin)
 
+    async def named(self, coin: Any) -> Coin | None:
+        """Return what is sure of a coin, also while the listing leaves it out: for what was, not for what is sent.
+
+        None for what is not read, such as spot.
+
+        Raises:
+            BadResponse: it is no coin, or it should be listed and nothing of its dex is.
+        """
+        listing = await self.listing()
+        if listing.needs(coin, self._dex_names) and (quote := listing.quote_beside(coin)) is not None:
+            with reading(self._client.name, f"the coin {coin!r}"):
+                return Coin(_listing.id_of(coin, self._client.name), coin, quote)
+        market = await self.market_of_coin(coin)
+        return None if market is None else Coin(market.instrument.id, market.coin, market.instrument.quote)
+
     @property
     def dex_names(self) -> tuple[str, ...]:
         """Return the dexes that are read, the main one first."""
@@ -141,22 +160,12 @@ class HyperliquidMarket:
         return market
 
     async def fetch_stats(self) -> Sequence[MarketStats]:
-        """Return prices and activity of every market that is open."""
-        states = await self._open_states()
-        with reading(self._client.name, "the state of the markets"):
-            return [
-                _market_rows.stats(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
-                for market, state in states
-            ]
+        """Return prices and activity of every market that is open and whose state can be read."""
+        return await self._of_each("statistics", _market_rows.stats)
 
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
-        """Return the rate of the running hour of every market that is open."""
-        states = await self._open_states()
-        with reading(self._client.name, "the rates of the markets"):
-            rows = [
-                _market_rows.predicted_rate(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns())
-                for market, state in states
-            ]
+        """Return the rate of the running hour of every market that is open and whose state can be read."""
+        rows = await self._of_each("the rate", _market_rows.predicted_rate)
         return [row for row in rows if row is not None]
 
     async def fetch_funding_history(
@@ -193,6 +202,21 @@ class HyperliquidMarket:
     def _venue_ns(self) -> int:
         return self._client.venue_time.now_ns()
 
+    async def _of_each(self, what: str, read: Callable[[Mapping[str, Any], InstrumentId, int, int], T]) -> list[T]:
+        """Read the state of each open market; one that cannot be read is left out, and raised if all are such."""
+        found, errors = [], []
+        states = await self._open_states()
+        for market, state in states:
+            try:
+                with reading(self._client.name, f"{what} of {market.coin}"):
+                    found.append(read(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns()))
+            except BadResponse as error:
+                self._left_out.tell(f"{what} of {market.coin}", error)
+                errors.append(error)
+        if errors and not found:
+            raise errors[0]
+        return found
+
     async def _open_states(self) -> list[tuple[Market, Mapping[str, Any]]]:
         """Return each open market with its state now; coins that were listed meanwhile come with the next listing."""
         listing = await self.listing()
@@ -202,7 +226,9 @@ class HyperliquidMarket:
             with reading(self._client.name, f"the state of dex {dex!r}"):
                 meta, states = answer
                 for row, state in zip(meta["universe"], states, strict=True):
-                    market = listing.of_coin(row.get("name"))
+                    # What is no coin was left out of the listing, and told there.
+                    name = row.get("name") if isinstance(row, Mapping) else None
+                    market = listing.of_coin(name) if isinstance(name, str) else None
                     if market is not None and market.is_open and not row.get("isDelisted"):
                         found.append((market, state))
         return found

@@ -74,7 +74,7 @@ async def open_exchange(settings: HyperliquidSettings, context: Context) -> Asyn
     trading, account_stream = None, None
     if access is not None:
         orders, trading = _private(client, market, access, contact, settings, context)
-        account_stream = AccountStream(client, hub, market, orders, trading, access.address)
+        account_stream = AccountStream(client, hub, market, orders, trading, access.address, context)
     streams = HyperliquidStreams(client, hub, market, account_stream, context, fast_books=settings.fast_books)
     async with hub.opened():
         yield HyperliquidExchange(context, settings, market, trading, streams)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import BadResponse
+from arb.api import BadResponse, ExchangeError
 from arb.model import (
     ZERO,
     ClientOrderId,
@@ -19,7 +19,7 @@ from arb.model import (
     Side,
     TimeInForce,
 )
-from arb.net import from_ms, number, whole
+from arb.net import from_ms, number, reading, whole
 
 from ._errors import NO_MATCH, refused
 from ._market_rows import SIDES
@@ -211,3 +211,20 @@ def sent_order(answer: Mapping[str, Any], request: OrderRequest, venue_ns: int, 
         average_price=average,
         ts_event_ns=venue_ns,
     )
+
+
+def cancel_errors(answer: Mapping[str, Any], count: int, exchange: str) -> list[ExchangeError | None]:
+    """Read the answer to so many cancellations: what the venue says against each, None where it is done.
+
+    Raises:
+        BadResponse: it does not tell of each.
+    """
+    with reading(exchange, "the answer to a cancellation"):
+        statuses = list(answer["data"]["statuses"])
+        if len(statuses) != count:
+            raise ValueError(f"{len(statuses)} answers to {count} cancellations")
+    return [None if status == "success" else _cancel_error(status, exchange) for status in statuses]
+
+
+def _cancel_error(status: Any, exchange: str) -> ExchangeError:
+    return refused(status.get("error") if isinstance(status, Mapping) else status, exchange)

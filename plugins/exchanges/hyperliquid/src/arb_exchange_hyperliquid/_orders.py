@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from arb.api import ExchangeError, PreparedOrder, Rejected, UnknownOrder
+from arb.api import BadResponse, ExchangeError, PreparedOrder, Rejected, UnknownOrder
 from arb.model import (
     MILLISECOND_NS,
     ClientOrderId,
@@ -19,19 +19,30 @@ from arb.model import (
     Side,
     TimeInForce,
 )
-from arb.net import OrderNumbers, from_ms, reading, rounded_order
+from arb.net import OrderNumbers, Row, from_ms, reading, rounded_order
 
 from ._account_rows import FILL_ROWS, fill_id
 from ._actions import Actions, Signed
 from ._client import Client
-from ._errors import NOT_OPEN, refused
+from ._errors import NOT_OPEN
 from ._listing import Market
 from ._market import HyperliquidMarket
-from ._order_rows import Filled, OrderRow, cloid, filled_of, order_of, order_row, order_wire, sent_order, status_of
+from ._open_rows import open_rows
+from ._order_rows import (
+    Filled,
+    OrderRow,
+    cancel_errors,
+    cloid,
+    filled_of,
+    order_of,
+    order_row,
+    order_wire,
+    sent_order,
+    status_of,
+)
 from ._paging import whole_list
 from ._precision import round_price
 
-CANCEL_BATCH: Final = 200
 _UNKNOWN: Final = "unknownOid"
 _SLACK_MS: Final = 1_000
 """Between the stamps of an order and of its fills."""
@@ -94,27 +105,13 @@ class Orders:
         number = await self._number(client_order_id)
         wire = {"asset": market.asset, "cloid": cloid(number)}
         answer = await self._actions.do({"type": "cancelByCloid", "cancels": [wire]})
-        (status,) = self._statuses(answer, 1)
-        if status == "success":
+        (error,) = cancel_errors(answer, 1, self._client.name)
+        if error is None:
             return
-        error = self._refusal(status)
         if error.code == NOT_OPEN:
             # One text for an order that never was and for one that is over: the order itself tells them apart.
-            await self._status(number, client_order_id)
+            await self._status(number, client_order_id, urgent=True)
         raise error
-
-    async def cancel_all(self, instrument: InstrumentId | None) -> None:
-        """Cancel what rests; an order that ends meanwhile is no error."""
-        wires = []
-        for market, row in await self._open_rows(urgent=True):
-            if instrument in (None, market.instrument.id):
-                wires.append({"a": market.asset, "o": row.oid})
-        for start in range(0, len(wires), CANCEL_BATCH):
-            batch = wires[start : start + CANCEL_BATCH]
-            answer = await self._actions.do({"type": "cancel", "cancels": batch}, count=len(batch))
-            for status in self._statuses(answer, len(batch)):
-                if status != "success" and (error := self._refusal(status)).code != NOT_OPEN:
-                    raise error
 
     async def fetch(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:
         """Return an order; raises UnknownOrder when there never was one."""
@@ -123,9 +120,27 @@ class Orders:
         return await self._found(instrument, client_order_id, await self._number(client_order_id), urgent=True)
 
     async def fetch_open(self) -> Sequence[Order]:
-        """Return what rests, oldest first."""
-        rows = sorted(await self._open_rows(), key=lambda each: (each[1].placed_ns, each[1].oid))
-        return [await self._resting(row, market.instrument.id) for market, row in rows]
+        """Return what rests, oldest first; raises what is said against a row that cannot be read."""
+        orders, errors = await self.readable_open()
+        if errors:
+            raise errors[0]
+        return orders
+
+    async def readable_open(self) -> tuple[list[Order], list[BadResponse]]:
+        """Return what rests, oldest first, and what is said against each row that cannot be read.
+
+        Raises:
+            ExchangeError: a dex does not answer.
+        """
+        rows = [row for dex in self._market.dex_names for row in await open_rows(self._client, self._user, dex)]
+        found, errors = [], []
+        for row in rows:
+            try:
+                if (order := await self._open(row)) is not None:
+                    found.append(order)
+            except BadResponse as error:
+                errors.append(error)
+        return [order for _, order in sorted(found, key=lambda each: each[0])], errors
 
     async def id_of(self, row: OrderRow) -> ClientOrderId:
         """Return our id of an order, or one that says that it is not ours."""
@@ -205,39 +220,22 @@ class Orders:
                 status = OrderStatus.PARTIALLY_FILLED
             return order_of(row.request(client_order_id, instrument), row, status, filled, why, ts_ns)
 
-    async def _resting(self, row: OrderRow, instrument: InstrumentId) -> Order:
+    async def _open(self, told: Row) -> tuple[tuple[int, int], Order] | None:
+        """Read an open order, with its place among others; None for one that rests nowhere."""
+        with reading(self._client.name, "an open order"):
+            row = order_row(told)
+        named = await self._market.named(row.coin)
+        # A stop for a whole position has no size of its own.
+        if named is None or not row.quantity:
+            return None
         client_order_id = await self.id_of(row)
         filled = await self.filled(row) if row.filled else Filled()
         with reading(self._client.name, f"order {client_order_id}"):
             if filled.quantity < row.filled:
                 raise ValueError(f"{row.filled} are filled, but its fills are {filled.quantity}")
-        status = OrderStatus.PARTIALLY_FILLED if filled.quantity else OrderStatus.OPEN
-        return order_of(row.request(client_order_id, instrument), row, status, filled, "", row.placed_ns)
-
-    async def _open_rows(self, *, urgent: bool = False) -> list[tuple[Market, OrderRow]]:
-        found = []
-        for dex in self._market.dex_names:
-            answer = await self._client.info("frontendOpenOrders", user=self._user, dex=dex or None, urgent=urgent)
-            with reading(self._client.name, "the open orders"):
-                if not isinstance(answer, list):
-                    raise TypeError(f"no list but {type(answer).__name__}")
-                rows = [order_row(row) for row in answer if row["coin"][0] not in "@#+" and "/" not in row["coin"]]
-            for row in rows:
-                market = await self._market.market_of_coin(row.coin)
-                # A stop for a whole position has no size of its own: it rests nowhere.
-                if market is not None and row.quantity:
-                    found.append((market, row))
-        return found
-
-    def _statuses(self, answer: Mapping[str, Any], count: int) -> list[Any]:
-        with reading(self._client.name, "the answer to a cancellation"):
-            statuses = list(answer["data"]["statuses"])
-            if len(statuses) != count:
-                raise ValueError(f"{len(statuses)} answers to {count} cancellations")
-        return statuses
-
-    def _refusal(self, status: Any) -> ExchangeError:
-        return refused(status.get("error") if isinstance(status, Mapping) else status, self._client.name)
+            status = OrderStatus.PARTIALLY_FILLED if filled.quantity else OrderStatus.OPEN
+            order = order_of(row.request(client_order_id, named.id), row, status, filled, "", row.placed_ns)
+        return (row.placed_ns, row.oid), order
 
     def _unknown(self, client_order_id: ClientOrderId) -> UnknownOrder:
         text = f"there is no order {client_order_id} of this account"

@@ -28,6 +28,7 @@ from ._access import account_mode
 from ._account_rows import FILL_ROWS
 from ._actions import Actions
 from ._balances import POOLED, DexState
+from ._cancel_all import CancelAll
 from ._client import Client
 from ._market import HyperliquidMarket
 from ._orders import Orders
@@ -50,6 +51,7 @@ class HyperliquidTrading:
         self, client: Client, market: HyperliquidMarket, orders: Orders, actions: Actions, user: str, context: Context
     ) -> None:
         """Send nothing yet; `user` is the account's address."""
+        self._cancel_all = CancelAll(client, market, actions, user, context)
         self._client = client
         self._market = market
         self._orders = orders
@@ -71,10 +73,11 @@ class HyperliquidTrading:
         await self._orders.cancel(instrument, client_order_id)
 
     async def cancel_all(self, instrument: InstrumentId | None = None) -> None:
-        """Cancel every resting order of a market or of the dexes that are read, whoever sent it."""
-        if instrument is not None:
-            await self._market.market_of(instrument)
-        await self._orders.cancel_all(instrument)
+        """Cancel every resting order of a market or of the dexes that are read, whoever sent it.
+
+        Raises as :meth:`CancelAll.run`.
+        """
+        await self._cancel_all.run(instrument)
 
     async def fetch_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:
         """Return an order by our id."""
@@ -110,13 +113,13 @@ class HyperliquidTrading:
         """Read a fill; None for one of a market that is not read, such as spot."""
         with reading(self._client.name, "a fill"):
             coin, given = row["coin"], row.get("cloid")
-        market = await self._market.market_of_coin(coin)
-        if market is None:
+        named = await self._market.named(coin)
+        if named is None:
             return None
         with reading(self._client.name, "a fill"):
             number = None if given is None else int(given, 16)
             name = f"foreign-{row['oid']}" if number is None else await self._orders.name_of(number)
-            return _account_rows.fill(row, market.instrument, ClientOrderId(name))
+            return _account_rows.fill(row, named, ClientOrderId(name))
 
     async def fetch_positions(self) -> Sequence[Position]:
         """Return every open position of the dexes that are read."""
@@ -169,11 +172,11 @@ class HyperliquidTrading:
         """Read a payment; None for one of a market that is not read."""
         with reading(self._client.name, "a funding payment"):
             coin = row["coin"]
-        market = await self._market.market_of_coin(coin)
-        if market is None:
+        named = await self._market.named(coin)
+        if named is None:
             return None
         with reading(self._client.name, "a funding payment"):
-            return _account_rows.payment(row, time, market.instrument)
+            return _account_rows.payment(row, time, named)
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal, mode: MarginMode) -> None:
         """Set leverage, whole numbers only, and margin mode; raises Rejected."""
