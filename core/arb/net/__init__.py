@@ -43,6 +43,10 @@ from ._first_contact import (
 from ._http import (
     AiohttpTransport,
 )
+from ._left_out import (
+    LeftOut,
+    PassedOver,
+)
 from ._listeners import (
     Listeners,
 )
@@ -93,6 +97,10 @@ from ._stream import (
     Stream,
     StreamRules,
 )
+from ._venue_time import (
+    VenueTime,
+    from_http_date,
+)
 from ._websocket import (
     WebsocketsTransport,
 )
@@ -107,9 +115,11 @@ __all__ = [
     "EvmSignature",
     "FOREIGN",
     "FirstContact",
+    "LeftOut",
     "Listeners",
     "NotRecorded",
     "OrderNumbers",
+    "PassedOver",
     "RateBudget",
     "RateLimit",
     "Redactor",
@@ -126,10 +136,12 @@ __all__ = [
     "TrafficRecorder",
     "TypedData",
     "VenueServer",
+    "VenueTime",
     "WebsocketsTransport",
     "chained",
     "decoded",
     "flag",
+    "from_http_date",
     "from_ms",
     "from_ns",
     "from_s",

@@ -45,12 +45,12 @@ def test_a_rate_that_cannot_be_read_is_left_out_and_said_once(bench: Bench, capl
         for _ in range(3):
             told = {each.instrument for each in await desk.exchange.market.fetch_funding_rates()}
             assert told == every - {desk.instrument.id}
-        assert caplog.text.count(f"the funding rate of contract {FIRST} cannot be read") == 1
+        assert caplog.text.count(f"funding rates of contract {FIRST} cannot be read") == 1
         desk.wire.change = None
         await desk.exchange.market.fetch_funding_rates()
         desk.wire.change_json(RATES, of_data(of(FIRST, **harm)))
         await desk.exchange.market.fetch_funding_rates()
-        assert caplog.text.count(f"the funding rate of contract {FIRST} cannot be read") == 2
+        assert caplog.text.count(f"funding rates of contract {FIRST} cannot be read") == 2
 
     bench(body)
 
@@ -76,7 +76,7 @@ def test_statistics_that_cannot_be_read_are_left_out_and_said_once(
             await desk.sleep(2 * SECOND_NS)
             told = {each.instrument for each in await desk.exchange.market.fetch_stats()}
             assert told == every - {desk.instrument.id}
-        assert caplog.text.count("the ticker of BTC-PERP.check cannot be read") == 1
+        assert caplog.text.count("tickers of BTC-PERP.check cannot be read") == 1
         desk.wire.tamper = tickers(lambda row: {**row, **harm})
         await desk.sleep(2 * SECOND_NS)
         with pytest.raises(BadResponse):

@@ -13,8 +13,8 @@ from plugins.exchanges.grvt.tests.conftest import CREATE, ORDER, answering, bodi
 
 from arb.api import ExchangeError, HttpRequest, HttpResponse, NotSent, OutcomeUnknown
 from arb.model import MINUTE_NS, SECOND_NS, ClientOrderId, MarginMode, OrderStatus, Side
+from arb.net import from_http_date
 from arb.testing import Bench, BenchDesk
-from arb_exchange_grvt._time import from_http_date
 
 TIME = "/time"
 WRONG_NS = 10 * MINUTE_NS

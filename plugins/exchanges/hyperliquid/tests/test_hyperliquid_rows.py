@@ -151,8 +151,8 @@ def test_a_state_that_cannot_be_read_is_left_out_and_told_once(play: Play, caplo
                 assert len(await exchange.market.fetch_funding_rates()) == count - 1
 
     play(scene)
-    assert caplog.text.count("passed over: statistics of BTC") == 1
-    assert caplog.text.count("passed over: the rate of BTC") == 1
+    assert caplog.text.count("statistics are left out: BTC") == 1
+    assert caplog.text.count("funding rates are left out: BTC") == 1
 
 
 def test_an_account_row_that_cannot_be_read_ends_no_stream(play: Play, caplog: pytest.LogCaptureFixture) -> None:

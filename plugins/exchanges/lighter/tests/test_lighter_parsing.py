@@ -15,8 +15,8 @@ from arb.api import (
     BelowMinimum,
     HttpResponse,
     InsufficientMargin,
+    NotSent,
     OutcomeUnknown,
-    RateLimited,
     Rejected,
 )
 from arb.model import (
@@ -64,7 +64,7 @@ def test_what_is_no_crypto_is_not_mixed_with_it() -> None:
         "BTC": "crypto",
         "EURUSD": "fx",
         "XAU": "commodity",
-        "NVDA": "equity",
+        "NVDA": "stock",
         "SPX": "index",
         "SPX6900": "crypto",
     }
@@ -142,9 +142,9 @@ def test_a_margin_refusal_is_one_of_margin(eth: Market) -> None:
         "status": "canceled-margin-not-allowed",
         "timestamp": 1_777_941_383_576,
     }
-    order = order_of(row, eth, ClientOrderId("c"))
+    order = order_of(row, eth.instrument.id, ClientOrderId("c"))
     assert isinstance(refusal_of(order, "lt"), InsufficientMargin)
-    assert refusal_of(order_of({**row, "status": "canceled"}, eth, ClientOrderId("c")), "lt") is None
+    assert refusal_of(order_of({**row, "status": "canceled"}, eth.instrument.id, ClientOrderId("c")), "lt") is None
 
 
 @pytest.mark.parametrize("leverage", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 25, 33, 40, 50])
@@ -266,7 +266,7 @@ def test_numbers_beyond_the_venues_are_refused(eth: Market) -> None:
         (21739, InsufficientMargin),
         (21706, BelowMinimum),
         (21120, AuthenticationFailed),
-        (21506, RateLimited),
+        (21506, NotSent),
         (21728, OutcomeUnknown),
         (21733, Rejected),
     ],

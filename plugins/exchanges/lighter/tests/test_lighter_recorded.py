@@ -204,12 +204,12 @@ def test_an_own_trade_pays_the_fee_of_its_side(recorded: Recorded, eth: Market) 
     """nautilus/lighter/ws_account_all_trades_update.json: a taker buys; 1.96 bps of 314.324728 are 0.0616."""
     row = recorded("nautilus/lighter/ws_account_all_trades_update.json")["trades"]["0"][0]
     assert own_sides(row, 1234) == [Side.BUY]
-    fill = fill_of(row, eth, Side.BUY, ClientOrderId("c"), alone=True)
+    fill = fill_of(row, eth.instrument.id, Side.BUY, ClientOrderId("c"), alone=True)
     assert fill.liquidity is Liquidity.TAKER
     assert fill.price * fill.quantity == Decimal(row["usd_amount"])
     assert fill.fee == Decimal(row["usd_amount"]) * Decimal("0.000196")
     assert (fill.fee_currency, fill.realized_pnl) == ("USDC", None)
-    maker = fill_of(row, eth, Side.SELL, ClientOrderId("c"), alone=True)
+    maker = fill_of(row, eth.instrument.id, Side.SELL, ClientOrderId("c"), alone=True)
     assert (maker.liquidity, maker.fee) == (Liquidity.MAKER, Decimal(row["usd_amount"]) * Decimal("0.000028"))
 
 
@@ -217,7 +217,7 @@ def test_a_fee_that_is_left_out_is_none(recorded: Recorded, eth: Market) -> None
     """ccxt fetchMyTrades: a standard account's trade has no fee."""
     row = example(recorded, "ccxt-comment-examples/lighter.json", "fetchMyTrades")["trades"][0]
     assert own_sides(row, 1077) == [Side.BUY]
-    fill = fill_of(row, eth, Side.BUY, ClientOrderId("c"), alone=True)
+    fill = fill_of(row, eth.instrument.id, Side.BUY, ClientOrderId("c"), alone=True)
     assert fill.fee == 0
     assert fill.price * fill.quantity == Decimal(row["usd_amount"])
 
@@ -225,7 +225,7 @@ def test_a_fee_that_is_left_out_is_none(recorded: Recorded, eth: Market) -> None
 def test_an_order_that_is_partly_filled(recorded: Recorded, eth: Market) -> None:
     """nautilus/lighter/ws_account_orders_update.json: 0.0020 of 0.0050 for 4.705480 are 2352.74 each."""
     row = recorded("nautilus/lighter/ws_account_orders_update.json")["orders"]["0"][0]
-    order = order_of(row, eth, ClientOrderId("c"))
+    order = order_of(row, eth.instrument.id, ClientOrderId("c"))
     assert order.status is OrderStatus.PARTIALLY_FILLED
     assert order.average_price == order.request.price == Decimal("2352.74")
     assert order.remaining_quantity == Decimal(row["remaining_base_amount"])
@@ -236,7 +236,7 @@ def test_an_order_that_is_partly_filled(recorded: Recorded, eth: Market) -> None
 def test_an_order_that_rests(recorded: Recorded, eth: Market) -> None:
     """nautilus/lighter/http_orders.json."""
     row = recorded("nautilus/lighter/http_orders.json")["orders"][0]
-    order = order_of(row, eth, ClientOrderId("c"))
+    order = order_of(row, eth.instrument.id, ClientOrderId("c"))
     assert (order.status, order.filled_quantity, order.average_price) == (OrderStatus.OPEN, ZERO, None)
     assert order.exchange_order_id == "281476929510110"
 

@@ -13,12 +13,11 @@ from urllib.parse import quote, urlencode
 
 from arb.api import Context, ExchangeError, HttpResponse, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading
 
 from ._errors import is_clock, refusal_table
 from ._settings import BackpackSettings
 from ._signing import NO_PARAMS, Params, Signer
-from ._time import VenueTime
 
 _CALLS: Final = RateLimit(weight=2_000, per_ns=MINUTE_NS)
 """Of one sub-account, or of one address without a key (support.backpack.exchange, FAQ of the API)."""
@@ -167,10 +166,13 @@ class VenueRest:
         """End what is asked for in the background."""
         await self.time.close()
 
-    async def _ask_time(self) -> bytes:
+    async def _ask_time(self) -> None:
         await self._timing.budget.spend(urgent=True)
-        call = RestCall(method="GET", target="/api/v1/time", urgent=True)
-        return (await self._answer(self._timing, call)).body
+        sent_ns = self._clock.now_ns()
+        answer = await self._answer(self._timing, RestCall(method="GET", target="/api/v1/time", urgent=True))
+        with reading(self._context.name, "the venue's time"):
+            server_ns = from_ms(answer.body.decode().strip())
+        self.time.told(server_ns, sent_ns=sent_ns)
 
     async def _read(self, path: str, instruction: str, params: Params, *, pace: Pace, urgent: bool) -> Any:
         await self.time.ready()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -20,15 +20,14 @@ from arb.model import (
     Position,
     Transfer,
 )
-from arb.net import Row, reading, rows_of
+from arb.net import PassedOver, Row, reading, rows_of
 
 from ._account import Held, balances_of, held_of, payment_of, settled_of
 from ._catalog import Catalog
 from ._fields import from_text
-from ._left_out import LeftOut
 from ._leverage import AccountLeverage
 from ._lookup import OrderLookup
-from ._markets import perpetual, required
+from ._markets import is_other, perpetual, required
 from ._names import OrderNames
 from ._order_desk import OrderDesk
 from ._orders import WAITING, fill_of, order_of
@@ -54,11 +53,11 @@ class BackpackTrading:
         self._rest = rest
         self._catalog = catalog
         self._names = names
-        self._left_out = LeftOut(context)
+        self._passed_over = PassedOver(context)
         self._desk = OrderDesk(context, rest, catalog, names)
         self._lookup = OrderLookup(context, rest, names)
         self._leverage = AccountLeverage(context, rest, catalog)
-        self._transfers = TransferReader(context, rest, self._left_out)
+        self._transfers = TransferReader(context, rest, self._passed_over)
 
     async def prepare_order(self, request: OrderRequest) -> PreparedOrder:
         """Round, check and sign; see :meth:`OrderDesk.prepare`."""
@@ -100,7 +99,7 @@ class BackpackTrading:
         with reading(self._context.name, "open orders"):
             orders = [
                 order_of(required(self._name, row["symbol"]), await self._names.of(row.get("clientId"), row["id"]), row)
-                for row in self._left_out.perpetuals(rows_of(answer), "an order")
+                for row in self._perpetuals(rows_of(answer), "an order")
                 if row["status"] != WAITING
             ]
         return sorted(orders, key=lambda order: (order.ts_event_ns, str(order.exchange_order_id)))
@@ -152,7 +151,7 @@ class BackpackTrading:
             with reading(self._context.name, "funding payments"):
                 times = [from_text(row["intervalEndTimestamp"]) for row in rows]
                 wanted = [row for row, settled_ns in zip(rows, times, strict=True) if settled_ns >= since_ns]
-                ours = self._left_out.perpetuals(wanted, "a funding payment")
+                ours = self._perpetuals(wanted, "a funding payment")
                 payments = [payment_of(self._name, row) for row in ours]
             found |= {payment.payment_id: payment for payment in payments}
             if times and times[0] >= times[-1] and times[-1] < since_ns:
@@ -179,7 +178,17 @@ class BackpackTrading:
     async def _held(self) -> list[Held]:
         answer = await self._rest.read("/api/v1/position", "positionQuery", {"marketType": "PERP"})
         with reading(self._context.name, "positions"):
-            return held_of(self._name, self._left_out.perpetuals(rows_of(answer), "a position"), self._now_ns)
+            return held_of(self._name, self._perpetuals(rows_of(answer), "a position"), self._now_ns)
+
+    def _perpetuals(self, rows: Iterable[Row], what: str) -> list[Row]:
+        """Return the rows without those of markets of another type, which are told as `what`; raises KeyError."""
+        found = []
+        for row in rows:
+            if is_other(row["symbol"]):
+                self._passed_over.tell(f"{what} in {row['symbol']}", "it is no perpetual future")
+            else:
+                found.append(row)
+        return found
 
     def _pages(self, path: str, instruction: str, params: Params) -> AsyncIterator[list[Row]]:
         return pages(self._context, self._rest, path, instruction, params)

@@ -8,10 +8,9 @@ from typing import Final
 
 from arb.api import Context
 from arb.model import MILLISECOND_NS, ExchangeName, Transfer, TransferId, TransferKind
-from arb.net import Row, number, reading, text
+from arb.net import PassedOver, Row, number, reading, text
 
 from ._fields import from_text
-from ._left_out import LeftOut
 from ._pages import pages
 from ._rest import Pace, VenueRest
 from ._signing import Params
@@ -68,10 +67,10 @@ def _transfer(
 class TransferReader:
     """Reads three lists and joins them."""
 
-    def __init__(self, context: Context, rest: VenueRest, left_out: LeftOut) -> None:
+    def __init__(self, context: Context, rest: VenueRest, passed_over: PassedOver) -> None:
         self._context = context
         self._rest = rest
-        self._left_out = left_out
+        self._passed_over = passed_over
 
     async def read(self, since_ns: int) -> list[Transfer]:
         """Return what was booked at or after a time, oldest first, whole."""
@@ -109,4 +108,4 @@ class TransferReader:
     def _tell_unknown(self, rows: Iterable[Row]) -> None:
         for row in rows:
             if "paymentType" in row and row["paymentType"] not in _INTEREST_SIGN:
-                self._left_out.tell(f"interest of the unknown kind {row['paymentType']!r}: it may be paid or received")
+                self._passed_over.tell(f"interest of the kind {row['paymentType']!r}", "it may be paid or received")

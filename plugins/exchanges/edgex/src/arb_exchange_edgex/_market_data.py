@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from arb.api import BadResponse, Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
-from arb.net import Row, reading, row_of, rows_of
+from arb.net import LeftOut, Row, reading, row_of, rows_of
 
 from ._catalog import Catalog
 from ._listing import Listing
@@ -17,7 +17,6 @@ from ._markets import while_closed
 from ._pages import next_offset
 from ._prices import book_of, depth_level, depth_row, milliseconds, predicted_of, settled_of, stats_of
 from ._rest import VenueRest
-from ._row_reader import RowReader
 from ._tickers import Tickers
 
 _ONE: Final = Decimal(1)
@@ -43,8 +42,8 @@ class EdgexMarketData:
         self._rest = rest
         self._catalog = catalog
         self._tickers = tickers
-        self._rates = RowReader(context, "the funding rate")
-        self._stats = RowReader(context, "the ticker")
+        self._rates = LeftOut(context, "funding rates")
+        self._stats = LeftOut(context, "tickers")
 
     async def fetch_instruments(self) -> Sequence[Instrument]:
         """Return every perpetual future, with the account's own fees where there is a key.

@@ -9,14 +9,13 @@ from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS, Fill, FillId, FundingPayment, Order
-from arb.net import Backoff, reading
+from arb.net import Backoff, VenueTime, reading
 
 from ._gaps import Gaps
 from ._hub import Hub, Told, Topic
 from ._names import client_number
 from ._orders import client_id_of
 from ._reports import OrderReports
-from ._time import VenueTime
 from ._trading import GrvtTrading
 
 _OVERLAP_NS: Final = MINUTE_NS

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 from arb.api import BadResponse, Context, ExchangeError
 from arb.model import Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
-from arb.net import Row, reading, text
+from arb.net import LeftOut, Row, reading, text
 
 from ._account import dollars_of
 from ._catalog import Catalog
-from ._left_out import LeftOut
 from ._pages import pages
 from ._prices import DEPTHS, book_of, depth_of, predicted_of, settled_of, stats_of
 from ._rest import Pace, VenueRest

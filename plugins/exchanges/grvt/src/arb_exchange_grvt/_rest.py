@@ -19,13 +19,15 @@ from arb.api import (
     OutcomeUnknown,
     RateLimited,
 )
-from arb.model import SECOND_NS, ZERO
-from arb.net import RateBudget, RateLimit, Rest, RestCall, decoded
+from arb.model import MILLISECOND_NS, SECOND_NS, ZERO
+from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ns, reading, row_of, whole
 
 from ._errors import EXPIRED, NOT_LOGGED_IN, UNCLEAR, refusal_table
 from ._session import Cookie, Login, without
 from ._settings import GrvtSettings
-from ._time import VenueTime
+
+_NANOSECONDS: Final = 10**17
+"""A time that is larger counts nanoseconds, a smaller one milliseconds."""
 
 _TIMEOUT_NS: Final = 10 * SECOND_NS
 _TIME_PATIENCE_NS: Final = 3 * SECOND_NS
@@ -150,7 +152,11 @@ class VenueRest:
         await self._public[Pace.TIME].budget.spend(patience_ns=_TIME_PATIENCE_NS)
         sent_ns = self._clock.now_ns()
         response = await self._answer(self._public, Pace.TIME, RestCall(method="GET", target="/time"))
-        self.time.told(decoded(response.body, self._context.name), sent_ns)
+        with reading(self._context.name, "the venue's time"):
+            told = whole(row_of(decoded(response.body, self._context.name))["server_time"])
+            coarse_ns = 0 if told > _NANOSECONDS else MILLISECOND_NS
+            server_ns = from_ns(told * (coarse_ns or 1)) + coarse_ns // 2
+        self.time.told(server_ns, sent_ns=sent_ns, coarse_ns=coarse_ns)
 
     async def _authenticated(
         self, path: str, body: Body, pace: Pace, *, writes: bool, urgent: bool, expires_ns: int | None

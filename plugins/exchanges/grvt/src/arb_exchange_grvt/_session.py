@@ -20,10 +20,9 @@ from arb.api import (
     OutcomeUnknown,
 )
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, ZERO
-from arb.net import RateBudget, RateLimit, Rest, RestCall, decoded
+from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_http_date
 
 from ._errors import KEY_ADVICE
-from ._time import VenueTime, from_http_date
 
 LOGIN: Final = "/auth/api_key/login"
 ACCOUNT_HEADER: Final = "X-Grvt-Account-Id"

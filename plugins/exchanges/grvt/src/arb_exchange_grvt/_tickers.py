@@ -9,10 +9,9 @@ from typing import Final
 
 from arb.api import Context, ExchangeError
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import Connected, Row, reading, row_of, text
+from arb.net import Connected, LeftOut, Row, reading, row_of, text
 
 from ._hub import Hub, Told, Topic
-from ._left_out import LeftOut
 from ._rest import VenueRest
 
 STREAM: Final = "v1.ticker.s"

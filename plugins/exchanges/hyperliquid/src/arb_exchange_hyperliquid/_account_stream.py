@@ -9,12 +9,11 @@ from typing import Final
 
 from arb.api import BadResponse, Context, ExchangeError, Rejected, UnknownOrder
 from arb.model import SECOND_NS, ClientOrderId, Fill, FundingPayment, InstrumentId, Order
-from arb.net import BAD_SHAPE, Backoff, Connected, Row, from_ms, number, reading, whole
+from arb.net import BAD_SHAPE, Backoff, Connected, PassedOver, Row, from_ms, number, reading, whole
 
 from ._account_rows import fill_id
 from ._client import Client
 from ._hub import Hub
-from ._left_out import LeftOut
 from ._market import HyperliquidMarket
 from ._order_rows import Filled, OrderRow, order_of, order_row, status_of
 from ._orders import Orders
@@ -56,7 +55,7 @@ class AccountStream:
 
     async def watch(self) -> AsyncGenerator[Change, None]:
         """Yield working orders, then every change from now on."""
-        watch = _Watch(self._client, self._market, self._orders, self._trading, LeftOut(self._context))
+        watch = _Watch(self._client, self._market, self._orders, self._trading, PassedOver(self._context))
         async with aclosing(self._hub.watch(*self._subscriptions)) as messages:
             async for item in messages:
                 changes = await (self._missed(watch) if isinstance(item, Connected) else watch.take(item))
@@ -87,9 +86,9 @@ class _Watch:
         market: HyperliquidMarket,
         orders: Orders,
         trading: HyperliquidTrading,
-        left_out: LeftOut,
+        passed_over: PassedOver,
     ) -> None:
-        self._left_out = left_out
+        self._passed_over = passed_over
         self._client = client
         self._market = market
         self._orders = orders
@@ -106,7 +105,7 @@ class _Watch:
         self._waiting.clear()
         resting, errors = await self._orders.readable_open()
         for error in errors:
-            self._left_out.tell(f"an open order of the account ({error})", "its change comes when it is read")
+            self._passed_over.tell(f"an open order of the account ({error})", "its change comes when it is read")
         names = {order.request.client_order_id for order in resting}
         before = [each for each in self._working.items() if each[0] not in names]
         ended = [order for name, instrument in before if (order := await self._became(name, instrument)) is not None]
@@ -121,9 +120,9 @@ class _Watch:
             self._working.pop(name, None)
         except Rejected as error:  # of a coin that is not listed any more
             self._working.pop(name, None)
-            self._left_out.tell(f"order {name}", error)
+            self._passed_over.tell(f"order {name}", error)
         except BadResponse as error:
-            self._left_out.tell(f"order {name}", error)
+            self._passed_over.tell(f"order {name}", error)
         return None
 
     def _keep(self, order: Order) -> None:
@@ -144,7 +143,7 @@ class _Watch:
                 else:
                     rows, read = list(item["data"]["fundings"]), self._payment_changes
         except ExchangeError as error:
-            self._left_out.tell(f"a message of {channel}", error)
+            self._passed_over.tell(f"a message of {channel}", error)
             return []
         return [change for row in rows for change in await self._row(channel, row, read)]
 
@@ -153,7 +152,7 @@ class _Watch:
             with reading(self._client.name, f"a row of {channel}"):
                 return await read(row)
         except ExchangeError as error:
-            self._left_out.tell(f"a row of {channel} ({error})", "its change comes when the account is read")
+            self._passed_over.tell(f"a row of {channel} ({error})", "its change comes when the account is read")
             return []
 
     async def _order_changes(self, row: Row) -> list[Change]:

@@ -20,11 +20,10 @@ from arb.model import (
     MarketStats,
     OrderBook,
 )
-from arb.net import reading
+from arb.net import LeftOut, reading
 
 from . import _listing, _market_rows
 from ._client import Client
-from ._left_out import LeftOut
 from ._listing import BASE_FEES, USDC, Coin, Dex, Listing, Market
 from ._paging import whole_list
 from ._settings import HyperliquidSettings
@@ -51,7 +50,8 @@ class HyperliquidMarket:
         self._context = context
         self._listing: Listing | None = None
         self._unread: list[str] = []
-        self._left_out = LeftOut(context)
+        self._without_stats = LeftOut(context, "statistics")
+        self._without_rates = LeftOut(context, "funding rates")
         self._fees = SharedRead(context.clock, self._read_fees, for_ns=FEES_NS)
         self._answers = {
             name: SharedRead(context.clock, partial(self._read_states, name), for_ns=STATES_NS)
@@ -161,11 +161,11 @@ class HyperliquidMarket:
 
     async def fetch_stats(self) -> Sequence[MarketStats]:
         """Return prices and activity of every market that is open and whose state can be read."""
-        return await self._of_each("statistics", _market_rows.stats)
+        return await self._of_each(self._without_stats, _market_rows.stats)
 
     async def fetch_funding_rates(self) -> Sequence[FundingRate]:
         """Return the rate of the running hour of every market that is open and whose state can be read."""
-        rows = await self._of_each("the rate", _market_rows.predicted_rate)
+        rows = await self._of_each(self._without_rates, _market_rows.predicted_rate)
         return [row for row in rows if row is not None]
 
     async def fetch_funding_history(
@@ -202,20 +202,15 @@ class HyperliquidMarket:
     def _venue_ns(self) -> int:
         return self._client.venue_time.now_ns()
 
-    async def _of_each(self, what: str, read: Callable[[Mapping[str, Any], InstrumentId, int, int], T]) -> list[T]:
+    async def _of_each(
+        self, left_out: LeftOut, read: Callable[[Mapping[str, Any], InstrumentId, int, int], T]
+    ) -> list[T]:
         """Read the state of each open market; one that cannot be read is left out, and raised if all are such."""
-        found, errors = [], []
         states = await self._open_states()
-        for market, state in states:
-            try:
-                with reading(self._client.name, f"{what} of {market.coin}"):
-                    found.append(read(state, market.instrument.id, self._venue_ns, self._context.clock.now_ns()))
-            except BadResponse as error:
-                self._left_out.tell(f"{what} of {market.coin}", error)
-                errors.append(error)
-        if errors and not found:
-            raise errors[0]
-        return found
+        venue_ns, now_ns = self._venue_ns, self._context.clock.now_ns()
+        return left_out.read(
+            (market.coin, partial(read, state, market.instrument.id, venue_ns, now_ns)) for market, state in states
+        )
 
     async def _open_states(self) -> list[tuple[Market, Mapping[str, Any]]]:
         """Return each open market with its state now; coins that were listed meanwhile come with the next listing."""

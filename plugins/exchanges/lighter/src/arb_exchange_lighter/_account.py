@@ -58,7 +58,7 @@ def order_index_of(row: Row, side: Side) -> int:
     return whole(row["bid_id" if side is Side.BUY else "ask_id"])
 
 
-def fill_of(row: Row, market: Market, side: Side, client_order_id: ClientOrderId, *, alone: bool) -> Fill:
+def fill_of(row: Row, instrument: InstrumentId, side: Side, client_order_id: ClientOrderId, *, alone: bool) -> Fill:
     """Return one side of a trade.
 
     Fees count 1e-6 of the notional and are left out where they are zero. What the venue gives as profit of a side
@@ -66,7 +66,7 @@ def fill_of(row: Row, market: Market, side: Side, client_order_id: ClientOrderId
 
     Args:
         row: Of `trades`, or of the channel `account_all_trades`.
-        market: Where it happened.
+        instrument: Where it happened.
         side: The account's.
         client_order_id: Of the account's order.
         alone: Whether the other side is another account's.
@@ -79,7 +79,7 @@ def fill_of(row: Row, market: Market, side: Side, client_order_id: ClientOrderId
         fill_id=FillId(trade_id if alone else f"{trade_id}-{side}"),
         client_order_id=client_order_id,
         exchange_order_id=ExchangeOrderId(str(order_index_of(row, side))),
-        instrument=market.instrument.id,
+        instrument=instrument,
         side=side,
         price=price,
         quantity=quantity,

@@ -29,7 +29,9 @@ WEIGHTS: Final[Mapping[str, int]] = MappingProxyType(
 """Of reads by the last part of their path; every other one weighs 300. Standard accounts count requests instead."""
 
 REQUESTS: Final[Mapping[Tier, int]] = MappingProxyType({Tier.STANDARD: 60, Tier.PREMIUM: 24_000, Tier.PLUS: 120_000})
-TRANSACTIONS: Final[Mapping[Tier, int]] = MappingProxyType({Tier.STANDARD: 60, Tier.PREMIUM: 4_000, Tier.PLUS: 8_000})
+TRANSACTIONS: Final[Mapping[Tier, int]] = MappingProxyType({Tier.PREMIUM: 4_000, Tier.PLUS: 8_000})
+"""Beside the requests; those of a standard account are requests, and no more of them."""
+
 SETTINGS_CHANGES: Final = 40
 """Transactions other than orders, of every tier."""
 
@@ -41,11 +43,11 @@ def weight_of(tier: Tier, path: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """What may still be sent.
+    """What may still be sent. Each keeps its own pause after the venue has said that its limit is reached.
 
     Attributes:
-        requests: Reads; on a standard account transactions come out of it as well.
-        transactions: Orders and cancellations.
+        requests: Reads.
+        transactions: Orders and cancellations; on a standard account they come out of `requests`, and this is that.
         changes: Other transactions, such as leverage.
         connects: New sockets.
         messages: Messages to the venue on sockets.
@@ -58,11 +60,6 @@ class Budgets:
     connects: RateBudget
     messages: RateBudget
 
-    def pause(self, until_ns: int) -> None:
-        """Send no request until then."""
-        self.requests.pause(until_ns)
-        self.transactions.pause(until_ns)
-
 
 def budgets_of(context: Context, settings: LighterSettings) -> Budgets:
     """Return the budgets that everybody in this run shares who asks the same address with the same tier."""
@@ -72,10 +69,12 @@ def budgets_of(context: Context, settings: LighterSettings) -> Budgets:
         key = f"lighter {settings.rest_address} {tier} {kind}"
         return context.shared(RateBudget, key, lambda: RateBudget(context.clock, limits))
 
+    requests = shared("requests", RateLimit(weight=REQUESTS[tier], per_ns=MINUTE_NS))
+    limit = TRANSACTIONS.get(tier)
     return Budgets(
         tier=tier,
-        requests=shared("requests", RateLimit(weight=REQUESTS[tier], per_ns=MINUTE_NS)),
-        transactions=shared("transactions", RateLimit(weight=TRANSACTIONS[tier], per_ns=MINUTE_NS)),
+        requests=requests,
+        transactions=requests if limit is None else shared("transactions", RateLimit(weight=limit, per_ns=MINUTE_NS)),
         changes=shared("changes", RateLimit(weight=SETTINGS_CHANGES, per_ns=MINUTE_NS)),
         connects=shared("sockets", RateLimit(weight=80, per_ns=MINUTE_NS)),
         # 200 a minute, and at most 50 that the venue has not answered yet.

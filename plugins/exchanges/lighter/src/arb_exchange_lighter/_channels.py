@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from arb.api import BadResponse, Context, NotSent, OutcomeUnknown, WebSocket
@@ -12,6 +13,7 @@ from arb.model import SECOND_NS
 from arb.net import Connected, Row, SharedStream, Stream, StreamRules, decoded
 
 from ._budgets import Budgets
+from ._waiting import stopped
 
 Heard = Connected | Row
 Message = str | bytes
@@ -28,14 +30,23 @@ _MOST_UNREAD: Final = 10_000
 _HARMLESS: Final = frozenset({"30003"})
 """Subscribed already."""
 
+_TOO_MUCH: Final = frozenset({"30009", "30010"})
+"""Too many messages: any may be the one that was not taken, such as one that unsubscribes to mend a book."""
+
+_AGAIN_NS: Final = 60 * SECOND_NS
+"""A channel that was refused is asked for again so much later: its market may be gone."""
+
 
 class Channels:
     """Subscriptions of one socket, which is open while anybody listens.
 
-    A channel is asked for as `order_book/0` and answered as `order_book:0`.
+    A channel is asked for as `order_book/0` and answered as `order_book:0`. A public one that is refused is asked for
+    again alone. One of the account is no loss of one channel: what it did not tell is told where the next socket
+    begins.
 
     Attributes:
         heard_ns: When the venue said anything last; 0 before the first time.
+        socket_number: Of the socket that is open; another one from the moment that its end is known.
     """
 
     def __init__(
@@ -60,12 +71,16 @@ class Channels:
                 socket within seconds. Else answers to pings count as signs of life.
         """
         self._context = context
+        self._url = url
         self._token = token
         self._renewed_ns = renewed_ns
         self._beats = beats
         self._socket: WebSocket | None = None
         self._opened_ns = 0
+        self._unanswered: set[str] = set()
+        self._later: asyncio.Task[None] | None = None
         self.heard_ns = 0
+        self.socket_number = 0
         rules = StreamRules(
             silence_ns=_SILENCE_NS if beats else 2 * _PING[1],
             is_data=_is_data if beats else lambda _: True,
@@ -76,18 +91,23 @@ class Channels:
         )
         self._shared = SharedStream[str, Row](
             context,
-            Stream(context, url, rules),
+            Stream(context, url, rules, address=self._address),
             subscription=self._subscribing,
-            cancellation=lambda channel: _asking("unsubscribe", channel),
+            cancellation=self._unsubscribing,
             take=self._take,
             most_unread=_MOST_UNREAD,
             # What was missed is told again to a new subscription only.
             restart_when_behind=True,
         )
 
-    def opened(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
         """Let the channels be used in a block, whose end closes the socket."""
-        return self._shared.opened()
+        async with self._shared.opened():
+            try:
+                yield
+            finally:
+                await stopped(self._later)
 
     def is_fresh(self, age_ns: int) -> bool:
         """Return whether the venue said something within `age_ns`."""
@@ -109,9 +129,20 @@ class Channels:
         self._shared.restart(why)
 
     def _subscribing(self, channel: str) -> str:
+        self._unanswered.add(channel)
         return _asking("subscribe", channel, "" if self._token is None else self._token())
 
+    def _unsubscribing(self, channel: str) -> str:
+        self._unanswered.discard(channel)
+        return _asking("unsubscribe", channel)
+
+    async def _address(self) -> str:
+        """Return where the next socket is opened; whoever asks for it has lost the one before."""
+        self.socket_number += 1
+        return self._url
+
     async def _greet(self, socket: WebSocket) -> None:
+        self._unanswered.clear()
         self._socket = socket
         self._opened_ns = self._context.clock.now_ns()
         if self._beats:
@@ -135,7 +166,9 @@ class Channels:
         elif "error" in body:
             self._refused(body["error"])
         elif isinstance(kind, str) and kind.startswith(("subscribed/", "update/")):
-            self._shared.tell(str(body.get("channel", "")).replace(":", "/"), body)
+            channel = str(body.get("channel", "")).replace(":", "/")
+            self._unanswered.discard(channel)
+            self._shared.tell(channel, body)
 
     def _read_object(self, message: Message) -> Row | None:
         try:
@@ -154,8 +187,22 @@ class Channels:
         code = str(error.get("code", "")) if isinstance(error, dict) else ""
         if code in _HARMLESS:
             return
-        # It does not say which subscription it was: the next socket asks for all of them.
-        self.restart(f"the venue refused a message: {error}")
+        if self._token is not None or code in _TOO_MUCH or not self._unanswered:
+            self.restart(f"the venue refused a message: {error}")
+            return
+        # It does not say which one it was. By then the others are answered.
+        self._context.log.warning("the venue refused one of %s: %s", ", ".join(sorted(self._unanswered)), error)
+        if self._later is None or self._later.done():
+            self._later = asyncio.create_task(self._ask_later())
+
+    async def _ask_later(self) -> None:
+        clock = self._context.clock
+        await clock.sleep_until(clock.now_ns() + _AGAIN_NS)
+        for channel in sorted(self._unanswered):
+            if channel in self._shared:
+                self._shared.subscribe(channel)
+            else:
+                self._unanswered.discard(channel)
 
 
 def _asking(what: str, channel: str, token: str = "") -> str:

@@ -18,6 +18,7 @@ from arb.api import (
     HttpResponse,
     InMaintenance,
     InsufficientMargin,
+    NotSent,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -40,7 +41,8 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "21136": AuthenticationFailed,  # the signing library is too old
         "21301": InsufficientMargin,  # not enough collateral
         "21304": InsufficientMargin,
-        "21506": RateLimited,  # too many pending transactions
+        # Too many pending transactions: no matter of rate, and what waits for a cancel or another market may go on.
+        "21506": NotSent,
         "21507": InsufficientMargin,  # below maintenance margin
         "21508": InsufficientMargin,  # below initial margin
         "21600": Rejected,  # not an active order
@@ -88,6 +90,12 @@ def refusal_table(exchange: str) -> Callable[[HttpResponse], ExchangeError | Non
         return None if body is None else error_of(exchange, body)
 
     return refusal
+
+
+def limit_table(exchange: str) -> Callable[[HttpResponse], bool]:
+    """Return a function that tells whether an answer says that a rate limit is reached, whatever its status."""
+    refusal = refusal_table(exchange)
+    return lambda response: isinstance(refusal(response), RateLimited)
 
 
 def error_of(exchange: str, body: Mapping[str, Any]) -> ExchangeError | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from arb.api import BadResponse, Context, ExchangeError, Rejected
 from arb.model import MINUTE_NS, FeeSchedule, InstrumentId
 from arb.net import reading
 
-from ._markets import Market, account_fees, markets_of
+from ._markets import Market, account_fees, markets_of, name_of, perpetual_rows
 from ._rest import Api
 
 _UNKNOWN_NS: Final = MINUTE_NS
@@ -31,6 +31,7 @@ class Listing:
         self._account_index = account_index
         self._markets: dict[InstrumentId, Market] = {}
         self._by_number: dict[int, Market] = {}
+        self._names: dict[int, InstrumentId] = {}
         self._read_ns: int | None = None
         self._fees: FeeSchedule | None = None
         self._turn = asyncio.Lock()
@@ -51,9 +52,13 @@ class Listing:
             )
             if not found:
                 raise ValueError("no market")
+            for row in perpetual_rows(answer):
+                # A market that cannot be read has a name all the same.
+                self.learn(row.get("market_id"), row.get("symbol"))
         # What is no longer listed is kept: positions and fills of it are still to be read.
         self._markets.update((market.instrument.id, market) for market in found)
         self._by_number.update((market.market_id, market) for market in found)
+        self._names.update((market.market_id, market.instrument.id) for market in found)
         self._read_ns = self._context.clock.now_ns()
         return found
 
@@ -79,9 +84,29 @@ class Listing:
             await self._reread()
             market = self._by_number.get(market_id)
             if market is None:
-                text = f"market {market_id} is not listed"
-                raise BadResponse(text, exchange=self._context.name, code="unknown_market")
+                raise self._unlisted(market_id)
         return market
+
+    def learn(self, market_id: Any, symbol: Any) -> None:
+        """Take in what a market is called, wherever that was told; what is no number or no text teaches nothing."""
+        if isinstance(market_id, int) and isinstance(symbol, str) and symbol:
+            self._names.setdefault(market_id, name_of(symbol, self._context.name))
+
+    def is_named(self, market_id: int) -> bool:
+        """Return whether the name of a market is known, or it needs none since it is no perpetual."""
+        return market_id in self._names or market_id > _LAST_PERPETUAL
+
+    async def name_of(self, market_id: int) -> InstrumentId | None:
+        """Return our id of a market, even of one that is not listed any more; None for one that is no perpetual.
+
+        Raises:
+            BadResponse: neither the venue's list nor anything else told how it is called.
+        """
+        if not self.is_named(market_id):
+            await self._reread()
+        if not self.is_named(market_id):
+            raise self._unlisted(market_id)
+        return None if market_id > _LAST_PERPETUAL else self._names[market_id]
 
     @property
     def known(self) -> Mapping[int, Market]:
@@ -93,6 +118,9 @@ class Listing:
         if symbol not in self._told:
             self._told.add(symbol)
             self._context.log.warning("the market %s cannot be read and is left out: %r", symbol, error)
+
+    def _unlisted(self, market_id: int) -> BadResponse:
+        return BadResponse(f"market {market_id} is not listed", exchange=self._context.name, code="unknown_market")
 
     async def _reread(self) -> None:
         """Read again unless that was done a moment ago."""

@@ -14,6 +14,7 @@ from arb.model import (
     ZERO,
     FeeSchedule,
     Instrument,
+    InstrumentId,
     InstrumentStatus,
     MarginTier,
     PriceBase,
@@ -58,7 +59,7 @@ _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
                 *("AAPL", "AMZN", "AMD", "ASML", "BABA", "COIN", "CRCL", "GOOGL", "HOOD", "INTC", "META", "MSFT"),
                 *("MSTR", "MU", "NFLX", "NVDA", "ORCL", "PLTR", "SNDK", "TSLA", "TSM"),
             ),
-            "equity",
+            "stock",
         ),
     }
 )
@@ -104,9 +105,7 @@ def markets_of(
         unreadable: Told of a market that cannot be read, which is left out; without it the error is raised.
     """
     found = []
-    for row in maybe_rows(answer["order_book_details"]):
-        if row.get("market_type", "perp") != "perp":
-            continue
+    for row in perpetual_rows(answer):
         try:
             found.append(_market(row, exchange, account_fees, asset_classes))
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -114,6 +113,16 @@ def markets_of(
                 raise
             unreadable(str(row.get("symbol")), error)
     return found
+
+
+def perpetual_rows(answer: Row) -> list[Row]:
+    """Return the rows of perpetual markets in `orderBookDetails`."""
+    return [row for row in maybe_rows(answer["order_book_details"]) if row.get("market_type", "perp") == "perp"]
+
+
+def name_of(symbol: str, exchange: str) -> InstrumentId:
+    """Return our id of a perpetual market by its symbol, listed or not any more."""
+    return instrument_id(f"{symbol}-PERP", exchange)
 
 
 def account_fees(limits: Row) -> FeeSchedule:
@@ -154,7 +163,7 @@ def _market(row: Row, exchange: str, fees: FeeSchedule | None, classes: Mapping[
     )
     least_notional = number(row["min_quote_amount"])
     instrument = Instrument(
-        id=instrument_id(f"{symbol}-PERP", exchange),
+        id=name_of(symbol, exchange),
         symbol=symbol,
         base=base,
         quote=QUOTE,

@@ -14,6 +14,7 @@ from arb.model import (
     ZERO,
     ClientOrderId,
     ExchangeOrderId,
+    InstrumentId,
     InstrumentStatus,
     Order,
     OrderRequest,
@@ -45,6 +46,9 @@ _REFUSED: Final[Mapping[str, type[Rejected]]] = MappingProxyType(
     }
 )
 """Ends of orders that are refusals while nothing of them is filled."""
+
+_TRIGGERS: Final = ("stop-loss", "take-profit")
+"""How the types of orders begin that wait for a price."""
 
 _ENDED: Final = frozenset(
     {
@@ -103,13 +107,21 @@ def fields_of(request: OrderRequest, market: Market, client_order_index: int, no
     )
 
 
-def order_of(row: Row, market: Market, client_order_id: ClientOrderId) -> Order:
+def is_for_whole_position(row: Row) -> bool:
+    """Return whether an order is a stop or a take-profit without a size of its own: it closes whatever is held then.
+
+    Until its trigger is reached it rests nowhere.
+    """
+    return not number(row["initial_base_amount"]) and text(row["type"]).startswith(_TRIGGERS)
+
+
+def order_of(row: Row, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:
     """Return what the venue reports of an order."""
     force, post_only = _FORCES[text(row["time_in_force"])]
     filled, paid = number(row["filled_base_amount"]), number(row["filled_quote_amount"])
     request = OrderRequest(
         client_order_id=client_order_id,
-        instrument=market.instrument.id,
+        instrument=instrument,
         side=Side.SELL if flag(row["is_ask"]) else Side.BUY,
         quantity=number(row["initial_base_amount"]),
         price=number(row["price"]),

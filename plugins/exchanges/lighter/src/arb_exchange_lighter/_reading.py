@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from arb.api import BadResponse, Context, UnknownOrder
 from arb.model import (
@@ -34,14 +33,18 @@ from ._account import (
     payment_of,
     position_of,
 )
-from ._fields import changed_at, maybe_rows
+from ._fields import maybe_rows
 from ._listing import Listing
 from ._markets import Market
-from ._orders import order_of, reported_at
+from ._orders import is_for_whole_position, order_of, reported_at
+from ._own_trades import OwnTrades, Page
 from ._reports import OrderReports
 from ._rest import Api, Params
 
 UNIFIED: Final = "unified_account"
+_PERPETUAL: Final = frozenset({"perp", "perps"})
+"""`market_kind` of trades and orders: lighter-sdk's model has the second word, for markets the venue says the first."""
+
 _PAGE: Final = 100
 _SLACK_NS: Final = MINUTE_NS
 """Rows of a page are in the order of their times, give or take this."""
@@ -76,6 +79,7 @@ class AccountReads:
         self._numbers = numbers
         self._reports = reports
         self._account_index = account_index
+        self._trades = OwnTrades(context.name, self._trades_page, self.known_fills, api.time.earliest_ns)
 
     async def account(self) -> Row:
         """Return the account's own row.
@@ -105,18 +109,24 @@ class AccountReads:
         Raises:
             UnknownOrder: neither among the orders that rest nor in the history since then.
         """
-        row = self._heard(number) or await self._listed(number) or await self._ended(number, since_ns)
+        row = self._heard(number) or await self.row(number) or await self._ended(number, since_ns)
         with reading(self._context.name, "an order"):
             is_there = row is not None and whole(row["market_index"]) == market.market_id
         if row is None or not is_there:
             text = f"there is no order {client_order_id} of {market.instrument.id}"
             raise UnknownOrder(text, exchange=self._context.name, code="unknown_order")
         with reading(self._context.name, "an order"):
-            return order_of(row, market, client_order_id)
+            return order_of(row, market.instrument.id, client_order_id)
 
     async def row(self, number: int) -> Row | None:
-        """Return what the venue's index of client orders has: the last 24 h, and whatever rests."""
-        return await self._listed(number)
+        """Return what the venue's index of client orders has: the last 24 h, and whatever rests.
+
+        Whoever asks what became of an order may have a leg that stands alone: this goes before other reads.
+        """
+        params = {"account_index": self._account_index, "client_order_indexes": number}
+        answer = await self._api.private("accountOrders", params, urgent=True)
+        with reading(self._context.name, "accountOrders"):
+            return _latest(maybe_rows(answer["orders"]), number)
 
     async def open_orders(self) -> Sequence[Order]:
         """Return every resting order."""
@@ -131,36 +141,37 @@ class AccountReads:
         return found
 
     async def known_order(self, row: Row) -> Order | None:
-        """Return a reported order with our id; None where it is of no perpetual market."""
+        """Return a reported order with our id; None where it is of no perpetual market or has no size of its own."""
         with reading(self._context.name, "an order"):
-            market = await self._listing.numbered(whole(row["market_index"]))
-            if market is None:
+            instrument = await self._name_of(row["market_index"], row)
+            if instrument is None or is_for_whole_position(row):
                 return None
             number, index = whole(row["client_order_index"]), whole(row["order_index"])
-            return order_of(row, market, await self.client_order_id(number, index))
+            return order_of(row, instrument, await self.client_order_id(number, index))
 
     async def known_fills(self, row: Row) -> list[Fill]:
         """Return the account's sides of a trade; none where it is of no perpetual market."""
         with reading(self._context.name, "a trade"):
-            market = await self._listing.numbered(whole(row["market_id"]))
-            sides = [] if market is None else own_sides(row, self._account_index)
+            instrument = await self._name_of(row["market_id"], row)
+            if instrument is None:
+                return []
+            sides = own_sides(row, self._account_index)
             return [
                 fill_of(
                     row,
-                    market,
+                    instrument,
                     side,
                     await self.client_order_id(client_index_of(row, side), order_index_of(row, side)),
                     alone=len(sides) == 1,
                 )
                 for side in sides
-                if market is not None
             ]
 
     async def known_payment(self, row: Row) -> FundingPayment | None:
-        """Return a funding payment; None where it is of no market that is listed."""
+        """Return a funding payment; None where it is of no perpetual market."""
         with reading(self._context.name, "a funding payment"):
-            market = await self._listing.numbered(whole(row["market_id"]))
-            return None if market is None else payment_of(row, market.instrument.id)
+            instrument = await self._name_of(row["market_id"], row)
+            return None if instrument is None else payment_of(row, instrument)
 
     async def client_order_id(self, number: int, order_index: int) -> ClientOrderId:
         """Return whose order it is; one that was placed elsewhere is named after the venue's index."""
@@ -170,18 +181,7 @@ class AccountReads:
 
     async def fills(self, since_ns: int) -> Sequence[Fill]:
         """Return own fills at or after `since_ns`, oldest first."""
-        params: Params = {
-            "account_index": self._account_index,
-            "sort_by": "timestamp",
-            "sort_dir": "desc",
-            "limit": _PAGE,
-        }
-        found: dict[str, Fill] = {}
-        async with aclosing(self._since("trades", params, "trades", since_ns)) as rows:
-            async for row in rows:
-                found.update((fill.fill_id, fill) for fill in await self.known_fills(row))
-        wanted = [fill for fill in found.values() if fill.ts_event_ns >= since_ns]
-        return sorted(wanted, key=lambda fill: (fill.ts_event_ns, int(fill.fill_id.partition("-")[0])))
+        return await self._trades.since(since_ns)
 
     async def payments(self, since_ns: int) -> Sequence[FundingPayment]:
         """Return funding payments at or after `since_ns`, oldest first."""
@@ -190,9 +190,10 @@ class AccountReads:
         async for page in self._api.pages("positionFunding", params, "position_fundings"):
             with reading(self._context.name, "positionFunding"):
                 times = [from_s(row["timestamp"]) for row in page]
-            for row in page:
-                payment = await self.known_payment(row)
-                if payment is not None and payment.settled_ns >= since_ns:
+            for settled_ns, row in zip(times, page, strict=True):
+                # What is older is not even read as a payment: it may be of a market that nobody knows any more.
+                payment = await self.known_payment(row) if settled_ns >= since_ns else None
+                if payment is not None:
                     found[payment.payment_id] = payment
             # All markets settle at the full hour: a page that reaches beyond it holds every row since.
             if not times or max(times) < since_ns - HOUR_NS:
@@ -231,16 +232,10 @@ class AccountReads:
     def _heard(self, number: int) -> Row | None:
         return None if self._reports is None else self._reports.final(number)
 
-    async def _listed(self, number: int) -> Row | None:
-        params = {"account_index": self._account_index, "client_order_indexes": number}
-        answer = await self._api.private("accountOrders", params)
-        with reading(self._context.name, "accountOrders"):
-            return _latest(maybe_rows(answer["orders"]), number)
-
     async def _ended(self, number: int, since_ns: int) -> Row | None:
         """Look through the orders that have ended since a time."""
         params = {"account_index": self._account_index, "limit": _PAGE}
-        async for page in self._api.pages("accountInactiveOrders", params, "orders"):
+        async for page in self._api.pages("accountInactiveOrders", params, "orders", urgent=True):
             with reading(self._context.name, "accountInactiveOrders"):
                 rows = [row_of(row) for row in page]
                 found = _latest(rows, number)
@@ -250,15 +245,31 @@ class AccountReads:
                     return None
         return None
 
-    async def _since(self, path: str, params: Params, rows: str, since_ns: int) -> AsyncGenerator[Row, None]:
-        """Yield rows, newest first, until they are older than `since_ns`."""
-        async for page in self._api.pages(path, params, rows):
-            for row in page:
-                yield row
-            with reading(self._context.name, path):
-                oldest_ns = min((changed_at(row) for row in page), default=0)
-            if oldest_ns < since_ns - _SLACK_NS:
-                return
+    async def _trades_page(self, cursor: str) -> Page:
+        params: Params = {
+            "account_index": self._account_index,
+            "sort_by": "timestamp",
+            "sort_dir": "desc",
+            "limit": _PAGE,
+        }
+        return await self._api.page("trades", params, "trades", cursor)
+
+    async def _name_of(self, market_index: Any, row: Row) -> InstrumentId | None:
+        """Return our id of the market of a row; None for one that is no perpetual.
+
+        What is told of a market that is not listed any more is told all the same, and keeps nothing else from being
+        told: trades and orders have its symbol, and where it is not in the row the account's positions have it.
+
+        Raises:
+            BadResponse: nothing tells how it is called: what happened there must not pass for nothing.
+        """
+        market_id = whole(market_index)
+        if row.get("market_kind", "perp") in _PERPETUAL:
+            self._listing.learn(market_id, row.get("market_symbol"))
+        if not self._listing.is_named(market_id):
+            for held in maybe_rows((await self.account())["positions"]):
+                self._listing.learn(held.get("market_id"), held.get("symbol"))
+        return await self._listing.name_of(market_id)
 
 
 def _index_of(row: Row) -> int:

@@ -35,13 +35,13 @@ class OrderReports:
         self.channel = f"account_all_orders/{account_index}"
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._waiting: dict[int, asyncio.Event] = {}
-        self._is_live = False
+        self._live_on: int | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_live(self) -> bool:
         """Return whether the socket would tell of an order now."""
-        return self._is_live and self._channels.is_fresh(_FRESH_NS)
+        return self._live_on == self._channels.socket_number and self._channels.is_fresh(_FRESH_NS)
 
     def start(self) -> None:
         """Begin to listen."""
@@ -95,14 +95,14 @@ class OrderReports:
                     self._channels.restart(str(error))
 
     def _lose(self) -> None:
-        self._is_live = False
+        self._live_on = None
 
     def _take(self, message: Heard) -> None:
         if isinstance(message, Connected):
             self._lose()
             return
         if text(message["type"]).startswith("subscribed/"):
-            self._is_live = True
+            self._live_on = self._channels.socket_number
         for row in order_rows(message):
             number = whole(row["client_order_index"])
             if not number:

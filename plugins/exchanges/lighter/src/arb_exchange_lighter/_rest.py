@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from arb.api import AuthenticationFailed, BadResponse, Context, RateLimited
+from arb.api import AuthenticationFailed, BadResponse, Context
 from arb.model import HOUR_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, Row, ServerTime, from_s, reading, row_of
+from arb.net import RateBudget, Rest, RestCall, Row, ServerTime, from_s, reading, row_of
 
 from ._budgets import Budgets, weight_of
-from ._errors import error_of, is_success, refusal_table
+from ._errors import error_of, is_success, limit_table, refusal_table
 from ._native import SigningError
-from ._settings import Tier
 from ._signing import SignedTx, Signer
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Final[Params] = MappingProxyType({})
 _FORM: Final = MappingProxyType({"Content-Type": "application/x-www-form-urlencoded"})
-_REFUSED_NS: Final = 5 * SECOND_NS
-"""How long nothing is sent after the venue said that it is too much, where it did not say for how long."""
 
-_MOST_PAGES: Final = 1_000
+MOST_PAGES: Final = 1_000
+"""Of one list: a venue that gives more goes round in a circle."""
 
 
 class Tokens:
@@ -75,9 +71,14 @@ class Api:
         self._budgets = budgets
         self._tokens = tokens
         self.time = ServerTime(context.clock)
-        # Paced here, since a transaction spends two budgets: this one only keeps the pauses of a 429.
-        unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=Decimal(0))
-        self._rest = Rest(context, base_url, unpaced, refusal=refusal_table(context.name))
+
+        def over(budget: RateBudget) -> Rest:
+            name = context.name
+            return Rest(context, base_url, budget, refusal=refusal_table(name), also_limits=limit_table(name))
+
+        # Apart, as the venue's limits are: one that reads have reached must not hold an order or a cancel back.
+        self._reads = over(budgets.requests)
+        self._writes = over(budgets.transactions)
 
     async def read(self, path: str, params: Params = _NO_PARAMS, *, urgent: bool = False) -> Row:
         """Return the answer of a public read; raises as :meth:`arb.net.Rest.call`."""
@@ -85,41 +86,51 @@ class Api:
 
     async def ask_time(self) -> None:
         """Learn the venue's time, which it tells in whole seconds: the middle of one is the least wrong."""
+        # Waits here, so that the call below leaves at once: a wait would pass for time on the way.
         await self._budgets.requests.spend(weight_of(self._budgets.tier, ""))
         sent_ns = self._context.clock.now_ns()
-        async with self._pausing():
-            answer = await self._rest.call(RestCall(method="GET", target="/"))
+        answer = await self._reads.call(RestCall(method="GET", target="/", urgent=True))
         with reading(self._context.name, "status"):
             server_ns = from_s(row_of(answer)["timestamp"]) + SECOND_NS // 2
             received_ns = self._context.clock.now_ns()
             self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=SECOND_NS)
 
-    async def private(self, path: str, params: Params = _NO_PARAMS) -> Row:
+    async def private(self, path: str, params: Params = _NO_PARAMS, *, urgent: bool = False) -> Row:
         """Return the answer of a read with a token; a token that is refused is made anew once."""
         assert self._tokens is not None, "a private read without keys"
         for is_last in (False, True):
             try:
-                return await self._read(path, params, {"Authorization": self._tokens.current()}, urgent=False)
+                return await self._read(path, params, {"Authorization": self._tokens.current()}, urgent=urgent)
             except AuthenticationFailed:
                 self._tokens.forget()
                 if is_last:
                     raise
         raise AssertionError
 
-    async def pages(self, path: str, params: Params, rows: str) -> AsyncIterator[list[Row]]:
+    async def page(
+        self, path: str, params: Params, rows: str, cursor: str, *, urgent: bool = False
+    ) -> tuple[list[Row], str]:
+        """Return the rows of one page, and the cursor of the next one; empty after the last."""
+        answer = await self.private(path, {**params, **({"cursor": cursor} if cursor else {})}, urgent=urgent)
+        found = answer.get(rows)
+        if found is not None and not isinstance(found, list):
+            raise BadResponse(f"{path}: no list of {rows}", exchange=self._context.name, code="bad_shape")
+        following = str(answer.get("next_cursor") or "")
+        return found or [], following if found and following != cursor else ""
+
+    async def pages(self, path: str, params: Params, rows: str, *, urgent: bool = False) -> AsyncIterator[list[Row]]:
         """Yield the rows of every page, as the venue sorts them."""
         cursor = ""
-        for _ in range(_MOST_PAGES):
-            answer = await self.private(path, {**params, **({"cursor": cursor} if cursor else {})})
-            found = answer.get(rows)
-            if found is not None and not isinstance(found, list):
-                raise BadResponse(f"{path}: no list of {rows}", exchange=self._context.name, code="bad_shape")
-            yield found or []
-            following = answer.get("next_cursor") or ""
-            if not found or not following or following == cursor:
+        for _ in range(MOST_PAGES):
+            found, cursor = await self.page(path, params, rows, cursor, urgent=urgent)
+            yield found
+            if not cursor:
                 return
-            cursor = following
-        raise BadResponse(f"{path}: more than {_MOST_PAGES} pages", exchange=self._context.name, code="endless")
+        raise self.endless(path)
+
+    def endless(self, path: str) -> BadResponse:
+        """Return the error for a list that does not end."""
+        return BadResponse(f"{path}: more than {MOST_PAGES} pages", exchange=self._context.name, code="endless")
 
     async def send_tx(self, signed: SignedTx, *, is_order: bool = True) -> Row:
         """Send a transaction: it is queued when this returns, not executed.
@@ -132,18 +143,13 @@ class Api:
         call = RestCall(method="POST", target="/api/v1/sendTx", body=body, headers=_FORM, writes=True, urgent=True)
         if not is_order:
             await self._budgets.changes.spend(urgent=True)
-        await self._budgets.transactions.spend(urgent=True)
-        if self._budgets.tier is Tier.STANDARD:
-            await self._budgets.requests.spend(urgent=True)
-        async with self._pausing():
-            return self._checked(await self._rest.call(call), "sendTx")
+        return self._checked(await self._writes.call(call), "sendTx")
 
     async def _read(self, path: str, params: Params, headers: Mapping[str, str], *, urgent: bool) -> Row:
-        await self._budgets.requests.spend(weight_of(self._budgets.tier, path), urgent=urgent)
+        weight = weight_of(self._budgets.tier, path)
         target = f"/api/v1/{path}" + (f"?{urlencode(params)}" if params else "")
-        call = RestCall(method="GET", target=target, headers=headers, urgent=urgent)
-        async with self._pausing():
-            return self._checked(await self._rest.call(call), path)
+        call = RestCall(method="GET", target=target, headers=headers, weight=weight, urgent=urgent)
+        return self._checked(await self._reads.call(call), path)
 
     def _checked(self, answer: Any, path: str) -> Row:
         if is_success(answer):
@@ -153,13 +159,3 @@ class Api:
         code = answer.get("code") if isinstance(answer, dict) else None
         text = f"{path}: an answer without the code of success ({code!r})"
         raise BadResponse(text, exchange=self._context.name, code="no_success")
-
-    @asynccontextmanager
-    async def _pausing(self) -> AsyncIterator[None]:
-        """Let everybody rest who shares the limit that the venue says is reached."""
-        try:
-            yield
-        except RateLimited as error:
-            wait_ns = error.retry_after_ns or _REFUSED_NS
-            self._budgets.pause(self._context.clock.now_ns() + wait_ns)
-            raise

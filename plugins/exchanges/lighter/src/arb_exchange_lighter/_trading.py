@@ -28,7 +28,7 @@ from arb.net import FirstContact, OrderNumbers, Row, ServerTime, reading
 from ._account import fraction_for
 from ._errors import GONE
 from ._listing import Listing
-from ._markets import MARGIN_TICK, Market
+from ._markets import MARGIN_TICK
 from ._nonces import NonceLine
 from ._orders import fields_of, order_of, refusal_of, rounded
 from ._reading import AccountReads
@@ -100,7 +100,6 @@ class LighterTrading:
         """
         request, fields = prepared.request, prepared.payload
         assert isinstance(fields, OrderFields)
-        market = await self._listing.of(request.instrument)
         number = fields.client_order_index
         self._numbers.claim(number, request.client_order_id)
         with self._reports.awaited(number) as reported:
@@ -111,7 +110,7 @@ class LighterTrading:
                 row = await self._reports.settled(number, reported, until_ns, rests=rests)
             else:
                 row = await self._asked(number, until_ns, rests=rests)
-        return self._reported(row, request, market)
+        return self._reported(row, request)
 
     async def cancel_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> None:
         """Ask for cancellation; raises UnknownOrder for an id that was never sent, Rejected for an order that ended."""
@@ -210,11 +209,11 @@ class LighterTrading:
         await first_of(self._clock, ask(), until_ns)
         return found[-1] if found else None
 
-    def _reported(self, row: Row | None, request: OrderRequest, market: Market) -> Order:
+    def _reported(self, row: Row | None, request: OrderRequest) -> Order:
         if row is None:
             return Order(request=request, status=OrderStatus.SUBMITTED, ts_event_ns=self._clock.now_ns())
         with reading(self._context.name, "the report of an order"):
-            order = order_of(row, market, request.client_order_id)
+            order = order_of(row, request.instrument, request.client_order_id)
         refusal = refusal_of(order, self._context.name)
         if refusal is not None:
             raise refusal

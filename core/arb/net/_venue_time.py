@@ -1,4 +1,4 @@
-"""What GRVT's clock says: asked for beside what is sent, and heard in the answers that come anyway."""
+"""What a venue's clock says: asked for beside what is sent, and heard in the answers that come anyway."""
 
 from __future__ import annotations
 
@@ -6,33 +6,28 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 from arb.api import Context, ExchangeError, NotSent
-from arb.model import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
-from arb.net import BAD_SHAPE, ServerTime, from_ns, from_s, reading, row_of, whole
+from arb.model import MINUTE_NS, SECOND_NS
+
+from ._fields import BAD_SHAPE, from_s, reading
+from ._server_time import MAX_OFFSET_NS, ServerTime
 
 _AGE_NS: Final = 5 * MINUTE_NS
 _AGAIN_NS: Final = 10 * SECOND_NS
 """So long after a try that failed the time is not asked for again, and nothing waits for it."""
 
-_UNKNOWN_NS: Final = 15 * HOUR_NS
-"""How far our clock may be off while nothing is known: a machine that takes local time for UTC is off by 14 hours."""
-
-_NANOSECONDS: Final = 10**17
-"""A time that is larger counts nanoseconds, a smaller one milliseconds."""
-
 
 class VenueTime:
-    """The venue's clock, as far as it is known.
+    """A venue's clock, as far as it is known, for what is signed by it.
 
-    `GET /time` tells milliseconds, at the host of market data, which may hang while that of orders works: so it is
-    asked in the background, and nothing waits for it while anything is known. The `Date` of any other answer tells
-    seconds, and is taken where nothing better was told for a while.
+    The call that tells it may hang while that for orders works. So it is asked in the background, and nothing waits
+    for it while anything is known that the venue has not refused.
     """
 
     def __init__(self, context: Context, ask: Callable[[], Awaitable[None]]) -> None:
-        """Know nothing yet; `ask` sends `GET /time` and hands the answer to :meth:`told`."""
+        """Know nothing yet; `ask` asks the venue and hands the answer to :meth:`told`."""
         self._context = context
         self._clock = context.clock
         self._ask = ask
@@ -53,7 +48,7 @@ class VenueTime:
     def slack_ns(self) -> int:
         """Return by how much :meth:`now_ns` may be wrong: for where a history begins."""
         error_ns = self._time.error_ns
-        return _UNKNOWN_NS if error_ns is None else error_ns
+        return MAX_OFFSET_NS if error_ns is None else error_ns
 
     def now_ns(self) -> int:
         """Return the venue's time now, as far as it is known."""
@@ -63,18 +58,23 @@ class VenueTime:
         """Return what the venue's clock says now at least; see :meth:`arb.net.ServerTime.earliest_ns`."""
         return self._time.earliest_ns()
 
-    async def required(self) -> None:
+    async def ready(self) -> None:
         """Return at once where the time is known; else, or where the venue refused it, wait for one try.
 
-        Raises:
-            NotSent: it was never told: what is signed by a clock that may be wrong could hold for longer than it is
-                said to.
+        A try that fails is logged: a read that is signed by a wrong clock is refused, and does no harm.
         """
         self.refresh()
-        if self._is_known and not self._is_doubted:
-            return
-        if self._asking is not None:
+        if self._asking is not None and (not self._is_known or self._is_doubted):
             await asyncio.wait({self._asking})
+
+    async def required(self) -> None:
+        """Do as :meth:`ready`.
+
+        Raises:
+            NotSent: the time was never told: an order that is signed by a clock which may be wrong could hold for
+                longer than it is said to.
+        """
+        await self.ready()
         if not self._is_known:
             text = f"not sent: the venue's time is not known: {self._why}"
             raise NotSent(text, exchange=self._context.name, code="no_time")
@@ -91,13 +91,14 @@ class VenueTime:
         self._is_doubted = True
         self._told_ns = None
 
-    def told(self, answer: Any, sent_ns: int) -> None:
-        """Take the answer of `GET /time` to what was sent then; raises BadResponse."""
+    def told(self, server_ns: int, *, sent_ns: int, coarse_ns: int = 0) -> None:
+        """Take what an answer that came now says of the time; see :meth:`arb.net.ServerTime.add`.
+
+        Raises:
+            BadResponse: it is no time of now.
+        """
         received_ns = self._clock.now_ns()
         with reading(self._context.name, "the venue's time"):
-            told = whole(row_of(answer)["server_time"])
-            coarse_ns = 0 if told > _NANOSECONDS else MILLISECOND_NS
-            server_ns = from_ns(told * (coarse_ns or 1)) + coarse_ns // 2
             self._add(server_ns, sent_ns=sent_ns, received_ns=received_ns, coarse_ns=coarse_ns)
         self._told_ns = received_ns
 
