@@ -78,7 +78,7 @@ class Lighter(Ours):
         if what == "answer":
             assert self._market is not None
             (row,) = order_rows(decoded(self._reported, self.name))
-            return [order_of(row, self._market, ClientOrderId("bench-1"))]
+            return [order_of(row, self._market.instrument.id, ClientOrderId("bench-1"))]
         if what == "fills":
             return [fill for row in answer["trades"] for fill in await reads.known_fills(row)]
         found: list[object] = []
