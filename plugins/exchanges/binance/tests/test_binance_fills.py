@@ -11,7 +11,7 @@ import pytest
 
 from arb.api import BadResponse, HttpRequest, HttpResponse, RateLimited, Rejected
 from arb.cache import within
-from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, OrderStatus, Side
+from arb.model import DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, OrderStatus, Side, TimeInForce
 from arb.testing import Bench, BenchDesk, FakeWorld, MemoryState, listening
 
 ORDER = "/fapi/v1/order"
@@ -139,6 +139,22 @@ def test_a_position_that_is_closed_by_hand_long_after_it_was_opened_is_seen(benc
             first, *sold = await desk.trading.fetch_fills(since_ns)
         assert first == bought
         assert sum(fill.quantity for fill in sold) == bought.quantity
+
+    bench(body)
+
+
+def test_what_is_filled_after_a_long_rest_is_listed_once_the_order_says_so(bench: Bench) -> None:
+    async def body(desk: BenchDesk) -> None:
+        since_ns = desk.clock.now_ns()
+        order = await desk.send(await desk.request(through="-0.002", time_in_force=TimeInForce.GTC))
+        name, waited_ns = order.request.client_order_id, 0
+        while (order := await desk.trading.fetch_order(desk.instrument.id, name)).status is OrderStatus.OPEN:
+            await desk.trading.fetch_fills(since_ns)
+            await desk.sleep(10 * SECOND_NS)
+            waited_ns += 10 * SECOND_NS
+        assert waited_ns > 10 * MINUTE_NS, "else nothing is shown"
+        fills = await desk.trading.fetch_fills(since_ns)
+        assert sum(fill.quantity for fill in fills) == order.filled_quantity
 
     bench(body)
 

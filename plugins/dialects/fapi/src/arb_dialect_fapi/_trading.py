@@ -91,7 +91,12 @@ class FapiTrading:
 
     async def fetch_order(self, instrument: InstrumentId, client_order_id: ClientOrderId) -> Order:
         """Return an order over its whole life; see :meth:`OrderLookup.find`."""
-        return await self._lookup.find(await self._catalog.instrument(instrument), client_order_id)
+        listed = await self._catalog.instrument(instrument)
+        order = await self._lookup.find(listed, client_order_id)
+        if order.filled_quantity:
+            # However long it rested before: its fills are looked for at the next look.
+            await self._used.touch({listed.symbol: self._rest.time.now_ns()})
+        return order
 
     async def fetch_open_orders(self) -> Sequence[Order]:
         """Return every resting order, oldest first; orders that wait for a trigger price do not rest."""
