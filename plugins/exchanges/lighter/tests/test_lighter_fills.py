@@ -206,7 +206,7 @@ def test_a_trade_is_listed_a_moment_after_it_happened(bench: Bench) -> None:
     bench(body)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_whatever_fails_and_whenever_it_is_asked_no_trade_is_missing(data: st.DataObject) -> None:
     """More trades than are kept, looks that end anywhere, times that go forth and back."""
