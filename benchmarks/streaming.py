@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -216,7 +216,8 @@ async def measure(venues: Sequence[str], symbols: int, patience: float, seconds:
         running = asyncio.create_task(feed.run(prices))
         stack.push_async_callback(_stopped, running)
         missing = await _begin(prices, instruments, patience, clock)
-        watched.begun_ns = time.perf_counter_ns()
+        watched.begun_ns, counts = time.perf_counter_ns(), replace(feed.counts)
+        messages, dropped = watched.messages, watched.dropped
         cpu, began, memory = time.process_time(), time.monotonic(), _memory_mb()
         while time.monotonic() < began + seconds:
             before = time.perf_counter_ns()
@@ -234,13 +235,14 @@ async def measure(venues: Sequence[str], symbols: int, patience: float, seconds:
             "not_streamed": dict(Counter(exchange_of(each) for each in missing)),
             "seconds": round(took, 1),
             "cpu_share": round((time.process_time() - cpu) / took, 3),
-            "messages_a_second": round(watched.messages / took),
-            "snapshots": feed.counts.snapshots,
-            "changes": feed.counts.deltas,
-            "wrong": feed.counts.wrong,
-            "broken": feed.counts.broken,
-            "messages_lost": watched.dropped,
-            "gaps": feed.counts.gaps,
+            "messages_a_second": round((watched.messages - messages) / took),
+            "snapshots": feed.counts.snapshots - counts.snapshots,
+            "changes": feed.counts.deltas - counts.deltas,
+            "late": feed.counts.late - counts.late,
+            "wrong": feed.counts.wrong - counts.wrong,
+            "broken": feed.counts.broken - counts.broken,
+            "messages_lost": watched.dropped - dropped,
+            "gaps": feed.counts.gaps - counts.gaps,
             "not_yet_mended": len(watched.lost),
             "mended": len(mended),
             "mended_ms_p50": _ms(mended, 50),

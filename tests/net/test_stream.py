@@ -161,6 +161,19 @@ def test_a_reader_that_falls_behind_gets_a_new_socket_and_not_the_past() -> None
     asyncio.run(run())
 
 
+def test_others_have_their_turn_while_thousands_of_messages_are_read() -> None:
+    async def body(venue: Venue) -> None:
+        for number in range(5_000):
+            venue.socket.push(str(number))
+        turns = 0
+        while len(venue.seen) < 5_001:
+            await venue.clock.sleep_until(START_NS)
+            turns += 1
+        assert turns > 5_000 / 20, "else an order would wait until all of them are read"
+
+    play(Venue(), body)
+
+
 def test_a_restart_after_a_gap_and_a_subscription_made_while_nothing_is_open() -> None:
     async def body(venue: Venue) -> None:
         venue.stream.restart("a gap in the book")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import SimpleNamespace
 
@@ -64,3 +65,19 @@ def test_the_clock_of_this_machine_goes_by_its_time_since_boot_to_the_nanosecond
         before_ns, now_ns, after_ns = steady_ns(), clock.now_ns(), steady_ns()
         lowest, highest = max(lowest, now_ns - after_ns), min(highest, now_ns - before_ns)
     assert lowest <= highest, "one distance fits every reading"
+
+
+def test_whoever_sleeps_until_the_past_lets_others_have_their_turn() -> None:
+    async def run() -> list[str]:
+        clock, order = WallClock(), list[str]()
+
+        async def other() -> None:
+            order.append("other")
+
+        task = asyncio.create_task(other())
+        await clock.sleep_until(clock.now_ns())
+        order.append("first")
+        await task
+        return order
+
+    assert asyncio.run(run()) == ["other", "first"]

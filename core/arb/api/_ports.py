@@ -21,7 +21,7 @@ class Clock(Protocol):
         ...
 
     async def sleep_until(self, ts_ns: int) -> None:
-        """Return when `now_ns() >= ts_ns`; at once when it is past."""
+        """Return when `now_ns() >= ts_ns`; when that is so already after one turn of the loop, which others have."""
         ...
 
 

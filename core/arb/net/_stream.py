@@ -25,6 +25,9 @@ Make = Callable[[], Message | None]
 MAX_UNREAD: Final = 10_000
 """Messages: whoever is that far behind reads the past, and is better served by a new snapshot."""
 
+_TURN: Final = 16
+"""Messages read in a row: others want their turn too, an order among them, when thousands stand unread."""
+
 _STEADY_NS: Final = 10 * SECOND_NS
 """A socket that held so long was no failure: a venue that drops each after half a minute is met again at once."""
 
@@ -187,8 +190,13 @@ class Stream:
             try:
                 async with self._connected() as opened:
                     yield Connected(why)
-                    while (message := await opened.unread.get()) is not None:
+                    for number in itertools.count(1):
+                        message = await opened.unread.get()
+                        if message is None:
+                            break
                         yield message
+                        if number % _TURN == 0:
+                            await self._clock.sleep_until(self._clock.now_ns())
                     why = opened.why
             except (NotSent, OutcomeUnknown, BadResponse) as error:
                 why = str(error)

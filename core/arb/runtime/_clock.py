@@ -34,6 +34,8 @@ class WallClock:
         return self._offset_ns + self._steady_ns()
 
     async def sleep_until(self, ts_ns: int) -> None:
-        """Return when `now_ns() >= ts_ns`."""
+        """Return when `now_ns() >= ts_ns`; after one turn of the loop when it is so already."""
+        if ts_ns <= self.now_ns():
+            await asyncio.sleep(0)  # noqa: TID251 - as below
         while (left := ts_ns - self.now_ns()) > 0:  # noqa: ASYNC110 - one sleep may end early
             await asyncio.sleep(min(left, _LONGEST_SLEEP_NS) / 1e9)  # noqa: TID251 - the clock's home
