@@ -137,6 +137,24 @@ def test_fills_and_payments_of_a_coin_that_is_left_out_have_its_name(play: Play)
     play(scene)
 
 
+def test_a_position_in_a_coin_that_is_left_out_hides_no_other(play: Play) -> None:
+    """Somebody has to close it, and whatever else is held is not closed by whoever cannot read the account."""
+
+    async def scene(stage: Stage) -> None:
+        def also(answer: Any) -> Any:
+            (held,) = answer["assetPositions"]
+            gone = {**held, "position": {**held["position"], "coin": "GONE"}}
+            return {**answer, "assetPositions": [gone, held]}
+
+        async with stage.client() as exchange:
+            await stage.sent(exchange, "mine")
+            stage.edit["clearinghouseState"] = also
+            told = await stage.trading(exchange).fetch_positions()
+            assert {position.instrument for position in told} == {"GONE-PERP.check", "ETH-PERP.check"}
+
+    play(scene)
+
+
 def test_a_state_that_cannot_be_read_is_left_out_and_told_once(play: Play, caplog: pytest.LogCaptureFixture) -> None:
     async def scene(stage: Stage) -> None:
         def broken(answer: Any) -> Any:

@@ -129,11 +129,11 @@ class HyperliquidTrading:
                 rows = [(row["position"]["coin"], row) for row in state["assetPositions"]]
                 ts_ns = from_ms(state["time"])
             for coin, row in rows:
-                market = await self._market.market_of_coin(coin)
-                if market is None:
+                named = await self._market.named(coin)
+                if named is None:
                     raise BadResponse(f"a position in {coin!r}", exchange=self._client.name, code="unknown_coin")
                 with reading(self._client.name, f"the position in {coin}"):
-                    found.append(_account_rows.position(row, market.instrument.id, ts_ns))
+                    found.append(_account_rows.position(row, named.id, ts_ns))
         return [position for position in found if position is not None]
 
     async def fetch_balances(self) -> Sequence[Balance]:
