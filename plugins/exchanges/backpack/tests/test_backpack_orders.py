@@ -472,11 +472,15 @@ def test_the_history_has_a_budget_of_its_own(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         began_ns = desk.clock.now_ns()
         for _ in range(18):
+            await desk.trading.fetch_funding_payments(0)
+        for _ in range(8):  # fills say whether a leg is covered
             await desk.trading.fetch_fills(0)
         await desk.trading.fetch_transfers(0)  # not held up by them
         await desk.trading.fetch_positions()
         assert desk.clock.now_ns() == began_ns
-        await desk.trading.fetch_fills(0)
+        with pytest.raises(RateLimited):
+            await desk.trading.fetch_fills(0)
+        await desk.trading.fetch_funding_payments(0)
         assert desk.clock.now_ns() >= began_ns + MINUTE_NS
 
     bench(body)
@@ -489,7 +493,7 @@ def test_what_became_of_an_order_has_a_part_of_the_history_for_itself(bench: Ben
         with pytest.raises(OutcomeUnknown):
             await desk.send(request)
         for _ in range(18):
-            await desk.trading.fetch_fills(0)
+            await desk.trading.fetch_funding_payments(0)
         began_ns = desk.clock.now_ns()
         for _ in range(4):  # each reads orders and fills
             with pytest.raises(UnknownOrder):

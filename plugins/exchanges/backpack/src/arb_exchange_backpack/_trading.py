@@ -108,7 +108,9 @@ class BackpackTrading:
         """Return fills at or after a time, oldest first, liquidations among them."""
         found: dict[str, Fill] = {}
         params: Params = {"from": max(0, since_ns) // MILLISECOND_NS, "sortDirection": "Asc"}
-        async for rows in self._pages("/wapi/v1/history/fills", "fillHistoryQueryAll", params):
+        path, instruction = "/wapi/v1/history/fills", "fillHistoryQueryAll"
+        # No leg is known to be covered before its fills are: payments wait, not these.
+        async for rows in pages(self._context, self._rest, path, instruction, params, urgent=True):
             with reading(self._context.name, "fills"):
                 for row in rows:
                     instrument = perpetual(self._name, row["symbol"])
