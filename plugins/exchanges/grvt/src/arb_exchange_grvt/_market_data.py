@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
-from arb.api import BadResponse, Context, ExchangeError
+from arb.api import BadResponse, Context
 from arb.model import Bbo, FundingRate, Instrument, InstrumentId, MarketStats, OrderBook
 from arb.net import LeftOut, Row, reading, text
 
@@ -71,7 +72,7 @@ class GrvtMarketData:
         def read(instrument: Instrument, row: Row) -> MarketStats:
             return stats_of(instrument.id, row, self._clock.now_ns())
 
-        return await self._each("statistics", self._without_stats, read)
+        return await self._each(self._without_stats, read)
 
     async def fetch_fx_rates(self) -> Mapping[str, Decimal]:
         """Return what the venue values the account's currencies at; without an account it prices none."""
@@ -99,7 +100,7 @@ class GrvtMarketData:
                 raise ValueError(f"{rate.raw} is outside the bounds of its market")
             return rate
 
-        return await self._each("funding rate", self._without_rates, read)
+        return await self._each(self._without_rates, read)
 
     async def fetch_funding_history(
         self, instrument: InstrumentId, start_ns: int, end_ns: int
@@ -127,21 +128,11 @@ class GrvtMarketData:
                         found[rate.ts_event_ns] = rate
         return [found[ts_ns] for ts_ns in sorted(found)]
 
-    async def _each(self, what: str, left_out: LeftOut, read: Callable[[Instrument, Row], T | None]) -> list[T]:
+    async def _each(self, left_out: LeftOut, read: Callable[[Instrument, Row], T | None]) -> list[T]:
         """Return what is read of each ticker; `read` returns None where the venue tells nothing."""
         instruments = [market.instrument for market in (await self._catalog.listing()).markets]
         rows = await self._tickers.rows([each.symbol for each in instruments])
-        found: list[T] = []
-        failed: dict[str, ExchangeError] = {}
-        for instrument in instruments:
-            if instrument.symbol not in rows:
-                continue
-            try:
-                with reading(self._context.name, f"the {what} of {instrument.symbol}"):
-                    one = read(instrument, rows[instrument.symbol])
-            except BadResponse as error:
-                failed[instrument.symbol] = error
-            else:
-                found += [] if one is None else [one]
-        left_out.told(failed, len(rows))
-        return found
+        found = left_out.read(
+            (each.symbol, partial(read, each, rows[each.symbol])) for each in instruments if each.symbol in rows
+        )
+        return [one for one in found if one is not None]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Final
 
 from arb.api import BadResponse, Context, ExchangeError, Rejected, UnknownOrder
-from arb.model import SECOND_NS, ClientOrderId, Fill, FundingPayment, InstrumentId, Order
-from arb.net import BAD_SHAPE, Backoff, Connected, PassedOver, Row, from_ms, number, reading, whole
+from arb.model import ClientOrderId, Fill, FundingPayment, InstrumentId, Order
+from arb.net import BAD_SHAPE, Connected, PassedOver, Row, from_ms, number, reading, until_answered, whole
 
 from ._account_rows import fill_id
 from ._client import Client
@@ -20,7 +19,6 @@ from ._orders import Orders
 from ._seen import REMEMBERED, Seen
 from ._trading import HyperliquidTrading
 
-_LONGEST_WAIT_NS: Final = 15 * SECOND_NS
 Change = Order | Fill | FundingPayment
 
 
@@ -58,23 +56,11 @@ class AccountStream:
         watch = _Watch(self._client, self._market, self._orders, self._trading, PassedOver(self._context))
         async with aclosing(self._hub.watch(*self._subscriptions)) as messages:
             async for item in messages:
-                changes = await (self._missed(watch) if isinstance(item, Connected) else watch.take(item))
+                changes = await (
+                    until_answered(self._context, watch.connected) if isinstance(item, Connected) else watch.take(item)
+                )
                 for change in changes:
                     yield change
-
-    async def _missed(self, watch: _Watch) -> list[Change]:
-        """Return what a new socket does not tell; asks until the venue answers."""
-        backoff = Backoff(self._context.random, most_ns=_LONGEST_WAIT_NS)
-        clock = self._context.clock
-        while True:
-            try:
-                return await watch.connected()
-            except ExchangeError as error:
-                wait_ns = backoff.next_ns()
-                self._context.log.warning(
-                    "what the account's stream missed is asked for again in %.1f s: %s", wait_ns / SECOND_NS, error
-                )
-                await clock.sleep_until(clock.now_ns() + wait_ns)
 
 
 class _Watch:

@@ -126,11 +126,7 @@ class Api:
             yield found
             if not cursor:
                 return
-        raise self.endless(path)
-
-    def endless(self, path: str) -> BadResponse:
-        """Return the error for a list that does not end."""
-        return BadResponse(f"{path}: more than {MOST_PAGES} pages", exchange=self._context.name, code="endless")
+        raise BadResponse(f"{path}: more than {MOST_PAGES} pages", exchange=self._context.name, code="endless")
 
     async def send_tx(self, signed: SignedTx, *, is_order: bool = True) -> Row:
         """Send a transaction: it is queued when this returns, not executed.
