@@ -146,15 +146,29 @@ def test_a_request_that_never_arrived_is_proved_absent_only_after_the_read_delay
 def test_while_the_venue_cannot_be_read_the_leg_stays_in_doubt_and_nothing_more_is_sent(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", Fault.unknown_after())
-        d.left.faults.always("fetch_order", Fault.unknown_before())
+        for call in ("fetch_order", "fetch_fills"):
+            d.left.faults.always(call, Fault.unknown_before())
         hedge = await d.open()
         assert hedge.status is HedgeStatus.OPENING
         assert d.orders_sent() == 2
         await d.sleep(600)
         assert (await d.stored(hedge)).status is HedgeStatus.OPENING
         assert d.orders_sent() == 2
-        d.left.faults.always("fetch_order", None)
+        for call in ("fetch_order", "fetch_fills"):
+            d.left.faults.always(call, None)
         assert (await d.wait(hedge)).status is HedgeStatus.OPEN
+        assert d.orders_sent() == 2
+
+    on_desk(check, patience_ns=5 * SECOND_NS)
+
+
+def test_an_order_that_cannot_be_read_is_told_by_its_fills(on_desk: OnDesk) -> None:
+    async def check(d: Desk) -> None:
+        d.left.faults.once("send_order", Fault.unknown_after())
+        d.left.faults.always("fetch_order", Fault.unknown_before())
+        began_ns = d.now_ns
+        assert (await d.open()).status is HedgeStatus.OPEN
+        assert d.now_ns - began_ns < SECOND_NS
         assert d.orders_sent() == 2
 
     on_desk(check, patience_ns=5 * SECOND_NS)
@@ -221,7 +235,8 @@ def test_what_keeps_a_hedge_from_going_on_is_told_and_told_again_while_it_lasts(
 def test_an_order_in_doubt_for_long_is_an_alarm_and_a_halt_but_not_a_flood(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", Fault.unknown_after())
-        d.left.faults.always("fetch_order", Fault(error=KeyError("a bug of the plugin")))
+        for call in ("fetch_order", "fetch_fills"):
+            d.left.faults.always(call, Fault(error=KeyError("a bug of the plugin")))
         await d.open()
         await d.sleep(500)
         assert sorted(d.alarms()) == [

@@ -141,7 +141,8 @@ def test_a_halt_that_cannot_be_stored_keeps_nobody_from_taking_the_leg_back(on_w
 def test_a_hedge_within_its_budget_halts_nothing(on_desk: OnDesk) -> None:
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", Fault.unknown_after())
-        d.left.faults.once("fetch_order", *[Fault.unknown_before()] * 8)
+        for call in ("fetch_order", "fetch_fills"):
+            d.left.faults.once(call, *[Fault.unknown_before()] * 8)
         began = d.now_ns
         assert (await d.open()).status is HedgeStatus.OPEN
         assert d.now_ns - began > 5 * SECOND_NS

@@ -157,6 +157,7 @@ class Bench:
 
     clock: Clock
     resolver: OrderResolver
+    sync: AccountSync
     record: OrderRecord
     journal: Journal
 
@@ -211,7 +212,7 @@ def on_bench(
         )
         positions = PositionReader(exchanges, recorder, sync, clock, timeout_ns=10 * SECOND_NS)
         resolver = OrderResolver(gateway, recorder, sync, positions, clock, SteadyTime(clock))
-        return await work(Bench(clock, resolver, stored, journal))
+        return await work(Bench(clock, resolver, sync, stored, journal))
 
     return run_virtual(main(), start_ns=START_NS)
 
@@ -291,6 +292,30 @@ def test_absence_is_not_proved_while_anything_speaks_against_it(why: str) -> Non
 )
 def test_a_read_that_fails_tells_nothing_however_long_ago_the_order_was(error: Exception) -> None:
     assert resolved(Venue([error]), after_s=10**6).status is OrderStatus.IN_DOUBT
+
+
+@pytest.mark.parametrize("error", [ABSENT, OutcomeUnknown("?")])
+@pytest.mark.parametrize("status", [OrderStatus.IN_DOUBT, OrderStatus.OPEN])
+def test_an_order_whose_fills_are_the_whole_of_it_is_filled_though_the_venue_does_not_tell_it(
+    error: Exception, status: OrderStatus
+) -> None:
+    async def work(b: Bench) -> Order:
+        await b.sync.pull_fills(ExchangeName("venue"))
+        return (await b.resolver.resolve(b.record)).order
+
+    parts = (replace(fill("0.4"), price=Decimal(101)), replace(fill("0.6"), fill_id=FillId("f2")))
+    found = on_bench(Venue([error], fills=[parts]), work, status)
+    assert (found.status, found.filled_quantity, found.average_price) == (OrderStatus.FILLED, 1, Decimal("100.4"))
+    assert found.exchange_order_id == "o"
+
+
+def test_an_order_whose_fills_are_a_part_of_it_stays_in_doubt() -> None:
+    async def work(b: Bench) -> OrderStatus:
+        await b.sync.pull_fills(ExchangeName("venue"))
+        await b.sleep(3600)
+        return (await b.resolver.resolve(b.record)).order.status
+
+    assert on_bench(Venue([ABSENT], fills=[(fill("0.9"),)]), work) is OrderStatus.IN_DOUBT
 
 
 def test_an_order_that_was_seen_is_never_proved_absent() -> None:
@@ -458,13 +483,15 @@ def test_while_an_order_is_in_doubt_nothing_of_the_hedge_is_sent_or_called_at_re
     async def check(d: Desk) -> None:
         d.left.faults.once("send_order", Fault.unknown_after())
         d.left.faults.always("fetch_order", Fault(error=UnknownOrder("not listed")))
+        d.left.faults.always("fetch_fills", Fault.unknown_before())
         d.right.faults.once("send_order", Fault.partial_fill("0.04"))
         hedge = await d.open()
         assert hedge.status is HedgeStatus.OPENING
         assert d.orders_sent() == 2, "the right leg is not completed while nobody knows what the left one has"
         assert EventKind.ORDER_IN_DOUBT in d.alarms()
         assert [halt.subject for halt in d.halts.active()] == [hedge.id]
-        d.left.faults.always("fetch_order", None)
+        for call in ("fetch_order", "fetch_fills"):
+            d.left.faults.always(call, None)
         assert (await d.wait(hedge)).status is HedgeStatus.OPEN
         assert await d.held() == (Decimal("0.04"), Decimal("-0.04"))
 

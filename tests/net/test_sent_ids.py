@@ -8,8 +8,9 @@ import pytest
 from arb.api import Rejected
 from arb.model import ClientOrderId
 from arb.net import SentId, SentIds
-from arb.testing import START_NS, FakeClock, FakeContext, MemoryState
+from arb.testing import START_NS, FakeContext, MemoryState
 
+AT_NS = START_NS + 7
 A, B = ClientOrderId("a"), ClientOrderId("b")
 
 
@@ -21,13 +22,11 @@ async def refused(call: Awaitable[None]) -> None:
 
 def test_an_id_may_be_prepared_again_until_it_is_sent() -> None:
     async def run() -> None:
-        clock = FakeClock()
-        sent = SentIds(FakeContext(clock=clock))
-        await sent.reserve(A, "buy")
-        clock.advance(5)
-        await sent.reserve(A, "buy")
+        sent = SentIds(FakeContext())
+        await sent.reserve(A, AT_NS, "buy")
+        await sent.reserve(A, AT_NS + 5, "buy")
         sent.claim(A)
-        await refused(sent.reserve(A, "buy"))
+        await refused(sent.reserve(A, AT_NS, "buy"))
         with pytest.raises(Rejected, match="used before"):
             sent.claim(A)
         with pytest.raises(Rejected, match="used before"):
@@ -35,7 +34,7 @@ def test_an_id_may_be_prepared_again_until_it_is_sent() -> None:
 
         found = await sent.reserved(A)
         assert found is not None
-        assert (found.since_ns, found.note) == (START_NS, "buy")
+        assert (found.since_ns, found.note) == (AT_NS, "buy")
         assert await sent.reserved(B) is None
 
     asyncio.run(run())
@@ -44,10 +43,10 @@ def test_an_id_may_be_prepared_again_until_it_is_sent() -> None:
 def test_after_a_restart_whatever_was_prepared_may_have_been_sent() -> None:
     async def run() -> None:
         state = MemoryState()
-        await SentIds(FakeContext(state=state)).reserve(A)
+        await SentIds(FakeContext(state=state)).reserve(A, AT_NS)
         after = SentIds(FakeContext(state=state))
-        await refused(after.reserve(A))
-        await after.reserve(B)
+        await refused(after.reserve(A, AT_NS))
+        await after.reserve(B, AT_NS)
         after.claim(B)
 
     asyncio.run(run())
@@ -59,7 +58,7 @@ def test_ids_that_an_earlier_version_wrote_down_without_a_note_are_known() -> No
         await state.put(f"order:{A}", "123")
         sent = SentIds(FakeContext(state=state), "order")
         assert await sent.reserved(A) == SentId(123, "")
-        await refused(sent.reserve(A))
+        await refused(sent.reserve(A, AT_NS))
 
     asyncio.run(run())
 
@@ -67,7 +66,7 @@ def test_ids_that_an_earlier_version_wrote_down_without_a_note_are_known() -> No
 def test_two_at_once_are_one() -> None:
     async def run() -> None:
         sent = SentIds(FakeContext())
-        await asyncio.gather(sent.reserve(A), sent.reserve(A))
+        await asyncio.gather(sent.reserve(A, AT_NS), sent.reserve(A, AT_NS))
         sent.claim(A)
 
     asyncio.run(run())

@@ -93,11 +93,13 @@ class Story:
         self.auditor.halts_lift(self.halts)
         self.halts.clear()
 
-    def force(self, prefix: str, index: int, quantity: Decimal) -> None:
-        """Let the venue reduce a leg by itself."""
+    def force(self, prefix: str, index: int, quantity: Decimal) -> OrderRecord:
+        """Let the venue reduce a leg by itself, and return how a process is to record that."""
         own = new_order(index, OrderPurpose.FORCED)
         request = replace(own.order.request, client_order_id=ClientOrderId(f"{prefix}1"), quantity=quantity)
-        self.execute(replace(own, order=replace(own.order, request=request)))
+        forced = replace(own, order=replace(own.order, request=request))
+        self.execute(forced)
+        return done(forced, OrderStatus.FILLED, quantity)
 
     def execute(self, record: OrderRecord, quantity: Decimal | None = None, *, fill_id: str = "") -> None:
         """Let the venue execute an order that arrived, all of it or some."""

@@ -140,13 +140,30 @@ def test_a_hedge_at_rest_with_one_leg_is_stuck(story: Story, status: HedgeStatus
 
 
 def test_a_recovery_may_repair_what_a_venue_changed_before_the_hedge_came_to_rest(story: Story) -> None:
-    one_leg_filled(story)
+    entries = [new_order(index) for index in (0, 1)]
+    story.commit(hedge=new_hedge(), orders=entries)
+    for entry in entries:
+        sent(story, entry)
+        story.execute(entry)
+    story.force("adl-", 0, TARGET / 1000)
+    story.wait(1)
     story.commit(hedge=new_hedge(HedgeStatus.OPEN))
     story.wait(1)
     story.auditor.process_started("sim:2")
     story.auditor.committed("sim:2", Changes(hedges=(new_hedge(HedgeStatus.REPAIRING),)))
 
     assert Code.RESTART not in story.codes
+
+
+def test_a_recovery_has_nothing_to_repair_of_what_was_on_record_when_the_hedge_came_to_rest(story: Story) -> None:
+    one_leg_filled(story)
+    story.commit(orders=[story.force("adl-", 0, TARGET)])
+    story.wait(1)
+    story.commit(hedge=new_hedge(HedgeStatus.OPEN))
+    story.auditor.process_started("sim:2")
+    story.auditor.committed("sim:2", Changes(hedges=(new_hedge(HedgeStatus.REPAIRING),)))
+
+    assert Code.RESTART in story.codes
 
 
 @pytest.mark.parametrize(("reason", "is_stuck"), [("below_minimum: 5 USD", False), ("refused", True)])

@@ -220,7 +220,9 @@ def test_a_silent_stream_leaves_it_to_the_polls() -> None:
 def test_a_stale_read_is_as_old_as_the_script_says() -> None:
     def reads_until_it_is_seen(seconds: int) -> int:
         doubt = fault("left", "send_order", server_error_after=True)
-        result = play(doubt, fault("left", "fetch_order", count=20, stale_read=seconds), read_delay_s={"left": 3})
+        unheard = fault("left", "fetch_fills", count=30, server_error_after=True)
+        stale = fault("left", "fetch_order", count=20, stale_read=seconds)
+        result = play(doubt, unheard, stale, read_delay_s={"left": 3})
         assert problems(result) == []
         return result.faults["stale_read"]
 

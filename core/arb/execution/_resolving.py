@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from arb.api import Clock, ExchangeError, UnknownOrder
 from arb.model import (
     ZERO,
+    Fill,
     Order,
     OrderRecord,
     OrderStatus,
@@ -18,7 +18,7 @@ from arb.model import (
 from ._account_sync import AccountSync
 from ._gateway import SEND_WITHIN_NS, OrderGateway
 from ._journaling import Recorder
-from ._legs import filled_by_order, key_of
+from ._legs import key_of
 from ._order_events import order_events
 from ._positions import Agreement, PositionReader
 from ._reports import merged
@@ -72,11 +72,11 @@ class OrderResolver:
             return merged(order, await self._gateway.fetch(record))
         except UnknownOrder as error:
             # An order that was there before: a listing that lost it proves nothing.
-            if order.status is not OrderStatus.IN_DOUBT or not await self._is_absent(record):
-                return order
-            return order.after(OrderTrigger.PROVED_ABSENT, ts_event_ns=self._clock.now_ns(), reason=str(error))
+            if order.status is OrderStatus.IN_DOUBT and await self._is_absent(record):
+                return order.after(OrderTrigger.PROVED_ABSENT, ts_event_ns=self._clock.now_ns(), reason=str(error))
         except ExchangeError:
-            return order
+            pass
+        return await self._by_its_fills(record, order)
 
     def provable_ns(self, record: OrderRecord) -> int:
         """Return from when on a venue that does not know an order may prove it absent."""
@@ -101,13 +101,28 @@ class OrderResolver:
             await self._sync.pull_fills(name)
         except ExchangeError:
             return False
-        if await self._filled(record):
+        if await self._fills(record):
             return False
         return await self._positions.compare(record.order.request.instrument) is Agreement.AGREES
 
-    async def _filled(self, record: OrderRecord) -> Decimal:
-        filled = filled_by_order(await self._recorder.journal.fills(hedge_id=record.hedge_id))
-        return filled.get(key_of(record.order.request), ZERO)
+    async def _by_its_fills(self, record: OrderRecord, order: Order) -> Order:
+        """Return the order as filled where its fills on record are the whole of it, whatever the venue says of it."""
+        fills = await self._fills(record)
+        filled = sum((fill.quantity for fill in fills), ZERO)
+        if filled != order.request.quantity:
+            return order
+        paid = sum((fill.quantity * fill.price for fill in fills), ZERO)
+        last_ns = max(fill.ts_event_ns for fill in fills)
+        return replace(
+            order.after(OrderTrigger.FILLED, ts_event_ns=last_ns, reason="its fills are the whole of it"),
+            exchange_order_id=order.exchange_order_id or fills[0].exchange_order_id,
+            filled_quantity=filled,
+            average_price=paid / filled,
+        )
+
+    async def _fills(self, record: OrderRecord) -> list[Fill]:
+        key, fills = key_of(record.order.request), await self._recorder.journal.fills(hedge_id=record.hedge_id)
+        return [fill for fill in fills if key_of(fill) == key]
 
     async def _settled(self, record: OrderRecord) -> None:
         traits = self._gateway.exchange(record).traits

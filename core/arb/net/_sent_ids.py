@@ -14,7 +14,7 @@ class SentId:
     """What was written down when an order was prepared.
 
     Attributes:
-        since_ns: When that was, by our clock: the order is not older.
+        since_ns: When that was, by the venue's clock: the order is not older.
         note: Whatever else the plugin has to know of it later.
     """
 
@@ -32,14 +32,21 @@ class SentIds:
         self._unsent: set[ClientOrderId] = set()
         self._reserving = asyncio.Lock()
 
-    async def reserve(self, name: ClientOrderId, note: str = "") -> None:
-        """Write an id down; raises Rejected for one that may have been sent already, perhaps by an earlier process."""
+    async def reserve(self, name: ClientOrderId, venue_ns: int, note: str = "") -> None:
+        """Write an id down; raises Rejected for one that may have been sent already, perhaps by an earlier process.
+
+        Args:
+            name: The id.
+            venue_ns: What the venue's clock has passed now for certain. Not ours: the process that looks for the order
+                may have another, which was set right in between.
+            note: Whatever else the plugin has to know of it later.
+        """
         async with self._reserving:
             if name in self._unsent:
                 return
             if await self.reserved(name) is not None:
                 raise self._used(name)
-            await self._context.state.put(self._key(name), f"{self._context.clock.now_ns()} {note}")
+            await self._context.state.put(self._key(name), f"{venue_ns} {note}")
             self._unsent.add(name)
 
     def claim(self, name: ClientOrderId) -> None:

@@ -51,6 +51,14 @@ class ServerTime:
         """
         return self.now_ns() - (self.error_ns or 0)
 
+    def not_before_ns(self) -> int:
+        """Return what the venue's clock has passed now for certain: where the history of what is sent now begins.
+
+        To be kept instead of our own time: whoever reads that history later may have another clock than ours is now.
+        """
+        error_ns = self.error_ns
+        return self.now_ns() - (MAX_OFFSET_NS if error_ns is None else error_ns)
+
     @property
     def offset_ns(self) -> int:
         """Return how far the venue's clock is ahead of ours; 0 while it is not known."""

@@ -58,6 +58,10 @@ class VenueTime:
         """Return what the venue's clock says now at least; see :meth:`arb.net.ServerTime.earliest_ns`."""
         return self._time.earliest_ns()
 
+    def not_before_ns(self) -> int:
+        """Return what the venue's clock has passed now for certain; see :meth:`arb.net.ServerTime.not_before_ns`."""
+        return self._time.not_before_ns()
+
     async def ready(self) -> None:
         """Return at once where the time is known; else, or where the venue refused it, wait for one try.
 

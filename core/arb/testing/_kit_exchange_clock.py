@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from arb.api import AuthenticationFailed, Capability, ExchangeError
-from arb.model import MINUTE_NS, SECOND_NS
+from arb.model import MINUTE_NS, SECOND_NS, Order, OrderStatus
 
 from ._kit_desk import Desk
 from ._kit_exchange_base import ExchangeCases, Use
@@ -92,6 +92,23 @@ class ClockCases(ExchangeCases):
             assert len(await desk.trading.fetch_fills(start_ns)) == len(desk.truth.venue.fills(start_ns)) > 0
 
         use(body, Capability.TRADING, FAKE, ahead_ns=-_SKEW_NS)
+
+    def test_x266_another_clock_finds_the_orders_of_the_run_before(self, use: Use) -> None:
+        """The clock is a minute earlier or later after a restart, and what was filled before it is found by its id."""
+
+        async def body(desk: Desk) -> None:
+            request = await desk.request()
+            if isinstance(await outcome(desk.send(request)), ExchangeError):
+                return  # said why in X-261 or X-262
+            desk.ground.ahead_ns = -desk.ground.ahead_ns
+            async with desk.again() as restarted:
+                told = await outcome(restarted.trading.fetch_order(desk.instrument.id, request.client_order_id))
+            if not isinstance(told, AuthenticationFailed):  # which speaks of the clock: X-261 and X-262
+                assert isinstance(told, Order), f"{told!r}"
+                assert (told.status, told.filled_quantity) == (OrderStatus.FILLED, request.quantity)
+
+        for ahead_ns in _SKEWS:
+            use(body, Capability.TRADING, FAKE, ahead_ns=ahead_ns)
 
 
 async def _trades_or_says_why(desk: Desk) -> None:

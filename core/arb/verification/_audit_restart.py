@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from arb.model import ClientOrderId, Hedge, HedgeId, HedgeStatus, InstrumentId, OrderRequest
+from arb.model import ClientOrderId, Fill, Hedge, HedgeId, HedgeStatus, OrderPurpose, OrderRequest
 
 from ._database import Changes
 from ._kinds import Code
@@ -20,7 +20,8 @@ class RestartAudit:
         self._a = auditor
         self._at_rest: dict[str, dict[HedgeId, Hedge]] = {}
         self._deadlines: dict[ClientOrderId, int | None] = {}
-        self._forced_ns: dict[InstrumentId, int] = {}
+        self._forced: dict[ClientOrderId, set[HedgeId]] = {}
+        self._told_ns: dict[HedgeId, int] = {}
         self._changed_ns: dict[HedgeId, int] = {}
         self._lifted_ns = -1
 
@@ -38,9 +39,11 @@ class RestartAudit:
         """Forget a process."""
         self._at_rest.pop(holder, None)
 
-    def forced(self, instrument: InstrumentId) -> None:
-        """A venue changed a position by itself: a recovery may have to answer that."""
-        self._forced_ns[instrument] = self._a.sight.now_ns()
+    def forced(self, fill: Fill) -> None:
+        """A venue changed a position by itself: until that is on record a recovery may have to answer it."""
+        hedges = self._a.truth.hedges.values()
+        touched = {hedge.id for hedge in hedges if any(leg.instrument == fill.instrument for leg in hedge.legs)}
+        self._forced.setdefault(fill.client_order_id, set()).update(touched)
 
     def lifted(self) -> None:
         """A person lifted halts: what waited for that may go on."""
@@ -62,6 +65,9 @@ class RestartAudit:
             if known != record.rest_until_ns:
                 text = f"the deadline of order {order_id} moved from {known} to {record.rest_until_ns}"
                 self._a.found(Code.RESTART, order_id, text)
+            if record.purpose is OrderPurpose.FORCED:
+                for hedge_id in self._forced.pop(order_id, ()):
+                    self._told_ns[hedge_id] = self._a.sight.now_ns()
         at_rest = self._at_rest.get(holder, {})
         for hedge in changes.hedges:
             before = at_rest.get(hedge.id)
@@ -82,9 +88,9 @@ class RestartAudit:
         rests_ns = self._changed_ns.get(hedge.id, 0)
         if hedge.status is HedgeStatus.HALTED and self._lifted_ns >= rests_ns:
             return True
-        if hedge.status is HedgeStatus.OPEN and not self._a.exposure.is_balanced(hedge):
-            return True  # a venue changed a leg while the hedge was still being opened, or just before it was
-        return any(self._forced_ns.get(leg.instrument, -1) >= rests_ns for leg in hedge.legs)
+        # Not when the venue did it: what it did right before the hedge came to rest may become known after that.
+        is_untold = any(hedge.id in touched for touched in self._forced.values())
+        return is_untold or self._told_ns.get(hedge.id, -1) >= rests_ns
 
 
 def _times(hedge: Hedge) -> tuple[str, int, int | None, int | None, int | None]:

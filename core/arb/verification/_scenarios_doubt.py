@@ -223,6 +223,7 @@ _BUDGET: Final = Scenario(
     script=(
         fault("right", "send_order", timeout_after=True),
         fault("right", "fetch_order", count=20, server_error_after=True),
+        fault("right", "fetch_fills", count=60, server_error_after=True),
     ),
     expect=(
         told(EventKind.EXPOSURE_OVER_BUDGET),

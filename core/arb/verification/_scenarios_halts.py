@@ -74,6 +74,7 @@ _BUDGET: Final = Scenario(
     script=(
         fault("right", "send_order", timeout_after=True),
         fault("right", "fetch_order", count=200, server_error_after=True),
+        fault("right", "fetch_fills", count=400, server_error_after=True),
         *(at(seconds, kill()) for seconds in range(10, 60, 10)),
     ),
     expect=(between(EventKind.EXPOSURE_OVER_BUDGET, 10, 40),),

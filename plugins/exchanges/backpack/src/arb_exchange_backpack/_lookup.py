@@ -18,7 +18,7 @@ from ._rest import VenueRest
 from ._signing import Params
 
 _CLOCKS_NS: Final = 10 * SECOND_NS
-"""How far the venue's clock may be behind ours, beyond what is known of it."""
+"""How far the venue's clock may have been behind what was known of it when the order was prepared."""
 
 _MOST_PAGES: Final = 10
 _AT_WORK: Final = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
@@ -92,7 +92,7 @@ class OrderLookup:
         The history cannot be asked for a client id or a time.
         """
         reserved_ns = await self._names.reserved_ns(name)
-        oldest_ns = 0 if reserved_ns is None else reserved_ns + self._rest.time.offset_ns - _CLOCKS_NS
+        oldest_ns = 0 if reserved_ns is None else reserved_ns - _CLOCKS_NS
         params = {"symbol": instrument.symbol, "sortDirection": "Desc"}
         path, instruction = "/wapi/v1/history/orders", "orderHistoryQueryAll"
         async for rows in self._pages(path, instruction, params):
@@ -107,7 +107,7 @@ class OrderLookup:
 
     async def _require_no_fill(self, instrument: Instrument, name: ClientOrderId, number: int) -> None:
         reserved_ns = await self._names.reserved_ns(name)
-        since_ns = max(0, (reserved_ns or 0) + self._rest.time.offset_ns - _CLOCKS_NS)
+        since_ns = max(0, (reserved_ns or 0) - _CLOCKS_NS)
         params: Params = {"symbol": instrument.symbol, "from": since_ns // MILLISECOND_NS, "sortDirection": "Asc"}
         async for rows in self._pages("/wapi/v1/history/fills", "fillHistoryQueryAll", params):
             with reading(self._context.name, "the fills"):

@@ -25,19 +25,22 @@ class OrderNames:
 
     def __init__(self, context: Context) -> None:
         """Read nothing yet."""
-        self._clock = context.clock
         self._state = context.state
         self._numbers = OrderNumbers(context.state, bits=BITS)
         self._venue_ids: OrderedDict[int, ExchangeOrderId] = OrderedDict()
         self._done: OrderedDict[int, Order] = OrderedDict()
 
-    async def reserve(self, name: ClientOrderId) -> int:
-        """Return the number of an order that is prepared; raises Rejected for an id that may have been sent."""
+    async def reserve(self, name: ClientOrderId, venue_ns: int) -> int:
+        """Return the number of an order that is prepared; raises Rejected for an id that may have been sent.
+
+        Args:
+            name: The id.
+            venue_ns: What the venue's clock has passed now for certain.
+        """
         # Before the number: an order that has one has a time, which is no later than its sending.
-        began_ns = self._clock.now_ns()
         known = await self._numbers.number_of(name)
         if known is None or await self._state.get(_key(name)) is None:
-            await self._state.put(_key(name), str(began_ns))
+            await self._state.put(_key(name), str(venue_ns))
         return await self._numbers.reserve(name)
 
     def claim(self, number: int, name: ClientOrderId) -> None:
@@ -49,7 +52,7 @@ class OrderNames:
         return await self._numbers.number_of(name)
 
     async def reserved_ns(self, name: ClientOrderId) -> int | None:
-        """Return since when an id has a number: its order is not older."""
+        """Return since when an id has a number, by the venue's clock: its order is not older."""
         stored = await self._state.get(_key(name))
         return None if stored is None else int(stored)
 

@@ -59,9 +59,9 @@ class OrderDesk:
         """
         listed = await self._catalog.instrument(request.instrument)
         rounded = rounded_order(request, listed)
-        number = await self._names.reserve(request.client_order_id)
-        body = payload_of(rounded, listed.symbol, number)
         await self._rest.ready_to_sign()
+        number = await self._names.reserve(request.client_order_id, self._rest.time.not_before_ns())
+        body = payload_of(rounded, listed.symbol, number)
         headers, expires_ns = self._rest.sign("orderExecute", body)
         signed = SignedOrder(number, headers, json.dumps(body, separators=(",", ":")).encode())
         return PreparedOrder(request=rounded, payload=signed, expires_ns=expires_ns)

@@ -17,7 +17,7 @@ from ._prices import milliseconds
 from ._rest import VenueRest
 
 _CLOCKS_NS: Final = 10 * SECOND_NS
-"""How far the venue's clock may be behind ours, beyond what is known of it."""
+"""How far the venue's clock may have been behind what was known of it when the order was prepared."""
 
 _MOST_PAGES: Final = 20
 
@@ -64,7 +64,7 @@ class OrderLookup:
             return next((row for row in rows_of(data) if row.get("clientOrderId") == reserved.client_id), None)
 
     async def _listed(self, reserved: Reserved) -> Row | None:
-        since_ns = max(0, reserved.since_ns + self._rest.time.offset_ns - _CLOCKS_NS)
+        since_ns = max(0, reserved.since_ns - _CLOCKS_NS)
         params = {
             "filterContractIdList": reserved.contract_id,
             "filterStartCreatedTimeInclusive": milliseconds(since_ns),

@@ -11,7 +11,7 @@ from typing import Final
 
 from arb.api import Context, Rejected
 from arb.model import SECOND_NS, ClientOrderId
-from arb.net import Row, text
+from arb.net import Row, ServerTime, text
 
 from ._signing import nonce_of
 
@@ -32,8 +32,9 @@ class Reserved:
     Attributes:
         client_id: Its client order id at the venue: ours, with a number behind it where another id has its nonce.
         contract_id: Where it is for.
-        since_ns: Our time at which it was prepared first: the order is not older.
-        until_ns: Our time until when it may still come to the venue.
+        since_ns: The venue's time at which it was prepared first, at least: the order is not older.
+        until_ns: The venue's time until when it may still come. Both are the venue's, since the process that asks later
+            may have another clock than the one that prepared it.
     """
 
     client_id: str
@@ -49,10 +50,10 @@ class OrderNames:
     had: so an id whose nonce another id of ours has leaves under another one.
     """
 
-    def __init__(self, context: Context) -> None:
-        """Read nothing yet."""
+    def __init__(self, context: Context, time: ServerTime) -> None:
+        """Read nothing yet; `time` is the venue's."""
         self._context = context
-        self._clock = context.clock
+        self._time = time
         self._state = context.state
         self._unsent: set[str] = set()
         self._refused: set[str] = set()
@@ -72,7 +73,7 @@ class OrderNames:
             if known is not None and name not in self._unsent:
                 raise _used(name)
             if known is None:
-                client_id, since_ns = await self._free_id(name), self._clock.now_ns()
+                client_id, since_ns = await self._free_id(name), self._time.not_before_ns()
             else:
                 client_id, since_ns = known.client_id, known.since_ns
             found = Reserved(client_id, contract_id, since_ns, until_ns)
@@ -100,12 +101,14 @@ class OrderNames:
 
     def may_come(self, name: ClientOrderId, reserved: Reserved) -> bool:
         """Whether an order that the venue does not have may still come."""
-        return name not in self._refused and self._clock.now_ns() < reserved.until_ns
+        return name not in self._refused and self._time.earliest_ns() < reserved.until_ns
 
     def is_undecided(self, name: ClientOrderId, reserved: Reserved) -> bool:
         """Whether an order that no read shows may be at the venue, or come to it."""
         return (
-            name not in self._unsent and name not in self._refused and self._clock.now_ns() < reserved.until_ns + LAG_NS
+            name not in self._unsent
+            and name not in self._refused
+            and self._time.earliest_ns() < reserved.until_ns + LAG_NS
         )
 
     async def recent(self, contract_id: str) -> Mapping[ClientOrderId, Reserved]:

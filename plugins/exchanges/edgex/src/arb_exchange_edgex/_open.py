@@ -74,7 +74,7 @@ async def open_exchange(settings: EdgexSettings, context: Context) -> AsyncItera
         if signers is not None:
             contact = FirstContact(context, lambda: _check_account(context, settings, rest, signers[1]))
             await contact.at_opening()
-            names = OrderNames(context)
+            names = OrderNames(context, rest.time)
             desk = OrderDesk(context, settings, rest, catalog, names, signers[1], contact)
             leverage = ContractLeverage(context, rest, catalog, signers[1])
             trading = EdgexTrading(context, rest, catalog, names, desk, leverage)

@@ -106,7 +106,7 @@ class OrderDesk:
         offset_ns, venue_ns = self._rest.time.offset_ns, self._rest.time.now_ns()
         life_ns = self._settings.resting_life if rests else self._settings.order_validity
         expires_ns = -(-(venue_ns + life_ns) // SECOND_NS) * SECOND_NS
-        until_ns = (venue_ns + WINDOW_NS + _SLACK_NS if rests else expires_ns) - offset_ns
+        until_ns = venue_ns + WINDOW_NS + _SLACK_NS if rests else expires_ns
         reserved = await self._names.reserve(request.client_order_id, market.contract_id, until_ns)
         terms = terms_of(rounded, reserved.client_id, expires_ns // MILLISECOND_NS)
         body = order_body(market, listing.chain, self._rest.account_id, self._signer, terms)

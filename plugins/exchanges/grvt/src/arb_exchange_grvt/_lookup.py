@@ -18,7 +18,7 @@ from ._pages import pages
 from ._rest import Pace, VenueRest
 
 _CLOCKS_NS: Final = 10 * SECOND_NS
-"""How far the venue's clock may be behind ours, beyond what is known of it."""
+"""How far the venue's clock may have been behind what was known of it when the order was prepared."""
 
 _MOST_PAGES: Final = 10
 
@@ -96,7 +96,7 @@ class OrderLookup:
     def _since(self, market: Market, name: ClientOrderId, path: str) -> AsyncIterator[list[Row]]:
         async def ask(fields: Mapping[str, Any]) -> Any:
             reserved, time = await self._names.reserved(name), self._rest.time
-            since_ns = 0 if reserved is None else reserved.since_ns + time.offset_ns - time.slack_ns - _CLOCKS_NS
+            since_ns = 0 if reserved is None else reserved.since_ns - _CLOCKS_NS
             body = {
                 "sub_account_id": self._sub_account_id,
                 "kind": [PERPETUAL],

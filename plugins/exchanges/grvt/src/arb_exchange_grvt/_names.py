@@ -19,7 +19,7 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """What is kept of an id: since when it has a number, by our clock, and for which market."""
+    """What is kept of an id: since when it has a number, by the venue's clock, and for which market."""
 
     since_ns: int
     symbol: str
@@ -33,18 +33,22 @@ class OrderNames:
 
     def __init__(self, context: Context) -> None:
         """Read nothing yet."""
-        self._clock = context.clock
         self._state = context.state
         self._numbers = OrderNumbers(context.state, bits=_BITS)
         self._done: OrderedDict[int, Order] = OrderedDict()
 
-    async def reserve(self, name: ClientOrderId, symbol: str) -> int:
-        """Return the venue's id for an order that is prepared; raises Rejected for an id that may have been sent."""
+    async def reserve(self, name: ClientOrderId, symbol: str, venue_ns: int) -> int:
+        """Return the venue's id for an order that is prepared; raises Rejected for an id that may have been sent.
+
+        Args:
+            name: Our id.
+            symbol: Its market.
+            venue_ns: What the venue's clock has passed now for certain.
+        """
         # Before the number: an order that has one has a time, which is no later than its sending.
-        began_ns = self._clock.now_ns()
         known = await self._numbers.number_of(name)
         if known is None or await self._state.get(_key(name)) is None:
-            await self._state.put(_key(name), f"{began_ns} {symbol}")
+            await self._state.put(_key(name), f"{venue_ns} {symbol}")
         return API_IDS + await self._numbers.reserve(name)
 
     def claim(self, number: int, name: ClientOrderId) -> None:

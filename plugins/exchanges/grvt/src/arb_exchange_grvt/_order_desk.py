@@ -81,12 +81,12 @@ class OrderDesk:
         await self._contact.before_trading()
         market = await self._catalog.market(request.instrument)
         rounded = rounded_order(request, market.instrument)
-        number = await self._names.reserve(request.client_order_id, market.instrument.symbol)
         await self._rest.time.required()
+        symbol = market.instrument.symbol
+        number = await self._names.reserve(request.client_order_id, symbol, self._rest.time.not_before_ns())
         terms = terms_of(rounded, market)
         expiration_ns = self._rest.time.now_ns() + self._settings.order_validity
         signature = self._signer.order(terms, nonce=self.nonce(number), expiration_ns=expiration_ns)
-        symbol = market.instrument.symbol
         body = payload_of(terms, symbol, self._sub_account_id, number, signature)
         return PreparedOrder(
             request=rounded,

@@ -86,8 +86,8 @@ class LighterTrading:
         market = await self._listing.of(request.instrument)
         request = rounded(request, market)
         number = await self._numbers.reserve(request.client_order_id)
-        # Orders are looked for no further back than this.
-        await self._context.state.put(_begun(number), str(self._clock.now_ns()))
+        # Orders are looked for no further back than this, by the venue's clock: whoever looks may have another.
+        await self._context.state.put(_begun(number), str(self._time.not_before_ns()))
         return PreparedOrder(request=request, payload=fields_of(request, market, number, self._time.now_ns()))
 
     async def send_order(self, prepared: PreparedOrder) -> Order:

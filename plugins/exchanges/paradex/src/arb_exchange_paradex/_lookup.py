@@ -15,7 +15,7 @@ from ._pages import all_rows
 from ._rest import Params, VenueRest
 
 _CLOCKS_NS: Final = 10 * SECOND_NS
-"""How far the venue's clock may be behind ours, beyond what is known of it."""
+"""How far the venue's clock may have been behind what was known of it when the order was prepared."""
 
 _AGAIN_NS: Final = 200 * MILLISECOND_NS
 _LOOKS: Final = 5
@@ -117,7 +117,7 @@ class OrderLookup:
         reserved = await self._sent.reserved(name)
         if reserved is None:
             return
-        since_ns = max(0, reserved.since_ns + self._rest.time.offset_ns - _CLOCKS_NS)
+        since_ns = max(0, reserved.since_ns - _CLOCKS_NS)
         params: Params = {"market": instrument.symbol, "start_at": since_ns // MILLISECOND_NS}
         rows = await all_rows(self._context, self._rest, "/fills", params)
         with reading(self._context.name, "the fills"):
