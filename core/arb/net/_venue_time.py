@@ -16,7 +16,7 @@ from ._server_time import MAX_OFFSET_NS, ServerTime
 
 _AGE_NS: Final = 5 * MINUTE_NS
 _AGAIN_NS: Final = 10 * SECOND_NS
-"""So long after a try that failed the time is not asked for again, and nothing waits for it."""
+"""So long after a try that failed reads do not ask again, and do not wait for it."""
 
 
 class VenueTime:
@@ -68,27 +68,27 @@ class VenueTime:
         A try that fails is logged: a read that is signed by a wrong clock is refused, and does no harm.
         """
         self.refresh()
-        if self._asking is not None and (not self._is_known or self._is_doubted):
+        if self._asking is not None and not self._is_sure:
             await asyncio.wait({self._asking})
 
     async def required(self) -> None:
-        """Do as :meth:`ready`.
+        """Do as :meth:`ready`, also right after a try that failed: without the time nothing leaves anyway.
 
         Raises:
-            NotSent: the time was never told: an order that is signed by a clock which may be wrong could hold for
-                longer than it is said to.
+            NotSent: the time was never told, or not since the venue refused ours: an order that is signed by a clock
+                which may be wrong could hold for longer than it is said to.
         """
+        if not self._is_sure:
+            self._ask_again()
         await self.ready()
-        if not self._is_known:
+        if not self._is_sure:
             text = f"not sent: the venue's time is not known: {self._why}"
             raise NotSent(text, exchange=self._context.name, code="no_time")
 
     def refresh(self) -> None:
         """Have the time asked for in the background, unless it was a while ago or is being asked."""
-        if self._asking is not None and not self._asking.done():
-            return
         if not self._is_within(self._told_ns, _AGE_NS) and not self._is_within(self._failed_ns, _AGAIN_NS):
-            self._asking = asyncio.create_task(self._try())
+            self._ask_again()
 
     def doubt(self) -> None:
         """Have whatever is told next replace what is known: the venue has refused a time."""
@@ -127,12 +127,17 @@ class VenueTime:
             await asyncio.gather(self._asking, return_exceptions=True)
 
     @property
-    def _is_known(self) -> bool:
-        return self._time.error_ns is not None
+    def _is_sure(self) -> bool:
+        """Whether the time is known and the venue has not refused it since."""
+        return self._time.error_ns is not None and not self._is_doubted
 
     def _is_within(self, since_ns: int | None, length_ns: int) -> bool:
         # A clock that was set back makes what came before it old.
         return since_ns is not None and 0 <= self._clock.now_ns() - since_ns < length_ns
+
+    def _ask_again(self) -> None:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._try())
 
     async def _try(self) -> None:
         try:

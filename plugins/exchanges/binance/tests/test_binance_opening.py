@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from arb.api import AuthenticationFailed, Capability, ConfigError, ConnectFailed, HttpResponse, NotSent
-from arb.model import MINUTE_NS
+from arb.api import AuthenticationFailed, Capability, ConfigError, ConnectFailed, HttpRequest, HttpResponse, NotSent
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 from arb.testing import Bench, BenchDesk, FakeWorld
 from arb_exchange_binance._settings import BinanceSettings
 from arb_exchange_binance.fake._venue import RIGHTS
@@ -195,12 +195,36 @@ def test_two_accounts_of_one_address_share_its_weight(bench: Bench) -> None:
     async def body(desk: Any) -> None:
         used = HttpResponse(status=200, headers={"X-MBX-USED-WEIGHT-1M": "2399"}, body=b'{"serverTime": 1767225600000}')
         desk.wire.answer = lambda request: used if request.url.endswith("/time") else None
-        await desk.exchange.market._rest.ask_time()
+        await desk.exchange.market._rest._ask_time()
         began_ns = desk.clock.now_ns()
         reading = asyncio.create_task(desk.exchange.market.fetch_order_book(desk.instrument.id, 5))
         await desk.sleep(MINUTE_NS // 2 - 1)
         assert not reading.done() or isinstance(reading.exception(), NotSent)
         await asyncio.gather(reading, return_exceptions=True)
         assert desk.clock.now_ns() > began_ns
+
+    bench(body)
+
+
+def test_a_venue_that_does_not_tell_its_time_holds_nothing_up(bench: Bench) -> None:
+    """It is asked in the background: an order and what became of it do not wait for that."""
+
+    async def body(desk: Any) -> None:
+        inner = desk.wire.venue.send
+
+        async def silent(asked: HttpRequest) -> HttpResponse:
+            if asked.url.endswith("/fapi/v1/time"):
+                await desk.sleep(HOUR_NS)
+            return await inner(asked)  # type: ignore[no-any-return]
+
+        await desk.send(await desk.request())
+        await desk.sleep(6 * MINUTE_NS)
+        desk.wire.venue.send = silent
+        request = await desk.request()
+        began_ns = desk.clock.now_ns()
+        await desk.trading.send_order(await desk.trading.prepare_order(request))
+        await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+        assert desk.clock.now_ns() - began_ns < 2 * SECOND_NS
+        assert desk.wire.sent("GET", "/fapi/v1/time")
 
     bench(body)

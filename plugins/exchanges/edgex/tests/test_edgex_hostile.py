@@ -10,7 +10,7 @@ import pytest
 
 from arb.api import BadResponse, ExchangeError, HttpRequest, HttpResponse, OutcomeUnknown, Rejected
 from arb.model import DAY_NS, MINUTE_NS, SECOND_NS, Position
-from arb.net import ServerTime
+from arb.net import VenueTime
 from arb.testing import Bench, BenchDesk, Listener
 from arb_exchange_edgex.fake._keys import API_KEY, PASSPHRASE, SECRET, TRADING_KEY
 
@@ -187,8 +187,8 @@ def test_orders_of_others_are_not_ours(bench: Bench) -> None:
 def test_an_impossible_time_of_the_venue_signs_nothing(bench: Bench, told: Any) -> None:
     async def body(desk: Any) -> None:
         desk.wire.change_json("getServerTime", of_data(lambda data: {"timeMillis": told}))
-        desk.exchange.trading._rest.distrust_time()
-        desk.exchange.trading._rest.time = ServerTime(desk.clock)  # as if it had never been learnt
+        rest = desk.exchange.trading._rest
+        rest.time = VenueTime(rest._context, rest._ask_time)  # as if it had never been learnt
         with pytest.raises(ExchangeError):
             await desk.trading.prepare_order(await desk.request())
         assert desk.wire.sent("POST", CREATE) == []

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
-from arb.model import DAY_NS, MINUTE_NS, SECOND_NS
+from arb.model import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from arb.testing import Bench, BenchDesk
 from arb_exchange_edgex._open import traits_of
 from arb_exchange_edgex._settings import EdgexSettings
@@ -239,7 +239,7 @@ def test_an_order_is_not_signed_by_a_clock_that_nobody_confirmed(bench: Bench) -
 
     async def body(desk: Any) -> None:
         request = await desk.request()
-        desk.exchange.trading._rest.distrust_time()
+        desk.exchange.trading._rest.time.doubt()
         down = HttpResponse(status=503, headers={}, body=b"")
         desk.wire.answer = lambda one: down if "getServerTime" in one.url else None
         with pytest.raises(Exception, match="the venue failed"):
@@ -247,5 +247,29 @@ def test_an_order_is_not_signed_by_a_clock_that_nobody_confirmed(bench: Bench) -
         desk.wire.answer = lambda one: None
         prepared = await desk.trading.prepare_order(replace(request))
         assert prepared.expires_ns is not None
+
+    bench(body)
+
+
+def test_a_venue_that_does_not_tell_its_time_holds_nothing_up(bench: Bench) -> None:
+    """It is asked in the background: an order and what became of it do not wait for that."""
+
+    async def body(desk: Any) -> None:
+        inner = desk.wire.venue.send
+
+        async def silent(asked: HttpRequest) -> HttpResponse:
+            if asked.url.endswith("/getServerTime"):
+                await desk.sleep(HOUR_NS)
+            return await inner(asked)  # type: ignore[no-any-return]
+
+        await desk.send(await desk.request())
+        await desk.sleep(6 * MINUTE_NS)
+        desk.wire.venue.send = silent
+        request = await desk.request()
+        began_ns = desk.clock.now_ns()
+        await desk.trading.send_order(await desk.trading.prepare_order(request))
+        await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+        assert desk.clock.now_ns() - began_ns < 2 * SECOND_NS
+        assert desk.wire.sent("GET", "getServerTime")
 
     bench(body)

@@ -11,7 +11,7 @@ import pytest
 
 from arb.api import BadResponse, OutcomeUnknown, Rejected
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS, ClientOrderId, Fill
-from arb.net import ServerTime
+from arb.net import VenueTime
 from arb.testing import Bench, BenchDesk, FakeContext, FakeWorld, Listener, MemoryState
 from arb_exchange_edgex._names import OrderNames
 
@@ -247,7 +247,8 @@ class SlowState(MemoryState):
 
 def test_two_readers_that_find_different_owners_tell_one(bench: Bench) -> None:
     async def body(desk: BenchDesk) -> None:
-        names = OrderNames(FakeContext(clock=desk.clock, state=SlowState(desk)), ServerTime(desk.clock))
+        context = FakeContext(clock=desk.clock, state=SlowState(desk))
+        names = OrderNames(context, VenueTime(context, lambda: desk.sleep(0)))
         told = await asyncio.gather(*(names.keep("777", ClientOrderId(each)) for each in ("foreign-777", "mine-1")))
         assert len(set(told)) == 1
         assert await names.owner("777") == told[0]

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from arb.api import AuthenticationFailed, BadResponse, Capability, ConfigError, HttpRequest, HttpResponse
-from arb.model import SECOND_NS, Averaging, OrderStatus
+from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, Averaging, OrderStatus
 from arb.testing import Bench, BenchDesk
 from arb_exchange_paradex._open import traits_of
 from arb_exchange_paradex._settings import NETWORKS, ParadexSettings
@@ -187,5 +187,29 @@ def test_answers_of_another_market_are_refused(bench: Bench) -> None:
         ):
             with pytest.raises(BadResponse, match="another market"):
                 await call
+
+    bench(body)
+
+
+def test_a_venue_that_does_not_tell_its_time_holds_nothing_up(bench: Bench) -> None:
+    """It is asked in the background: an order and what became of it do not wait for that."""
+
+    async def body(desk: Any) -> None:
+        inner = desk.wire.venue.send
+
+        async def silent(asked: HttpRequest) -> HttpResponse:
+            if asked.url.endswith("/system/time"):
+                await desk.sleep(HOUR_NS)
+            return await inner(asked)  # type: ignore[no-any-return]
+
+        await desk.send(await desk.request())
+        await desk.sleep(6 * MINUTE_NS)
+        desk.wire.venue.send = silent
+        request = await desk.request()
+        began_ns = desk.clock.now_ns()
+        await desk.trading.send_order(await desk.trading.prepare_order(request))
+        await desk.trading.fetch_order(desk.instrument.id, request.client_order_id)
+        assert desk.clock.now_ns() - began_ns < 2 * SECOND_NS
+        assert desk.wire.sent("GET", "/system/time")
 
     bench(body)

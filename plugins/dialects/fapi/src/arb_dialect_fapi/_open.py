@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from arb.api import Capability, ConfigError, Context, ExchangeTraits
@@ -92,26 +93,28 @@ async def open_fapi(
     catalog = Catalog(context, dialect, rest, has_key=signer is not None)
     market = FapiMarketData(context, dialect, rest, catalog)
     trading, account = None, None
-    if signer is not None:
-
-        async def looked_at() -> None:
-            await require_usable(context, dialect, rest)
-            await check(rest)
-
-        contact = FirstContact(context, looked_at)
-        names = OrderNames(context)
-        trading = FapiTrading(context, dialect, rest, catalog, names, contact, prove_empty)
-        account = AccountWatch(context, dialect, stream_url, rest, names, trading)
-        await contact.at_opening()
-    async with open_streams(context, dialect, stream_url, catalog, market, account) as streams:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(rest.close)
+        if signer is not None:
+            contact = FirstContact(context, partial(_look_at, context, dialect, rest, check))
+            names = OrderNames(context)
+            trading = FapiTrading(context, dialect, rest, catalog, names, contact, prove_empty)
+            account = AccountWatch(context, dialect, stream_url, rest, names, trading)
+            await contact.at_opening()
+        streams = open_streams(context, dialect, stream_url, catalog, market, account)
         yield FapiExchange(
             name=ExchangeName(context.name),
             capabilities=PUBLIC_CAPABILITIES if trading is None else CAPABILITIES,
             traits=traits_of(_USUAL_VALIDITY_NS if signer is None else signer.validity_ns),
             market=market,
             trading=trading,
-            streams=streams,
+            streams=await stack.enter_async_context(streams),
         )
+
+
+async def _look_at(context: Context, dialect: Dialect, rest: VenueRest, check: Check) -> None:
+    await require_usable(context, dialect, rest)
+    await check(rest)
 
 
 async def require_usable(context: Context, dialect: Dialect, rest: VenueRest) -> None:

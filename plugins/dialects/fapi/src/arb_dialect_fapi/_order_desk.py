@@ -72,7 +72,7 @@ class OrderDesk:
             why = f"order {request.client_order_id}: an id has 1 to {CLIENT_ID_LENGTH} letters, digits and .:/_-"
             raise self._refused(why, "client_order_id")
         rounded = rounded_order(request, listed)
-        await self._rest.ready_to_sign()
+        await self._rest.time.required()
         await self._names.sent.reserve(request.client_order_id, self._rest.time.not_before_ns())
         await self._used.touch({listed.symbol: self._rest.time.now_ns()})
         signed = await self._rest.sign(fields_of(rounded, listed.symbol, self._dialect.order_fields))

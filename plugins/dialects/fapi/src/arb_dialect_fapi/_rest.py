@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ from urllib.parse import quote, urlencode
 
 from arb.api import Context, ExchangeError, HttpResponse, NotSent, OutcomeUnknown, RateLimited
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms, reading
+from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading
 
 from ._caution import Caution
 from ._dialect import NO_PARAMS, Dialect, Endpoint, Params, Signer
 from ._errors import is_walled_off, refusal_table
 
-_TIME_AGE_NS: Final = 5 * MINUTE_NS
 _NONE: Final = Decimal(0)
 _RESERVE: Final = Decimal("0.3")
 """Of the weight: for what reduces risk."""
@@ -68,7 +66,7 @@ class VenueRest:
         url: str,
         signer: Signer | None,
         *,
-        time_of: VenueRest | None = None,
+        time: VenueTime | None = None,
         before_signing: BeforeSigning = no_preparation,
     ) -> None:
         """Send nothing yet.
@@ -78,7 +76,7 @@ class VenueRest:
             dialect: The venue's.
             url: Scheme and host.
             signer: None without a key.
-            time_of: Whose venue's time it is, for another host of the same venue.
+            time: The venue's, for another host of it.
             before_signing: Awaited before each signature, with the venue's time, such as to store a nonce.
         """
         self._context = context
@@ -86,10 +84,7 @@ class VenueRest:
         self._dialect = dialect
         self._signer = signer
         self._before_signing = before_signing
-        self._time_of = time_of
-        self.time: ServerTime = ServerTime(context.clock) if time_of is None else time_of.time
-        self._asked_ns: int | None = None
-        self._asking = asyncio.Lock()
+        self.time = VenueTime(context, self._ask_time) if time is None else time
         where = f"{dialect.venue} {url}"
         self._weight = _budget(context, f"{where} weight", [dialect.weight_limit], reserve=_RESERVE)
         account = "" if signer is None else signer.account
@@ -155,7 +150,7 @@ class VenueRest:
         except ExchangeError as error:
             if not self.is_clock(error):
                 raise
-            await self.ask_time()
+            self.time.doubt()
             return await self._read(endpoint, params, urgent=urgent)
 
     async def write(self, method: str, endpoint: Endpoint, params: Params) -> Any:
@@ -165,7 +160,7 @@ class VenueRest:
             NotSent, Rejected: certain, nothing was changed.
             OutcomeUnknown, BadResponse: it may have been.
         """
-        await self.ready_to_sign()
+        await self.time.required()
         async with self._leaving(endpoint.weight, urgent=True):
             return await self._write(method, endpoint.path, (await self.sign(params)).form)
 
@@ -181,7 +176,7 @@ class VenueRest:
         """Send a call about the listen key of the account's stream; it changes nothing of the account."""
         assert self._signer is not None, "a private stream without a key"
         endpoint = self._dialect.endpoints.listen_key
-        await self._current_time()
+        await self.time.ready()
         async with self._leaving(endpoint.weight, urgent=True):
             await self._before_signing(self.time.now_ns())
             form = self._signer.listen_form(self.time.now_ns())
@@ -191,7 +186,7 @@ class VenueRest:
     def beside(self, url: str) -> VenueRest:
         """Return the interface of another host of the venue, for the same account by the same time."""
         return VenueRest(
-            self._context, self._dialect, url, self._signer, time_of=self, before_signing=self._before_signing
+            self._context, self._dialect, url, self._signer, time=self.time, before_signing=self._before_signing
         )
 
     async def sign(self, params: Params) -> Signed:
@@ -211,41 +206,22 @@ class VenueRest:
         """Whether the venue refused the time of a request."""
         return error.code in self._dialect.clock_codes
 
-    async def ready_to_sign(self) -> None:
-        """Learn the venue's time if nothing is known of it: what changes something waits for no better knowledge."""
-        if self._asked_ns is None:
-            await self._current_time()
+    async def close(self) -> None:
+        """End what is asked for in the background."""
+        await self.time.close()
 
-    async def ask_time(self) -> None:
-        """Ask for the venue's time; raises as :meth:`arb.net.Rest.call`."""
-        if self._time_of is not None:
-            await self._time_of.ask_time()
-            return
+    async def _ask_time(self) -> None:
         endpoint = self._dialect.endpoints.time
         async with self._leaving(endpoint.weight, urgent=True):
             sent_ns = self._clock.now_ns()
             answer = self._decoded(await self._answer(_call("GET", endpoint.path, "", {})))
-            received_ns = self._clock.now_ns()
         with reading(self._context.name, "the venue's time"):
-            self.time.add(from_ms(answer["serverTime"]), sent_ns=sent_ns, received_ns=received_ns)
-        self._asked_ns = received_ns
-
-    async def _current_time(self) -> None:
-        if self._time_of is not None:
-            await self._time_of._current_time()
-            return
-        async with self._asking:
-            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
-                return
-            try:
-                await self.ask_time()
-            except ExchangeError as error:
-                # The offset that is known may still do; where it does not, the venue refuses the call.
-                self._context.log.warning("the venue's time could not be asked: %s", error)
+            server_ns = from_ms(answer["serverTime"])
+        self.time.told(server_ns, sent_ns=sent_ns)
 
     async def _read(self, endpoint: Endpoint, params: Params, *, urgent: bool) -> Any:
         assert self._signer is not None, "a signed call without a key"
-        await self._current_time()
+        await self.time.ready()
         async with self._leaving(endpoint.weight, urgent=urgent):
             call = _call("GET", endpoint.path, (await self.sign(params)).form, self._signer.headers())
             return self._decoded(await self._answer(call))
@@ -256,7 +232,7 @@ class VenueRest:
             response = await self._answer(_call(method, path, form, self._signer.headers(), writes=True))
         except ExchangeError as error:
             if self.is_clock(error):
-                self._asked_ns = None  # the next call asks for the venue's time first
+                self.time.doubt()
             if error.code in self._dialect.doubtful_writes:
                 raise OutcomeUnknown(str(error), exchange=self._context.name, code=error.code) from error
             raise

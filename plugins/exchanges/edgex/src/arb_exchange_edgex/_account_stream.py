@@ -78,7 +78,7 @@ class AccountWatch:
                         continue
                     if body["type"] == "error":
                         # Perhaps for its time: the next socket asks for the venue's first.
-                        self._rest.distrust_time()
+                        self._rest.time.doubt()
                         stream.restart("the venue refuses the account's stream")
                         continue
                     if body["type"] != "trade-event":
@@ -152,7 +152,7 @@ class _Login:
 
     async def address(self) -> str:
         """Return where to connect now, and keep the headers for it."""
-        await self._rest.ready_to_sign()
+        await self._rest.time.required()
         target, self.headers = self._rest.socket_request(PATH)
         return self._url + target
 

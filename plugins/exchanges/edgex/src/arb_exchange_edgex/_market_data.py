@@ -81,7 +81,7 @@ class EdgexMarketData:
         REST tells a ticker of one contract at a time, the socket those of all in one message.
         """
         listing = await self._catalog.listing(_LISTING_AGE_NS)
-        await self._rest.know_time()
+        await self._rest.time.ready()
         tickers = await self._tickers.read()
         told_ns, now_ns = self._rest.time.now_ns(), self._clock.now_ns()
         return self._stats.read(

@@ -11,7 +11,7 @@ from typing import Final
 
 from arb.api import Context, Rejected
 from arb.model import SECOND_NS, ClientOrderId
-from arb.net import Row, ServerTime, text
+from arb.net import Row, VenueTime, text
 
 from ._signing import nonce_of
 
@@ -50,7 +50,7 @@ class OrderNames:
     had: so an id whose nonce another id of ours has leaves under another one.
     """
 
-    def __init__(self, context: Context, time: ServerTime) -> None:
+    def __init__(self, context: Context, time: VenueTime) -> None:
         """Read nothing yet; `time` is the venue's."""
         self._context = context
         self._time = time

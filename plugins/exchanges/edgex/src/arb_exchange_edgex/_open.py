@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from arb.api import AuthenticationFailed, Capability, ConfigError, Context, ExchangeTraits
@@ -69,7 +69,9 @@ async def open_exchange(settings: EdgexSettings, context: Context) -> AsyncItera
     rest = VenueRest(context, settings, None if signers is None else signers[0])
     catalog = Catalog(context, rest, has_key=signers is not None)
     stream_url = settings.addresses.stream
-    async with Hub(context, stream_url + PUBLIC_PATH).opened() as hub:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(rest.close)
+        hub = await stack.enter_async_context(Hub(context, stream_url + PUBLIC_PATH).opened())
         trading = watch = None
         if signers is not None:
             contact = FirstContact(context, lambda: _check_account(context, settings, rest, signers[1]))

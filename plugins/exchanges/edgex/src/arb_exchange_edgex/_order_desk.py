@@ -101,7 +101,7 @@ class OrderDesk:
             why = f"order {name}: its id has to have 1 to {ID_LENGTH} characters of ASCII"
             raise self._refused(why, "client_order_id")
         rounded = rounded_order(request, market.instrument)
-        await self._rest.ready_to_sign()
+        await self._rest.time.required()
         rests = rounded.time_in_force is TimeInForce.GTC
         offset_ns, venue_ns = self._rest.time.offset_ns, self._rest.time.now_ns()
         life_ns = self._settings.resting_life if rests else self._settings.order_validity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -11,13 +10,12 @@ from urllib.parse import quote, urlencode
 
 from arb.api import BadResponse, Context, ExchangeError, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms, row_of
+from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading, row_of
 
 from ._errors import PAUSE_NS, SUCCESS, code_of, is_clock, refusal_table
 from ._settings import EdgexSettings
 from ._signing import NO_PARAMS, Body, Params, RequestSigner, flattened
 
-_TIME_AGE_NS: Final = 5 * MINUTE_NS
 WINDOW_NS: Final = MINUTE_NS
 """How far a request's time may be from the venue's clock (measured by others; the venue does not say)."""
 
@@ -53,9 +51,7 @@ class VenueRest:
         self._clock = context.clock
         self._signer = signer
         self.account_id: Final = settings.account_id or ""
-        self.time = ServerTime(context.clock)
-        self._asked_ns: int | None = None
-        self._asking = asyncio.Lock()
+        self.time = VenueTime(context, self._ask_time)
         url, limit = settings.addresses.api, RateLimit(weight=settings.calls_per_minute, per_ns=MINUTE_NS)
         # The venue counts by address: every account of this machine spends from the same budget.
         self._budget = context.shared(
@@ -76,7 +72,7 @@ class VenueRest:
         except ExchangeError as error:
             if not is_clock(error):
                 raise
-            await self.ask_time()
+            self.time.doubt()
             return await self._read(path, params, urgent=urgent)
 
     async def write(self, path: str, body: Body) -> Any:
@@ -86,7 +82,7 @@ class VenueRest:
             NotSent, Rejected: certain, nothing was changed.
             OutcomeUnknown, BadResponse: it may have been.
         """
-        await self.ready_to_sign()
+        await self.time.required()
         return await self.write_signed(lambda: self.signed(path, body))
 
     async def write_signed(self, make: Callable[[], SignedBody]) -> Any:
@@ -99,7 +95,7 @@ class VenueRest:
             return (await self._sent(self._writes, call)).data
         except ExchangeError as error:
             if is_clock(error):
-                self.distrust_time()
+                self.time.doubt()
             raise
 
     def signed(self, path: str, body: Body) -> SignedBody:
@@ -114,51 +110,21 @@ class VenueRest:
         query = flattened({"accountId": self.account_id, "timestamp": str(timestamp_ms)})
         return f"{path}?{query}", self._required().headers("GET", path, query, timestamp_ms)
 
-    async def ready_to_sign(self) -> None:
-        """Learn the venue's time if nothing is known of it.
+    async def close(self) -> None:
+        """End what is asked for in the background."""
+        await self.time.close()
 
-        Raises:
-            NotSent, OutcomeUnknown, BadResponse: it could not be learnt: an order signed by a clock that may be
-                wrong could hold for longer than it is said to.
-        """
-        if self._asked_ns is None:
-            async with self._asking:
-                if self._asked_ns is None:
-                    await self.ask_time()
-
-    async def know_time(self) -> None:
-        """Ask for the venue's time where that is long ago; what is known still does where it cannot be asked."""
-        async with self._asking:
-            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
-                return
-            try:
-                await self.ask_time()
-            except ExchangeError as error:
-                self._context.log.warning("the venue's time could not be asked: %s", error)
-
-    def distrust_time(self) -> None:
-        """Let the next call ask for the venue's time first."""
-        self._asked_ns = None
-
-    async def ask_time(self) -> None:
-        """Ask for the venue's time: `GET /api/v2/public/meta/getServerTime`."""
-        call = RestCall(method="GET", target="/api/v2/public/meta/getServerTime")
+    async def _ask_time(self) -> None:
         await self._budget.spend(urgent=True)
         sent_ns = self._clock.now_ns()
+        call = RestCall(method="GET", target="/api/v2/public/meta/getServerTime", urgent=True)
         answer = await self._sent(self._reads, call)
-        received_ns = self._clock.now_ns()
-        try:
-            self.time.add(from_ms(row_of(answer.data)["timeMillis"]), sent_ns=sent_ns, received_ns=received_ns)
-        except (KeyError, TypeError, ValueError) as error:
-            text = f"the venue's time cannot be read: {error!r}"
-            raise BadResponse(text, exchange=self._context.name, code="bad_shape") from error
-        self._asked_ns = received_ns
+        with reading(self._context.name, "the venue's time"):
+            server_ns = from_ms(row_of(answer.data)["timeMillis"])
+        self.time.told(server_ns, sent_ns=sent_ns)
 
     async def _read(self, path: str, params: Params, *, urgent: bool) -> Any:
-        if urgent:
-            await self.ready_to_sign()
-        else:
-            await self.know_time()
+        await self.time.ready()
         await self._budget.spend(urgent=urgent)
         full = {"accountId": self.account_id, **params}
         headers = self._required().headers("GET", path, flattened(full), self.time.now_ns() // MILLISECOND_NS)

@@ -92,7 +92,7 @@ class EdgexStreams:
             waiting.begin(self._clock.now_ns())
             self._public.again(channel)
 
-        await self._rest.know_time()
+        await self._rest.time.ready()
         async with (
             aclosing(self._book_messages(market, channel, waiting)) as messages,
             aclosing(chained(messages, resync=resync)) as whole,

@@ -69,7 +69,7 @@ async def open_exchange(settings: ParadexSettings, context: Context) -> AsyncIte
     market = ParadexMarketData(context, rest, catalog)
     reports = OrderReports()
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(rest.session.close)
+        stack.push_async_callback(rest.close)
         trading = None
         if signer is not None:
             trading = await _open_account(settings, context, rest, catalog, signer, reports)

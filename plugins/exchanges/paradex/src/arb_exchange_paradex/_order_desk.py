@@ -106,7 +106,7 @@ class OrderDesk:
         if request.time_in_force is TimeInForce.FOK:
             raise self._refused(f"order {name}: the venue has no fill-or-kill", "time_in_force")
         rounded = rounded_order(request, listed)
-        await self._rest.ready_to_sign()
+        await self._rest.time.required()
         await self._sent.reserve(name, self._rest.time.not_before_ns(), request.side)
         timestamp_ms = self._timestamp_ms()
         try:

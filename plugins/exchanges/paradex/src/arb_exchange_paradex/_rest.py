@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -20,7 +19,7 @@ from arb.api import (
     RateLimited,
 )
 from arb.model import MINUTE_NS, SECOND_NS
-from arb.net import RateBudget, RateLimit, Rest, RestCall, ServerTime, decoded, from_ms
+from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading
 
 from ._budgets import Budgets
 from ._errors import UNAUTHORIZED, error_of, is_clock, refusal_table
@@ -29,7 +28,6 @@ from ._signing import Signer
 
 Params = Mapping[str, str | int]
 NO_PARAMS: Final[Params] = {}
-_TIME_AGE_NS: Final = 5 * MINUTE_NS
 _PATIENCE_NS: Final = 30 * SECOND_NS
 _HISTORY_PATIENCE_NS: Final = 10 * MINUTE_NS
 """A history asks once for every step, and waits in turn."""
@@ -63,10 +61,8 @@ class VenueRest:
         self._clock = context.clock
         self._budgets = budgets
         self._signer = signer
-        self.time = ServerTime(context.clock)
+        self.time = VenueTime(context, self._ask_time)
         self.session = Session(context, self._login)
-        self._asked_ns: int | None = None
-        self._asking = asyncio.Lock()
         # Paced and paused by the budgets, of which each knows its own limit.
         unpaced = RateBudget(context.clock, [RateLimit(weight=1_000_000, per_ns=SECOND_NS)], reserve=Decimal(0))
         table = refusal_table(context.name)
@@ -126,7 +122,7 @@ class VenueRest:
             return await self._private(call, token, self._budgets.writes)
         except ExchangeError as error:
             if is_clock(error):
-                self.distrust_time()
+                self.time.doubt()
             raise
 
     async def change(self, method: str, path: str, params: Params = NO_PARAMS, body: Any = None) -> HttpResponse:
@@ -135,52 +131,34 @@ class VenueRest:
         raw = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         return await self.write(method, path, token=token, params=params, body=raw)
 
-    async def ready_to_sign(self) -> None:
-        """Learn the venue's time if nothing is known of it: an order waits for no better knowledge."""
-        if self._asked_ns is None:
-            await self._current_time()
+    async def close(self) -> None:
+        """End what is asked for in the background."""
+        await self.time.close()
+        await self.session.close()
 
-    async def _current_time(self) -> None:
-        """Learn the venue's time if nothing is known of it, or it is old; every login does."""
-        async with self._asking:
-            if self._asked_ns is not None and self._clock.now_ns() - self._asked_ns < _TIME_AGE_NS:
-                return
-            try:
-                await self.ask_time()
-            except ExchangeError as error:
-                # The offset that is known may still do; where it does not, the venue refuses the call.
-                self._context.log.warning("the venue's time could not be asked: %s", error)
-
-    def distrust_time(self) -> None:
-        """Let the next signature ask for the venue's time first."""
-        self._asked_ns = None
-
-    async def ask_time(self) -> None:
-        """Ask for the venue's time: `GET /system/time`, milliseconds as text.
+    async def _ask_time(self) -> None:
+        """Ask `GET /system/time`, which tells milliseconds as text.
 
         Logins need it, and orders those: it does not wait for a pause of the other public calls.
         """
         await self._budgets.address.spend(urgent=True)
         sent_ns = self._clock.now_ns()
-        response = await self._public(RestCall(method="GET", target="/system/time"), self._budgets.public)
-        received_ns = self._clock.now_ns()
-        try:
+        call = RestCall(method="GET", target="/system/time", urgent=True)
+        response = await self._public(call, self._budgets.public)
+        with reading(self._context.name, "the venue's time"):
             server_ns = from_ms(decoded(response.body, self._context.name)["server_time"])
-            self.time.add(server_ns, sent_ns=sent_ns, received_ns=received_ns)
-        except (ValueError, TypeError, KeyError) as error:
-            text = f"the venue's time cannot be read: {error!r}"
-            raise BadResponse(text, exchange=self._context.name, code="bad_shape") from error
-        self._asked_ns = received_ns
+        self.time.told(server_ns, sent_ns=sent_ns)
 
     async def _login(self) -> Any:
         assert self._signer is not None, "a login without a key"
-        await self._current_time()
+        await self.time.ready()
         try:
             return await self._try_login(self._signer)
         except AuthenticationFailed as error:
             if not is_clock(error):
                 raise
-            await self.ask_time()
+            self.time.doubt()
+            await self.time.ready()
             return await self._try_login(self._signer)
 
     async def _try_login(self, signer: Signer) -> Any:
