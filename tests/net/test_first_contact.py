@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from arb.api import AuthenticationFailed, BadResponse, ConfigError, ConnectFailed, OutcomeUnknown, Rejected
+from arb.api import (
+    AuthenticationFailed,
+    BadResponse,
+    ClockRefused,
+    ConfigError,
+    ConnectFailed,
+    OutcomeUnknown,
+    Rejected,
+)
 from arb.net import FirstContact
 from arb.testing import FakeClock, FakeContext
 
@@ -26,7 +34,9 @@ def contact(venue: Venue) -> FirstContact:
     return FirstContact(FakeContext(), venue.check)
 
 
-@pytest.mark.parametrize("error", [ConnectFailed("down"), OutcomeUnknown("no answer"), BadResponse("html")])
+@pytest.mark.parametrize(
+    "error", [ConnectFailed("down"), OutcomeUnknown("no answer"), BadResponse("html"), ClockRefused("too late")]
+)
 def test_a_venue_that_cannot_be_asked_is_asked_again_before_trading(error: Exception) -> None:
     async def case() -> None:
         venue = Venue(error, error)

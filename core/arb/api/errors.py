@@ -104,6 +104,10 @@ class AuthenticationFailed(Rejected):
     """Key, signature, nonce or time was refused."""
 
 
+class ClockRefused(AuthenticationFailed):
+    """The time of a request was refused; a plugin that goes by the venue's clock has to ask for that anew."""
+
+
 class UnknownOrder(Rejected):
     """The venue's answer covers the order's whole life and does not hold it."""
 

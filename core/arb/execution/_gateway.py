@@ -73,6 +73,10 @@ class Unready:
     error: ExchangeError
 
 
+class _TooLate(NotSent):
+    """An order did not leave, for a reason of our own."""
+
+
 class OrderGateway:
     """Prepares, sends and cancels. It records nothing: who calls it has committed the orders before."""
 
@@ -138,13 +142,20 @@ class OrderGateway:
     async def _send(self, ready: ReadyOrder) -> OrderRecord:
         order, now = ready.record.order, self._clock.now_ns
         exchange = exchange_of(order.request.instrument)
-        refusal = self._too_late(ready, exchange)
-        if refusal:
-            return replace(ready.record, order=order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=refusal))
         trading, began_ns = self.trading(exchange), now()
+
+        async def sent() -> Order:
+            # Right before the plugin has the order: a turn of the loop earlier would let one leave under a new halt.
+            refusal = self._too_late(ready, exchange)
+            if refusal:
+                raise _TooLate(refusal)
+            return await trading.send_order(ready.prepared)
+
         try:
-            report = await self._ask(exchange, "send_order", lambda: trading.send_order(ready.prepared))
+            report = await self._ask(exchange, "send_order", sent)
             after = merged(order, report)
+        except _TooLate as error:
+            return replace(ready.record, order=order.after(OrderTrigger.NOT_SENT, ts_event_ns=now(), reason=str(error)))
         except UnknownOrder as error:  # it may know it a moment later: nothing was refused
             after = order.after(OrderTrigger.DOUBTED, ts_event_ns=now(), reason=str(error))
         except NotSent as error:

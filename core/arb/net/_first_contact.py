@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from arb.api import AuthenticationFailed, BadResponse, ConfigError, Context, NotSent, OutcomeUnknown
+from arb.api import AuthenticationFailed, BadResponse, ClockRefused, ConfigError, Context, NotSent, OutcomeUnknown
 
 
 class FirstContact:
@@ -13,7 +13,7 @@ class FirstContact:
 
     A run that starts while one of its venues is down must start: it may have hedges on others to look after. So
     opening an exchange fails for what a person has to mend, such as a wrong key, and never for a venue that does
-    not answer.
+    not answer, or that refuses the time which it told itself.
     """
 
     def __init__(self, context: Context, check: Callable[[], Awaitable[None]]) -> None:
@@ -32,11 +32,11 @@ class FirstContact:
         """Check now, and let a venue that cannot be reached be.
 
         Raises:
-            ConfigError, Rejected: as `check` does.
+            ConfigError, Rejected: as `check` does, but for ClockRefused.
         """
         try:
             await self.required()
-        except (NotSent, OutcomeUnknown, BadResponse) as error:
+        except (NotSent, OutcomeUnknown, BadResponse, ClockRefused) as error:
             self._context.log.warning("the venue could not be asked yet, it is before the first order: %s", error)
 
     async def before_trading(self) -> None:

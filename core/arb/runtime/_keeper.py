@@ -13,6 +13,7 @@ from arb.model import (
     MINUTE_NS,
     SECOND_NS,
     ZERO,
+    Dust,
     Event,
     EventKind,
     ExchangeName,
@@ -21,6 +22,7 @@ from arb.model import (
     Hedge,
     HedgeStatus,
     InstrumentId,
+    PositionSide,
     Severity,
     exchange_of,
 )
@@ -208,11 +210,16 @@ class Keeper:
         self._halt_lasting(found)
 
     async def _dusty(self, filled: frozenset[InstrumentId] | None = None) -> list[Hedge]:
-        """Return the finished hedges with dust on instruments that no live hedge holds, of those with new fills."""
-        held = {leg.instrument for hedge in self.hedges for leg in hedge.legs}
+        """Return the finished hedges with dust that somebody may have closed, of those with new fills.
+
+        Where a live hedge holds the same side of an instrument, what was closed is that hedge's.
+        """
+        held = {(leg.instrument, leg.side) for hedge in self.hedges for leg in hedge.legs}
         rows = await self._recorder.journal.dust()
         ids = [
-            one.hedge_id for one in rows if one.instrument not in held and (filled is None or one.instrument in filled)
+            one.hedge_id
+            for one in rows
+            if (one.instrument, _side_of(one)) not in held and (filled is None or one.instrument in filled)
         ]
         found = [await self._recorder.journal.hedge(hedge_id) for hedge_id in dict.fromkeys(ids)]
         return [hedge for hedge in found if hedge is not None]
@@ -237,6 +244,10 @@ class Keeper:
 def _kind(error: ExchangeError) -> str:
     """Return what makes a failure another one; a venue in trouble answers now with this code, now with that."""
     return "refused" if isinstance(error, Rejected) else "unreachable"
+
+
+def _side_of(dust: Dust) -> PositionSide:
+    return PositionSide.LONG if dust.quantity > 0 else PositionSide.SHORT
 
 
 def _needs_work(hedge: Hedge, filled: frozenset[InstrumentId]) -> bool:

@@ -66,12 +66,15 @@ class Sending:
 
     Attributes:
         request: Under our id: the venue gets a number, and the auditor knows our ids.
+        since_ns: When the plugin was given it.
         forbidden: What the auditor said when the latest request of the plugin left. A venue may work on it for a
-            while before the order reaches the account.
+            while before the order reaches the account. Where no time has passed since the plugin was given the order
+            it is what was so then: a person who halts in that very moment is not earlier than the order.
     """
 
     request: OrderRequest
-    forbidden: Sequence[str] = ()
+    since_ns: int
+    forbidden: Sequence[str]
 
 
 _sending: ContextVar[Sending | None] = ContextVar("sending", default=None)
@@ -247,10 +250,10 @@ class Line:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; no answer within its time is as none."""
-        sending = _sending.get()
-        if sending is not None:
-            with self._process.world.own_work():
-                sending.forbidden = self._process.world.auditor.forbidden(sending.request)
+        sending, world = _sending.get(), self._process.world
+        if sending is not None and sending.since_ns < world.now_ns():
+            with world.own_work():
+                sending.forbidden = world.auditor.forbidden(sending.request)
         try:
             async with asyncio.timeout(request.timeout_ns / SECOND_NS):
                 return await self._venue.send(request)
@@ -279,12 +282,15 @@ def _is_asked_to_stop(error: BaseException) -> bool:
 class SendingTrading:
     """A plugin's trading side that tells which order it sends; everything else is the plugin's."""
 
-    def __init__(self, inner: Trading) -> None:
+    def __init__(self, inner: Trading, process: Process) -> None:
         self._inner = inner
+        self._world = process.world
 
     async def send_order(self, prepared: PreparedOrder) -> Order:
         """Send an order."""
-        token = _sending.set(Sending(prepared.request))
+        with self._world.own_work():
+            forbidden = self._world.auditor.forbidden(prepared.request)
+        token = _sending.set(Sending(prepared.request, self._world.now_ns(), forbidden))
         try:
             return await self._inner.send_order(prepared)
         finally:
@@ -363,7 +369,7 @@ def adapter_opener(
             assert exchange.trading is not None
             counter.told_traits = exchange.traits
             counter.traits = _within(counter.traits, exchange.traits)
-            yield AdapterExchange(exchange, SendingTrading(exchange.trading))
+            yield AdapterExchange(exchange, SendingTrading(exchange.trading, process))
 
     return open_it
 

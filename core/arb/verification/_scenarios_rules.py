@@ -21,6 +21,7 @@ from ._scenario import (
     orders,
     relist,
     told,
+    when,
 )
 
 _FIFTY: Final = {"closing_min_notional": Decimal(50)}
@@ -41,6 +42,16 @@ _RESIDUAL: Final = Scenario(
         holds("right", "-0.0006"),
         halted(None),
     ),
+)
+
+_CLOSED_BESIDE: Final = Scenario(
+    name="dust-closed-beside-a-hedge-of-the-other-side",
+    references=("hummingbot#3103",),
+    about="A venue closes the dust of a finished long, and before that is heard of a hedge is short of the same. What "
+    "sells is the dust's and not the short leg's: the books agree, and nothing is halted.",
+    setup=Setup(rules={"left": _FIFTY, "right": _FIFTY}, silent=("left",), strategy={"cooldown": "0s"}),
+    script=(at(30, adl("left", "0.0192")), when(EventKind.HEDGE_OPENING, adl("left", "0.0006"), nth=2)),
+    expect=(told(EventKind.LEG_FORCED, exactly=2), ends(open=1, closed=1), halted(None)),
 )
 
 _REFUSED_AS_SMALL: Final = Scenario(
@@ -148,6 +159,7 @@ _RACE: Final = Scenario(
 
 RULES: Final = (
     _RESIDUAL,
+    _CLOSED_BESIDE,
     _REFUSED_AS_SMALL,
     _ROUNDED,
     _DELISTED,

@@ -14,8 +14,8 @@ import pytest
 
 import arb_exchange_aster._dialect as dialect
 from arb.api import (
-    AuthenticationFailed,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpRequest,
     HttpResponse,
@@ -38,7 +38,7 @@ OWN = {
     "-4084": Rejected,
     "-4104": Rejected,
     "-4144": Rejected,
-    "-4225": AuthenticationFailed,
+    "-4225": ClockRefused,
     "-5060": Rejected,
     "-5076": BelowMinimum,
 }

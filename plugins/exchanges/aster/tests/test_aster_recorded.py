@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from arb.api import ClockRefused
 from arb.model import (
     HOUR_NS,
     FeeSchedule,
@@ -29,7 +30,7 @@ from arb.model import (
     TimeInForce,
     TransferKind,
 )
-from arb_dialect_fapi import CLOCK_CODES, book_of, delta_of, perpetual
+from arb_dialect_fapi import book_of, delta_of, perpetual
 from arb_dialect_fapi._account import balances_of, payment_of, positions_of, settings_of, transfer_of
 from arb_dialect_fapi._account_stream import _News
 from arb_dialect_fapi._listing import Listing, fees_of, intervals_of
@@ -269,7 +270,7 @@ def test_post_only_is_gtx_in_what_the_documents_list(docs: Pick) -> None:
     order = order_of(BTC, told)
     assert order.request.post_only
     assert order.request.time_in_force is TimeInForce.GTC
-    assert "-4225" in ASTER.clock_codes - CLOCK_CODES
+    assert ASTER.refusals["-4225"] is ClockRefused
 
 
 def test_thirteen_days_of_every_symbol(funding_data: Path) -> None:

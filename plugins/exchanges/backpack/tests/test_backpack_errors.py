@@ -10,13 +10,14 @@ import arb_exchange_backpack._errors as errors
 from arb.api import (
     AuthenticationFailed,
     BelowMinimum,
+    ClockRefused,
     HttpResponse,
     InsufficientMargin,
     RateLimited,
     Rejected,
     WouldCross,
 )
-from arb_exchange_backpack._errors import IN_DOUBT, REFUSALS, is_clock, refusal_table, refused
+from arb_exchange_backpack._errors import IN_DOUBT, REFUSALS, refusal_table, refused
 
 API_ERROR_CODES = frozenset(
     {
@@ -128,8 +129,8 @@ def test_a_page_of_a_proxy_is_no_refusal(body: bytes) -> None:
 def test_a_refused_time_comes_with_advice() -> None:
     error = refused("bp", "INVALID_CLIENT_REQUEST", "Request has expired")
     assert error is not None
-    assert is_clock(error)
+    assert isinstance(error, ClockRefused)
     assert "clock" in str(error)
     other = refused("bp", "INVALID_SIGNATURE", "Invalid signature")
     assert other is not None
-    assert not is_clock(other)
+    assert not isinstance(other, ClockRefused)

@@ -13,6 +13,7 @@ from arb.api import (
     AuthenticationFailed,
     BadResponse,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpResponse,
     InMaintenance,
@@ -21,7 +22,7 @@ from arb.api import (
     RateLimited,
     Rejected,
 )
-from arb_exchange_edgex._errors import CANCELLED, GONE, IN_DOUBT, REFUSALS, is_clock, refusal_table, refused
+from arb_exchange_edgex._errors import CANCELLED, GONE, IN_DOUBT, REFUSALS, refusal_table, refused
 
 KNOWN_CODES = frozenset(
     {
@@ -110,7 +111,7 @@ def test_results_of_cancellations_are_told_apart() -> None:
         ("INVALID_API_KEY", AuthenticationFailed),
         ("INVALID_SIGNATURE", AuthenticationFailed),
         ("L2_SIGNATURE_INVALID", AuthenticationFailed),
-        ("INVALID_TIMESTAMP", AuthenticationFailed),
+        ("INVALID_TIMESTAMP", ClockRefused),
         ("RATE_LIMIT_EXCEEDED", RateLimited),
         ("STOCK_MARKET_CLOSED", Rejected),
         ("ORDER_NOT_FOUND", Rejected),
@@ -163,10 +164,10 @@ def test_what_an_error_repeats_of_the_request_is_not_shown() -> None:
 
 def test_a_refused_time_comes_with_advice() -> None:
     error = refused("ex", "INVALID_TIMESTAMP")
-    assert is_clock(error)
+    assert isinstance(error, ClockRefused)
     assert "clock" in str(error)
     other = refused("ex", "INVALID_SIGNATURE")
-    assert not is_clock(other)
+    assert not isinstance(other, ClockRefused)
     assert "api_secret" in str(other)
 
 

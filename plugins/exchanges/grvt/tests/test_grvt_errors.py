@@ -9,6 +9,7 @@ import pytest
 from arb.api import (
     AuthenticationFailed,
     BelowMinimum,
+    ClockRefused,
     HttpResponse,
     InsufficientMargin,
     RateLimited,
@@ -38,7 +39,7 @@ def test_every_code_is_in_one_table_once() -> None:
     assert len(set(known)) == len(known)
     assert set(known) == set(REFUSALS) | IN_DOUBT
     assert not set(REFUSALS) & IN_DOUBT
-    parts = [*_errors._DENIED, *_errors._SMALL, *_errors._POOR, *_errors._REFUSED, 1006]
+    parts = [*_errors._DENIED, *_errors._SMALL, *_errors._POOR, *_errors._REFUSED, 1006, 2001]
     assert len(set(parts)) == len(parts) == len(REFUSALS)
 
 
@@ -49,6 +50,7 @@ def test_every_code_is_in_one_table_once() -> None:
         (1008, AuthenticationFailed),
         (1006, RateLimited),
         (2000, AuthenticationFailed),
+        (2001, ClockRefused),
         (2062, BelowMinimum),
         (2066, BelowMinimum),
         (2080, InsufficientMargin),

@@ -22,7 +22,6 @@ from ._dialect import (
 )
 from ._errors import (
     CLOCK_ADVICE,
-    CLOCK_CODES,
     IN_DOUBT,
     KEY_ADVICE,
     REFUSALS,
@@ -52,7 +51,6 @@ from ._symbols import (
 __all__ = [
     "CAPABILITIES",
     "CLOCK_ADVICE",
-    "CLOCK_CODES",
     "Check",
     "DEPTH_WEIGHTS",
     "Dialect",

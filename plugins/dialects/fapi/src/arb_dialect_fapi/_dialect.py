@@ -12,7 +12,7 @@ from arb.api import ExchangeError
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS, FeeSchedule
 from arb.net import RateLimit, Row, text
 
-from ._errors import CLOCK_CODES, REFUSALS
+from ._errors import REFUSALS
 from ._symbols import asset_of
 
 Params = Mapping[str, str]
@@ -190,7 +190,6 @@ class Dialect:
         sockets: Where streams are.
         public_fees: The base tier, for who asks without a key.
         refusals: Codes that certainly mean that nothing was done, and with which error.
-        clock_codes: Those among them that refuse the time of a request.
         doubtful_writes: Those among them that are certain of a read alone: of what changes something they leave in
             doubt, since they may also be the answer to the second copy of a request.
         failed_503: How texts of a 503 begin after which nothing was done; any other 503 leaves in doubt.
@@ -214,7 +213,6 @@ class Dialect:
     sockets: Sockets
     public_fees: FeeSchedule
     refusals: Mapping[str, type[ExchangeError]] = field(default_factory=lambda: REFUSALS)
-    clock_codes: frozenset[str] = CLOCK_CODES
     doubtful_writes: frozenset[str] = frozenset()
     failed_503: tuple[str, ...] = ()
     weight_limit: RateLimit = WEIGHT_LIMIT

@@ -14,6 +14,7 @@ from arb.api import (
     AuthenticationFailed,
     BadResponse,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpResponse,
     InMaintenance,
@@ -36,7 +37,6 @@ UNKNOWN_TO_VENUE: Final = frozenset({CANCEL_REJECTED, NO_SUCH_ORDER})
 NO_LISTEN_KEY: Final = "-1125"
 SAME_MARGIN_TYPE: Final = "-4046"
 OVERLOADED: Final = "-1008"
-CLOCK_CODES: Final = frozenset({"-1021", "-5028"})
 
 CLOCK_ADVICE: Final = "set this machine's clock (NTP), or make `window` longer"
 KEY_ADVICE: Final = "check key and secret, the network, the key's rights for futures, and its list of addresses"
@@ -53,7 +53,7 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "-1015": RateLimited,
         "-1016": InMaintenance,
         "-1020": Rejected,
-        "-1021": AuthenticationFailed,
+        "-1021": ClockRefused,
         "-1022": AuthenticationFailed,
         "-1023": Rejected,
         "-1099": AuthenticationFailed,
@@ -184,7 +184,7 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "-5021": Rejected,
         "-5022": WouldCross,
         "-5024": Rejected,
-        "-5028": AuthenticationFailed,
+        "-5028": ClockRefused,
         "-5037": Rejected,
         "-5038": Rejected,
     }
@@ -236,8 +236,8 @@ def refused(exchange: str, dialect: Dialect, code: str, text: str) -> ExchangeEr
     if kind is None:
         return None
     message = f"{code}: {text}"
-    if kind is AuthenticationFailed:
-        message = f"{message} ({CLOCK_ADVICE if code in dialect.clock_codes else KEY_ADVICE})"
+    if issubclass(kind, AuthenticationFailed):
+        message = f"{message} ({CLOCK_ADVICE if kind is ClockRefused else KEY_ADVICE})"
     return kind(message, exchange=exchange, code=code, retry_after_ns=SECOND_NS if kind is RateLimited else None)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from arb.api import Context, ExchangeError, HttpResponse, NotSent, OutcomeUnknown, RateLimited
+from arb.api import ClockRefused, Context, ExchangeError, HttpResponse, NotSent, OutcomeUnknown, RateLimited
 from arb.model import HOUR_NS, MINUTE_NS, SECOND_NS
 from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading
 
@@ -147,9 +147,7 @@ class VenueRest:
         """Return the JSON of a signed call that changes nothing; tries once more after its time was refused."""
         try:
             return await self._read(endpoint, params, urgent=urgent)
-        except ExchangeError as error:
-            if not self.is_clock(error):
-                raise
+        except ClockRefused:
             self.time.doubt()
             return await self._read(endpoint, params, urgent=urgent)
 
@@ -202,10 +200,6 @@ class VenueRest:
         if signed.expires_ns <= self._clock.now_ns():
             raise NotSent("not sent: its signature has expired", exchange=self._context.name, code="expired")
 
-    def is_clock(self, error: ExchangeError) -> bool:
-        """Whether the venue refused the time of a request."""
-        return error.code in self._dialect.clock_codes
-
     async def close(self) -> None:
         """End what is asked for in the background."""
         await self.time.close()
@@ -231,7 +225,7 @@ class VenueRest:
         try:
             response = await self._answer(_call(method, path, form, self._signer.headers(), writes=True))
         except ExchangeError as error:
-            if self.is_clock(error):
+            if isinstance(error, ClockRefused):
                 self.time.doubt()
             if error.code in self._dialect.doubtful_writes:
                 raise OutcomeUnknown(str(error), exchange=self._context.name, code=error.code) from error

@@ -9,10 +9,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from arb.api import AuthenticationFailed, BelowMinimum, ExchangeError, Rejected
+from arb.api import BelowMinimum, ClockRefused, ExchangeError, Rejected
 from arb.model import FeeSchedule
 from arb.net import Row, text
-from arb_dialect_fapi import CLOCK_CODES, REFUSALS, Dialect, Endpoint, Endpoints, Sockets
+from arb_dialect_fapi import REFUSALS, Dialect, Endpoint, Endpoints, Sockets
 
 _V1: Final = "/fapi/v1"
 _V2: Final = "/fapi/v2"
@@ -37,7 +37,7 @@ _REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "-4084": Rejected,
         "-4104": Rejected,
         "-4144": Rejected,
-        NONCE_EXPIRED: AuthenticationFailed,
+        NONCE_EXPIRED: ClockRefused,
         "-5060": Rejected,
         "-5076": BelowMinimum,
     }
@@ -81,7 +81,6 @@ ASTER: Final = Dialect(
     # The sample of the documents, the highest that any source has; the account's own are asked for.
     public_fees=FeeSchedule(maker=Decimal("0.0002"), taker=Decimal("0.0004")),
     refusals=_REFUSALS,
-    clock_codes=CLOCK_CODES | {NONCE_EXPIRED},
     # Who resends a request on its way has the second copy refused for the nonce of the first one.
     doubtful_writes=frozenset({NONCE_EXPIRED}),
     # The newer of two own orders that would meet is taken back: an account never trades with itself.

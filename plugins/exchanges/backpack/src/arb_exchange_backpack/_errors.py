@@ -14,6 +14,7 @@ from arb.api import (
     AuthenticationFailed,
     BadResponse,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpResponse,
     InsufficientMargin,
@@ -74,7 +75,7 @@ def _says(*words: str) -> Callable[[str], bool]:
 
 
 _CLOSER: Final[tuple[tuple[str, Callable[[str], bool], type[Rejected]], ...]] = (
-    ("INVALID_CLIENT_REQUEST", _says("timestamp", "has expired"), AuthenticationFailed),
+    ("INVALID_CLIENT_REQUEST", _says("timestamp", "has expired"), ClockRefused),
     ("INVALID_ORDER", _says("immediately match", "post only", "post-only"), WouldCross),
     ("INVALID_QUANTITY", _says("minimum", "too small", "below"), BelowMinimum),
 )
@@ -111,15 +112,9 @@ def refused(exchange: str, code: str, text: str) -> ExchangeError | None:
     lowered = text.lower()
     kind = next((closer for name, says, closer in _CLOSER if name == code and says(lowered)), kind)
     message = f"{code}: {text}"
-    if kind is AuthenticationFailed:
-        is_clock = code == "INVALID_CLIENT_REQUEST"
-        message = f"{message} ({CLOCK_ADVICE if is_clock else KEY_ADVICE})"
+    if issubclass(kind, AuthenticationFailed):
+        message = f"{message} ({CLOCK_ADVICE if kind is ClockRefused else KEY_ADVICE})"
     return kind(message, exchange=exchange, code=code)
-
-
-def is_clock(error: ExchangeError) -> bool:
-    """Whether the venue refused the time of a request."""
-    return isinstance(error, AuthenticationFailed) and error.code == "INVALID_CLIENT_REQUEST"
 
 
 def _json(body: bytes, exchange: str) -> Any:

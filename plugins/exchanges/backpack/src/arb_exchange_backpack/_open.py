@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from arb.api import Capability, Context, ExchangeError, ExchangeTraits, Rejected
+from arb.api import Capability, ClockRefused, Context, ExchangeError, ExchangeTraits, Rejected
 from arb.model import DAY_NS, MILLISECOND_NS, SECOND_NS, ExchangeName
 from arb.net import reading
 
@@ -95,9 +95,9 @@ async def _check_account(context: Context, rest: VenueRest) -> None:
     """
     try:
         answer = await rest.read("/api/v1/account", "accountQuery")
-    except Rejected:
-        raise
     except ExchangeError as error:
+        if isinstance(error, Rejected) and not isinstance(error, ClockRefused):
+            raise
         context.log.warning("the account could not be read at the start: %s", error)
         return
     with reading(context.name, "the account"):

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from arb.api import Context, ExchangeError, HttpResponse, NotSent, RateLimited
+from arb.api import ClockRefused, Context, HttpResponse, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading
 
-from ._errors import is_clock, refusal_table
+from ._errors import refusal_table
 from ._settings import BackpackSettings
 from ._signing import NO_PARAMS, Params, Signer
 
@@ -106,9 +106,7 @@ class VenueRest:
         """
         try:
             return await self._read(path, instruction, params, pace=pace, urgent=urgent)
-        except ExchangeError as error:
-            if not is_clock(error):
-                raise
+        except ClockRefused:
             self.time.doubt()
             return await self._read(path, instruction, params, pace=pace, urgent=urgent)
 
@@ -141,9 +139,8 @@ class VenueRest:
         call = RestCall(method=method, target=path, body=body, headers=headers, writes=True, urgent=True)
         try:
             return await self._answer(self._private[Pace.CALL], call)
-        except ExchangeError as error:
-            if is_clock(error):
-                self.time.doubt()
+        except ClockRefused:
+            self.time.doubt()
             raise
 
     def sign(self, instruction: str, params: Params) -> tuple[Mapping[str, str], int]:

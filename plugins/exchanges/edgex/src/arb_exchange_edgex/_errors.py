@@ -14,6 +14,7 @@ from arb.api import (
     AuthenticationFailed,
     BadResponse,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpResponse,
     InMaintenance,
@@ -26,7 +27,6 @@ from arb.model import SECOND_NS
 from arb.net import decoded
 
 SUCCESS: Final = "SUCCESS"
-TIMESTAMP: Final = "INVALID_TIMESTAMP"
 OPEN_ORDERS: Final = "ACCOUNT_UPDATE_LEVERAGE_FAILED_ORDER"
 TOO_MANY: Final = "RATE_LIMIT_EXCEEDED"
 NOT_FOUND: Final = "ORDER_NOT_FOUND"
@@ -52,7 +52,7 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "INVALID_GET_PAGE_SIZE": Rejected,
         "INVALID_PASSPHRASE": AuthenticationFailed,
         "INVALID_SIGNATURE": AuthenticationFailed,
-        TIMESTAMP: AuthenticationFailed,
+        "INVALID_TIMESTAMP": ClockRefused,
         "L2_SIGNATURE_INVALID": AuthenticationFailed,
         NOT_FOUND: Rejected,
         "ORDER_SIZE_LESS_THAN_MIN": BelowMinimum,
@@ -110,14 +110,9 @@ def refusal_table(exchange: str, *, writes: bool) -> Callable[[HttpResponse], Ex
 def refused(exchange: str, code: str) -> ExchangeError:
     """Return the error of a code of the table."""
     kind, text = REFUSALS[code], f"refused: {code}"
-    if kind is AuthenticationFailed:
-        text = f"{text} ({CLOCK_ADVICE if code == TIMESTAMP else KEY_ADVICE})"
+    if issubclass(kind, AuthenticationFailed):
+        text = f"{text} ({CLOCK_ADVICE if kind is ClockRefused else KEY_ADVICE})"
     return kind(text, exchange=exchange, code=code, retry_after_ns=PAUSE_NS if kind is RateLimited else None)
-
-
-def is_clock(error: ExchangeError) -> bool:
-    """Whether the venue refused the time of a request."""
-    return error.code == TIMESTAMP
 
 
 def _shown(code: str) -> str:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from arb.api import BadResponse, Context, ExchangeError, NotSent, RateLimited
+from arb.api import BadResponse, ClockRefused, Context, NotSent, RateLimited
 from arb.model import MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading, row_of
 
-from ._errors import PAUSE_NS, SUCCESS, code_of, is_clock, refusal_table
+from ._errors import PAUSE_NS, SUCCESS, code_of, refusal_table
 from ._settings import EdgexSettings
 from ._signing import NO_PARAMS, Body, Params, RequestSigner, flattened
 
@@ -69,9 +69,7 @@ class VenueRest:
         """Return the data of a private call that changes nothing; tries once more after its time was refused."""
         try:
             return await self._read(path, params, urgent=urgent)
-        except ExchangeError as error:
-            if not is_clock(error):
-                raise
+        except ClockRefused:
             self.time.doubt()
             return await self._read(path, params, urgent=urgent)
 
@@ -93,9 +91,8 @@ class VenueRest:
         call = RestCall(method="POST", target=signed.path, body=signed.body, headers=headers, writes=True, urgent=True)
         try:
             return (await self._sent(self._writes, call)).data
-        except ExchangeError as error:
-            if is_clock(error):
-                self.time.doubt()
+        except ClockRefused:
+            self.time.doubt()
             raise
 
     def signed(self, path: str, body: Body) -> SignedBody:

@@ -15,6 +15,7 @@ from arb.api import (
     AuthenticationFailed,
     BadResponse,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpResponse,
     InsufficientMargin,
@@ -32,14 +33,13 @@ like 1000, and no certain refusal."""
 NOT_FOUND: Final = "1004"
 """Of an order: the venue has none with this id now. It may have been forgotten, or it may never have come."""
 
-EXPIRED: Final = "2001"
 CLOCK_ADVICE: Final = "set this machine's clock (NTP), or make `order_validity` longer"
 KEY_ADVICE: Final = (
     "check that api_key, private_key and sub_account_id are of one key of this trading account, that it was not "
     "deleted, may trade, and admits this machine's address"
 )
 
-_DENIED: Final = (1000, 1001, 1008, 1400, 2000, 2001, 2002, 2003, 2004)
+_DENIED: Final = (1000, 1001, 1008, 1400, 2000, 2002, 2003, 2004)
 _SMALL: Final = (2062, 2063, 2066, 2067)
 _POOR: Final = (2080, 2504, 4000)
 _REFUSED: Final = (
@@ -55,6 +55,7 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         **{str(code): InsufficientMargin for code in _POOR},
         **{str(code): Rejected for code in _REFUSED},
         "1006": RateLimited,
+        "2001": ClockRefused,
     }
 )
 """Codes of which each says that nothing was done."""
@@ -119,8 +120,8 @@ def refused(exchange: str, code: str, text: str) -> ExchangeError | None:
     if kind is None:
         return None
     message = f"{code}: {text}"
-    if kind is AuthenticationFailed:
-        message = f"{message} ({CLOCK_ADVICE if code == EXPIRED else KEY_ADVICE})"
+    if issubclass(kind, AuthenticationFailed):
+        message = f"{message} ({CLOCK_ADVICE if kind is ClockRefused else KEY_ADVICE})"
     return kind(message, exchange=exchange, code=code)
 
 

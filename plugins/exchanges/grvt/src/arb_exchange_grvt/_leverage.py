@@ -5,13 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from arb.api import AuthenticationFailed, BadResponse, Context, Rejected
+from arb.api import BadResponse, ClockRefused, Context, Rejected
 from arb.model import InstrumentId, MarginMode
 from arb.net import reading
 
 from ._account import leverage_of
 from ._catalog import Catalog
-from ._errors import EXPIRED
 from ._markets import Market
 from ._order_desk import OrderDesk
 from ._rest import Pace, VenueRest
@@ -65,9 +64,7 @@ class PositionConfig:
             return
         try:
             await self._write(market, leverage, mode)
-        except AuthenticationFailed as error:
-            if error.code != EXPIRED:
-                raise
+        except ClockRefused:
             # Our idea of the venue's time was wrong; the venue did nothing, and its time is asked before the next.
             await self._write(market, leverage, mode)
         after = await self._read(instrument)

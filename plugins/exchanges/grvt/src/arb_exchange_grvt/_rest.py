@@ -12,6 +12,7 @@ from typing import Any, Final
 from arb.api import (
     AuthenticationFailed,
     BadResponse,
+    ClockRefused,
     Context,
     ExchangeError,
     HttpResponse,
@@ -22,7 +23,7 @@ from arb.api import (
 from arb.model import MILLISECOND_NS, SECOND_NS, ZERO
 from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ns, reading, row_of, whole
 
-from ._errors import EXPIRED, NOT_LOGGED_IN, UNCLEAR, refusal_table
+from ._errors import NOT_LOGGED_IN, UNCLEAR, refusal_table
 from ._session import Cookie, Login, without
 from ._settings import GrvtSettings
 
@@ -130,9 +131,8 @@ class VenueRest:
         """
         try:
             return await self._authenticated(path, body, pace, writes=True, urgent=True, expires_ns=expires_ns)
-        except AuthenticationFailed as error:
-            if error.code == EXPIRED:
-                self.time.doubt()
+        except ClockRefused:
+            self.time.doubt()
             raise
 
     async def cookie(self, void: Cookie | None = None) -> Cookie:

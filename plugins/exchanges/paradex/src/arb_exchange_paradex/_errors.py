@@ -15,6 +15,7 @@ from arb.api import (
     AuthenticationFailed,
     BadResponse,
     BelowMinimum,
+    ClockRefused,
     ExchangeError,
     HttpResponse,
     InMaintenance,
@@ -33,7 +34,6 @@ BY_ORDER_ID: Final = "ORDER_ID_NOT_FOUND"
 NOT_RESTING: Final = frozenset({BY_CLIENT_ID, BY_ORDER_ID, "ORDER_IS_CLOSED", "ORDER_IS_NOT_OPEN"})
 """Of an order: it does not rest. It may have been filled, or it may never have come."""
 
-CLOCK_CODES: Final = frozenset({"INVALID_TIMESTAMP"})
 CLOCK_ADVICE: Final = "set this machine's clock (NTP), or make `window` longer"
 KEY_ADVICE: Final = "check that account, private_key and network belong together and that the subkey was not revoked"
 
@@ -53,7 +53,7 @@ REFUSALS: Final[Mapping[str, type[ExchangeError]]] = MappingProxyType(
         "INVALID_STARKNET_SIGNATURE": AuthenticationFailed,
         "INVALID_SUBKEY": AuthenticationFailed,
         "INVALID_SYMBOL": Rejected,
-        "INVALID_TIMESTAMP": AuthenticationFailed,
+        "INVALID_TIMESTAMP": ClockRefused,
         "INVALID_TOKEN": AuthenticationFailed,
         "INVALID_TOKEN_SCOPE": AuthenticationFailed,
         "IP_NOT_ALLOWED": AuthenticationFailed,
@@ -95,8 +95,8 @@ def _says(*words: str) -> Callable[[str], bool]:
 _CLOSER: Final[tuple[tuple[str, Callable[[str], bool], type[Rejected]], ...]] = (
     ("INVALID_ORDER_SIZE", _says("min", "too small", "below"), BelowMinimum),
     ("VALIDATION_ERROR", _says("min_notional", "minimum", "min notional"), BelowMinimum),
-    ("VALIDATION_ERROR", _says("signature timestamp", "signature_timestamp", "recv_window"), AuthenticationFailed),
-    ("INVALID_REQUEST_PARAMETER", _says("signature timestamp", "recv_window"), AuthenticationFailed),
+    ("VALIDATION_ERROR", _says("signature timestamp", "signature_timestamp", "recv_window"), ClockRefused),
+    ("INVALID_REQUEST_PARAMETER", _says("signature timestamp", "recv_window"), ClockRefused),
 )
 """Codes whose text says more: code, what the text says in lower case, meaning."""
 
@@ -146,15 +146,11 @@ def refused(exchange: str, code: str, text: str) -> ExchangeError | None:
     message = f"{code}: {text}"
     if kind is InMaintenance:
         return InMaintenance(message, exchange=exchange, code=code, retry_after_ns=_MODE_WAIT_NS)
-    if kind is AuthenticationFailed:
-        is_clock = code in CLOCK_CODES or "timestamp" in lowered or "recv_window" in lowered
-        message = f"{message} ({CLOCK_ADVICE if is_clock else KEY_ADVICE})"
+    if kind is AuthenticationFailed and ("timestamp" in lowered or "recv_window" in lowered):
+        kind = ClockRefused
+    if issubclass(kind, AuthenticationFailed):
+        message = f"{message} ({CLOCK_ADVICE if kind is ClockRefused else KEY_ADVICE})"
     return kind(message, exchange=exchange, code=code)
-
-
-def is_clock(error: ExchangeError) -> bool:
-    """Whether the venue refused the time of a request."""
-    return isinstance(error, AuthenticationFailed) and CLOCK_ADVICE in str(error)
 
 
 def refusal_by(reason: str) -> type[Rejected] | None:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from arb.api import (
     AuthenticationFailed,
     BadResponse,
+    ClockRefused,
     Context,
     ExchangeError,
     HttpResponse,
@@ -22,7 +23,7 @@ from arb.model import MINUTE_NS, SECOND_NS
 from arb.net import RateBudget, RateLimit, Rest, RestCall, VenueTime, decoded, from_ms, reading
 
 from ._budgets import Budgets
-from ._errors import UNAUTHORIZED, error_of, is_clock, refusal_table
+from ._errors import UNAUTHORIZED, error_of, refusal_table
 from ._session import Session
 from ._signing import Signer
 
@@ -120,9 +121,8 @@ class VenueRest:
         call = RestCall(method=method, target=_target(path, params), body=body, writes=True, urgent=True)
         try:
             return await self._private(call, token, self._budgets.writes)
-        except ExchangeError as error:
-            if is_clock(error):
-                self.time.doubt()
+        except ClockRefused:
+            self.time.doubt()
             raise
 
     async def change(self, method: str, path: str, params: Params = NO_PARAMS, body: Any = None) -> HttpResponse:
@@ -154,9 +154,7 @@ class VenueRest:
         await self.time.ready()
         try:
             return await self._try_login(self._signer)
-        except AuthenticationFailed as error:
-            if not is_clock(error):
-                raise
+        except ClockRefused:
             self.time.doubt()
             await self.time.ready()
             return await self._try_login(self._signer)
