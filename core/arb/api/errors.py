@@ -16,6 +16,7 @@
       x WouldCross
       x BelowMinimum
       x AuthenticationFailed
+        + ClockRefused           the time of the request; whatever goes by the venue's clock asks for that anew
       x UnknownOrder
     - OutcomeUnknown             it may have happened: query by client order id before anything else
     - BadResponse                the answer cannot be read; for orders the same as OutcomeUnknown

@@ -45,7 +45,7 @@ _RESIDUAL: Final = Scenario(
 )
 
 _CLOSED_BESIDE: Final = Scenario(
-    name="dust-closed-beside-a-hedge-of-the-other-side",
+    name="dust-closed-beside-the-other-side",
     references=("hummingbot#3103",),
     about="A venue closes the dust of a finished long, and before that is heard of a hedge is short of the same. What "
     "sells is the dust's and not the short leg's: the books agree, and nothing is halted.",
