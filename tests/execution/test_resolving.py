@@ -309,6 +309,26 @@ def test_an_order_whose_fills_are_the_whole_of_it_is_filled_though_the_venue_doe
     assert found.exchange_order_id == "o"
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        order(OrderStatus.FILLED, "1.5"),
+        order(OrderStatus.FILLED, "1", exchange_order_id=ExchangeOrderId("another")),
+        order(OrderStatus.FILLED, "1", request=replace(REQUEST, side=Side.SELL)),
+    ],
+)
+def test_a_report_that_contradicts_the_record_makes_nothing_certain_whatever_was_filled(lie: Order) -> None:
+    async def work(b: Bench) -> OrderStatus:
+        await b.sync.pull_fills(ExchangeName("venue"))
+        return (await b.resolver.resolve(b.record)).order.status
+
+    def known(record: OrderRecord) -> OrderRecord:
+        return replace(record, order=replace(record.order, exchange_order_id=ExchangeOrderId("o")))
+
+    found = on_bench(Venue([lie], fills=[(fill("1"),)]), work, record=known)
+    assert found is OrderStatus.IN_DOUBT
+
+
 def test_an_order_whose_fills_are_a_part_of_it_stays_in_doubt() -> None:
     async def work(b: Bench) -> OrderStatus:
         await b.sync.pull_fills(ExchangeName("venue"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from arb.api import Clock, ExchangeError, UnknownOrder
+from arb.api import BadResponse, Clock, ExchangeError, UnknownOrder
 from arb.model import (
     ZERO,
     Fill,
@@ -69,13 +70,17 @@ class OrderResolver:
 
     async def _read(self, record: OrderRecord, order: Order) -> Order:
         try:
-            return merged(order, await self._gateway.fetch(record))
+            report = await self._gateway.fetch(record)
         except UnknownOrder as error:
             # An order that was there before: a listing that lost it proves nothing.
             if order.status is OrderStatus.IN_DOUBT and await self._is_absent(record):
                 return order.after(OrderTrigger.PROVED_ABSENT, ts_event_ns=self._clock.now_ns(), reason=str(error))
         except ExchangeError:
             pass
+        else:
+            with suppress(BadResponse):  # it contradicts what is on record: nothing is certain then
+                return merged(order, report)
+            return order
         return await self._by_its_fills(record, order)
 
     def provable_ns(self, record: OrderRecord) -> int:
@@ -107,7 +112,7 @@ class OrderResolver:
 
     async def _by_its_fills(self, record: OrderRecord, order: Order) -> Order:
         """Return the order as filled where its fills on record are the whole of it, whatever the venue says of it."""
-        fills = await self._fills(record)
+        fills = [fill for fill in await self._fills(record) if fill.side is order.request.side]
         filled = sum((fill.quantity for fill in fills), ZERO)
         if filled != order.request.quantity:
             return order

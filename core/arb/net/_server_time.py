@@ -44,7 +44,7 @@ class ServerTime:
         return self._clock.now_ns() + self.offset_ns
 
     def earliest_ns(self) -> int:
-        """Return what the venue's clock says now at least.
+        """Return what the venue's clock says now at least, and our own time while nothing is known of it.
 
         A state that the venue does not date, such as a balance, is dated by this: a fill that comes right after it
         is then never the older of the two, and is not taken for a part of it.

@@ -12,11 +12,14 @@ from arb.api import Context, ExchangeError, NotSent
 from arb.model import MINUTE_NS, SECOND_NS
 
 from ._fields import BAD_SHAPE, from_s, reading
-from ._server_time import MAX_OFFSET_NS, ServerTime
+from ._server_time import ServerTime
 
 _AGE_NS: Final = 5 * MINUTE_NS
 _AGAIN_NS: Final = 10 * SECOND_NS
-"""So long after a try that failed reads do not ask again, and do not wait for it."""
+"""So long after a try that failed the time is not asked for again where one is known, and nothing waits for it."""
+
+_PATIENCE_NS: Final = 2 * SECOND_NS
+"""For so long after it was asked for, something better is waited for where the venue refused what is known."""
 
 
 class VenueTime:
@@ -38,6 +41,8 @@ class VenueTime:
         self._failed_ns: int | None = None
         self._why = ""
         self._asking: asyncio.Task[None] | None = None
+        self._asked_ns = 0
+        self._is_closed = False
 
     @property
     def offset_ns(self) -> int:
@@ -46,9 +51,8 @@ class VenueTime:
 
     @property
     def slack_ns(self) -> int:
-        """Return by how much :meth:`now_ns` may be wrong: for where a history begins."""
-        error_ns = self._time.error_ns
-        return MAX_OFFSET_NS if error_ns is None else error_ns
+        """Return by how much :meth:`now_ns` may be wrong: for where a history ends."""
+        return self._time.now_ns() - self._time.not_before_ns()
 
     def now_ns(self) -> int:
         """Return the venue's time now, as far as it is known."""
@@ -63,25 +67,35 @@ class VenueTime:
         return self._time.not_before_ns()
 
     async def ready(self) -> None:
-        """Return at once where the time is known; else, or where the venue refused it, wait for one try.
+        """Return at once where the time is known; else wait for one try, or its first 2 s where the venue refused ours.
 
-        A try that fails is logged: a read that is signed by a wrong clock is refused, and does no harm.
+        A try that fails is logged: what is signed by a time that is refused does no harm.
         """
         self.refresh()
-        if self._asking is not None and not self._is_sure:
+        if self._asking is None or self._asking.done():
+            return
+        if not self._is_known:
             await asyncio.wait({self._asking})
+        elif self._is_doubted:
+            until_ns = min(self._asked_ns, self._clock.now_ns()) + _PATIENCE_NS
+            late = asyncio.create_task(self._clock.sleep_until(until_ns))
+            await asyncio.wait({self._asking, late}, return_when=asyncio.FIRST_COMPLETED)
+            late.cancel()
 
     async def required(self) -> None:
-        """Do as :meth:`ready`, also right after a try that failed: without the time nothing leaves anyway.
+        """Do as :meth:`ready`, and ask again at once where nothing is known: nothing leaves without it anyway.
+
+        One that the venue refused will do where nothing better is told: the venue judges by it, and a leg may be
+        waiting to be covered.
 
         Raises:
-            NotSent: the time was never told, or not since the venue refused ours: an order that is signed by a clock
-                which may be wrong could hold for longer than it is said to.
+            NotSent: the time was never told: an order that is signed by a clock which may be wrong could hold for
+                longer than it is said to.
         """
-        if not self._is_sure:
+        if not self._is_known:
             self._ask_again()
         await self.ready()
-        if not self._is_sure:
+        if not self._is_known:
             text = f"not sent: the venue's time is not known: {self._why}"
             raise NotSent(text, exchange=self._context.name, code="no_time")
 
@@ -122,29 +136,31 @@ class VenueTime:
 
     async def close(self) -> None:
         """Ask no more."""
+        self._is_closed = True
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
 
     @property
-    def _is_sure(self) -> bool:
-        """Whether the time is known and the venue has not refused it since."""
-        return self._time.error_ns is not None and not self._is_doubted
+    def _is_known(self) -> bool:
+        return self._time.error_ns is not None
 
     def _is_within(self, since_ns: int | None, length_ns: int) -> bool:
         # A clock that was set back makes what came before it old.
         return since_ns is not None and 0 <= self._clock.now_ns() - since_ns < length_ns
 
     def _ask_again(self) -> None:
-        if self._asking is None or self._asking.done():
+        if not self._is_closed and (self._asking is None or self._asking.done()):
+            self._asked_ns = self._clock.now_ns()
             self._asking = asyncio.create_task(self._try())
 
     async def _try(self) -> None:
         try:
             await self._ask()
-        except ExchangeError as error:
+        except Exception as error:  # a bug of the plugin, too, is a time that is not told
             if self._failed_ns is None:
-                self._context.log.warning("the venue's time could not be asked: %s", error)
+                is_bug = not isinstance(error, ExchangeError)
+                self._context.log.warning("the venue's time could not be asked: %s", error, exc_info=is_bug)
             self._failed_ns, self._why = self._clock.now_ns(), str(error)
         else:
             self._failed_ns = None

@@ -15,6 +15,8 @@ from ._kit_ground import FAKE
 _SKEW_NS: Final = 30 * SECOND_NS
 _SKEWS: Final = (_SKEW_NS, -_SKEW_NS)
 _LAG_NS: Final = 5 * SECOND_NS
+_LOOKED_AT: Final = ("fetch_account", "fetch_balances", "fetch_leverage", "fetch_open_orders", "fetch_positions")
+_REFUSALS: Final = 10
 
 
 class ClockCases(ExchangeCases):
@@ -110,13 +112,36 @@ class ClockCases(ExchangeCases):
         for ahead_ns in _SKEWS:
             use(body, Capability.TRADING, FAKE, ahead_ns=ahead_ns)
 
+    def test_x267_a_refused_time_keeps_nobody_from_opening(self, use: Use) -> None:
+        """The plugin goes by the venue's own clock: no person has to mend it, and there may be hedges elsewhere."""
+
+        async def body(desk: Desk) -> None:
+            for operation in _LOOKED_AT:
+                for _ in range(_REFUSALS):
+                    refused = AuthenticationFailed("timestamp outside of the window", code="timestamp")
+                    desk.ground.script.plan(operation, before=refused)
+            told = await outcome(_opened(desk))
+            # What is signed by a session has that refused, and not its time.
+            assert isinstance(told, str) or not _speaks_of_the_clock(told), f"{told!r}"
+
+        use(body, Capability.TRADING, FAKE)
+
 
 async def _trades_or_says_why(desk: Desk) -> None:
     request = await desk.request()
     told = await outcome(desk.send(request))
     if isinstance(told, ExchangeError):
         assert isinstance(told, AuthenticationFailed), f"{told!r}"
-        assert any(word in str(told).lower() for word in ("clock", "time")), f"no advice: {told}"
+        assert _speaks_of_the_clock(told), f"no advice: {told}"
         assert await true_orders(desk) == []
     else:
         assert await desk.held() == await true_held(desk) == request.quantity
+
+
+async def _opened(desk: Desk) -> str:
+    async with desk.again() as restarted:
+        return restarted.exchange.name
+
+
+def _speaks_of_the_clock(error: ExchangeError) -> bool:
+    return any(word in str(error).lower() for word in ("clock", "time"))

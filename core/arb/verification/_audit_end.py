@@ -104,23 +104,21 @@ def check_rest(auditor: Auditor, moving_since: Mapping[str, int], quiet_ns: int)
 
 
 def _unrest(auditor: Auditor, hedge: Hedge) -> str:
-    balanced = auditor.exposure.is_balanced(hedge)
     if hedge.status.is_moving:
         return f"is still {hedge.status}"
     if hedge.status is HedgeStatus.HALTED:
         return "" if auditor.truth.alarmed(hedge.id) else "is halted, and no alarm tells of it"
     held = [auditor.exposure.held(hedge, index) for index in range(len(hedge.legs))]
-    if not balanced and not _is_too_small(auditor, hedge, held):
-        return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
-    if hedge.status.is_final and not auditor.exposure.leaves_dust(hedge):
-        return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
-    return ""
+    is_over = not hedge.status.is_final or auditor.exposure.leaves_dust(hedge)
+    if (auditor.exposure.is_balanced(hedge) and is_over) or _is_too_small(auditor, hedge, held):
+        return ""
+    return f"is {hedge.status}, and its legs hold {', '.join(map(str, held))}"
 
 
 def _is_too_small(auditor: Auditor, hedge: Hedge, held: Sequence[Decimal]) -> bool:
     """Whether a venue refused to mend a difference as less than its minimum, which it is.
 
-    Some let less than that be closed only as the whole of a position.
+    Some let less than that be closed only as the whole of a position; what it refused once stays as dust.
     """
     refused = {
         one.order.request.instrument

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -128,9 +129,9 @@ class ExposureAudit:
             side = hedge.legs[record.leg_index].side
             self._add(hedge, record.leg_index, fill.quantity * fill.side.sign * side.sign)
 
-    def forced(self, fill: Fill) -> None:
-        """Count a reduction that a venue made by itself, oldest hedge first."""
-        left = fill.quantity
+    def forced(self, fill: Fill) -> Mapping[HedgeId, Decimal]:
+        """Count a reduction that a venue made by itself, oldest hedge first; return what it took of each."""
+        left, parts = fill.quantity, dict[HedgeId, Decimal]()
         for hedge in self._a.truth.hedges.values():
             for index, leg in enumerate(hedge.legs):
                 if leg.instrument != fill.instrument or fill.side is leg.entry_side:
@@ -138,9 +139,11 @@ class ExposureAudit:
                 taken = min(left, self._exposures[hedge.id].held.get(index, ZERO))
                 if taken > 0:
                     left -= taken
+                    parts[hedge.id] = taken
                     self._exposures[hedge.id].forced_ns = self._a.sight.now_ns()
                     self._exposures[hedge.id].forced_on = exchange_of(fill.instrument)
                     self._add(hedge, index, -taken)
+        return parts
 
     def pass_time(self) -> None:
         """Integrate until now, and look for budgets that were over in that time without a word.

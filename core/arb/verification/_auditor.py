@@ -239,8 +239,7 @@ class Auditor:
         before = truth.positions.get(fill.instrument, Decimal(0))
         truth.positions[fill.instrument] = before + fill.quantity * fill.side.sign
         if fill.client_order_id.startswith(VENUE_PREFIXES):
-            self._restart.forced(fill)
-            self.exposure.forced(fill)
+            self._restart.forced(self.exposure.forced(fill))
         else:
             self._orders.filled(fill, before)
             self.exposure.filled(fill)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from arb.api import LeaseLost, StorageError
+from arb.api import AuthenticationFailed, LeaseLost, StorageError
 from arb.model import SECOND_NS
+
+from ._kinds import FaultKind
 
 if TYPE_CHECKING:
     from ._process import Process
@@ -27,6 +29,9 @@ def is_explained(process: Process, error: BaseException) -> bool:
     """Whether a fault explains that a process ends now by this error."""
     if isinstance(error, StorageError):
         return process.world.disk_is_full or _has_just_failed(process)
+    if isinstance(error, AuthenticationFailed):
+        # A key that is refused, twice in a row, as the run begins ends it: a person has to look.
+        return not process.is_ready and process.world.faults[FaultKind.REJECTED.value] > 1
     return isinstance(error, LeaseLost) and (_gave_way(process) or process.holder in process.world.replaced)
 
 

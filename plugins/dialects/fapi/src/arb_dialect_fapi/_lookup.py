@@ -32,7 +32,6 @@ class OrderLookup:
 
     def __init__(self, context: Context, dialect: Dialect, rest: VenueRest, names: OrderNames) -> None:
         self._context = context
-        self._clock = context.clock
         self._endpoints = dialect.endpoints
         self._rest = rest
         self._names = names
@@ -126,7 +125,7 @@ class OrderLookup:
 
     async def _require_kept(self, name: ClientOrderId) -> None:
         sent = await self._names.sent.reserved(name)
-        if sent is not None and self._clock.now_ns() - sent.since_ns > _KEPT_NS:
+        if sent is not None and self._rest.time.now_ns() - sent.since_ns > _KEPT_NS:
             text = f"order {name} was prepared more than 89 days ago: the venue would not know it any more"
             raise BadResponse(text, exchange=self._context.name, code="too_old")
 

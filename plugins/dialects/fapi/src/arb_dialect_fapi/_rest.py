@@ -148,7 +148,6 @@ class VenueRest:
         try:
             return await self._read(endpoint, params, urgent=urgent)
         except ClockRefused:
-            self.time.doubt()
             return await self._read(endpoint, params, urgent=urgent)
 
     async def write(self, method: str, endpoint: Endpoint, params: Params) -> Any:
@@ -225,8 +224,6 @@ class VenueRest:
         try:
             response = await self._answer(_call(method, path, form, self._signer.headers(), writes=True))
         except ExchangeError as error:
-            if isinstance(error, ClockRefused):
-                self.time.doubt()
             if error.code in self._dialect.doubtful_writes:
                 raise OutcomeUnknown(str(error), exchange=self._context.name, code=error.code) from error
             raise
@@ -244,6 +241,9 @@ class VenueRest:
     async def _answer(self, call: RestCall) -> HttpResponse:
         try:
             return await self._rest.answer(call)
+        except ClockRefused:
+            self.time.doubt()
+            raise
         except RateLimited as error:
             if error.code in _LIMITED_CODES:
                 self._caution.refused()

@@ -107,7 +107,6 @@ class VenueRest:
         try:
             return await self._read(path, instruction, params, pace=pace, urgent=urgent)
         except ClockRefused:
-            self.time.doubt()
             return await self._read(path, instruction, params, pace=pace, urgent=urgent)
 
     async def write(self, method: str, path: str, instruction: str, body: Params) -> HttpResponse:
@@ -137,11 +136,7 @@ class VenueRest:
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
         call = RestCall(method=method, target=path, body=body, headers=headers, writes=True, urgent=True)
-        try:
-            return await self._answer(self._private[Pace.CALL], call)
-        except ClockRefused:
-            self.time.doubt()
-            raise
+        return await self._answer(self._private[Pace.CALL], call)
 
     def sign(self, instruction: str, params: Params) -> tuple[Mapping[str, str], int]:
         """Return the headers of a call that is signed now, and when they become void by our clock."""
@@ -187,6 +182,9 @@ class VenueRest:
     async def _answer(self, line: Line, call: RestCall) -> HttpResponse:
         try:
             return await line.rest.answer(call)
+        except ClockRefused:
+            self.time.doubt()
+            raise
         except RateLimited as error:
             if error.retry_after_ns is not None:
                 # Calls with a key are counted for it, those without one for the address: neither stops the other.

@@ -101,14 +101,14 @@ class OrderNames:
 
     def may_come(self, name: ClientOrderId, reserved: Reserved) -> bool:
         """Whether an order that the venue does not have may still come."""
-        return name not in self._refused and self._time.earliest_ns() < reserved.until_ns
+        return name not in self._refused and self._time.not_before_ns() < reserved.until_ns
 
     def is_undecided(self, name: ClientOrderId, reserved: Reserved) -> bool:
         """Whether an order that no read shows may be at the venue, or come to it."""
         return (
             name not in self._unsent
             and name not in self._refused
-            and self._time.earliest_ns() < reserved.until_ns + LAG_NS
+            and self._time.not_before_ns() < reserved.until_ns + LAG_NS
         )
 
     async def recent(self, contract_id: str) -> Mapping[ClientOrderId, Reserved]:

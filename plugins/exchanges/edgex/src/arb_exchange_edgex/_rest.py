@@ -70,7 +70,6 @@ class VenueRest:
         try:
             return await self._read(path, params, urgent=urgent)
         except ClockRefused:
-            self.time.doubt()
             return await self._read(path, params, urgent=urgent)
 
     async def write(self, path: str, body: Body) -> Any:
@@ -89,11 +88,7 @@ class VenueRest:
         signed = make()
         headers = {**signed.headers, "Content-Type": _JSON}
         call = RestCall(method="POST", target=signed.path, body=signed.body, headers=headers, writes=True, urgent=True)
-        try:
-            return (await self._sent(self._writes, call)).data
-        except ClockRefused:
-            self.time.doubt()
-            raise
+        return (await self._sent(self._writes, call)).data
 
     def signed(self, path: str, body: Body) -> SignedBody:
         """Sign a body for now."""
@@ -135,6 +130,9 @@ class VenueRest:
     async def _sent(self, rest: Rest, call: RestCall) -> Answer:
         try:
             response = await rest.answer(call)
+        except ClockRefused:
+            self.time.doubt()
+            raise
         except RateLimited as error:
             self._budget.pause(self._clock.now_ns() + (error.retry_after_ns or PAUSE_NS))
             raise

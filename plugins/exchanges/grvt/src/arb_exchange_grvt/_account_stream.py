@@ -95,7 +95,7 @@ class AccountWatch:
 
     def _moment_ns(self) -> int:
         """Return a time that is not after now by the venue's clock."""
-        return self._time.now_ns() - self._time.slack_ns
+        return self._time.not_before_ns()
 
     async def _told(self, told: Told) -> list[Order | Fill]:
         try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from arb.api import AuthenticationFailed, Capability, ConfigError, Context, ExchangeTraits
+from arb.api import AuthenticationFailed, Capability, ClockRefused, ConfigError, Context, ExchangeTraits
 from arb.model import DAY_NS, SECOND_NS, Averaging, ExchangeName
 from arb.net import FirstContact, SentIds, reading, text
 
@@ -140,6 +140,8 @@ async def _check_account(
     """
     try:
         summary = await rest.read("/account")
+    except ClockRefused:
+        raise
     except AuthenticationFailed as error:
         why = f"{context.name}: the venue does not know this key for this account on {settings.network} ({error})"
         raise AuthenticationFailed(why, code=error.code) from error

@@ -119,11 +119,7 @@ class VenueRest:
             OutcomeUnknown, BadResponse: it may have been.
         """
         call = RestCall(method=method, target=_target(path, params), body=body, writes=True, urgent=True)
-        try:
-            return await self._private(call, token, self._budgets.writes)
-        except ClockRefused:
-            self.time.doubt()
-            raise
+        return await self._private(call, token, self._budgets.writes)
 
     async def change(self, method: str, path: str, params: Params = NO_PARAMS, body: Any = None) -> HttpResponse:
         """Wait and send; raises as :meth:`write`."""
@@ -133,8 +129,8 @@ class VenueRest:
 
     async def close(self) -> None:
         """End what is asked for in the background."""
-        await self.time.close()
         await self.session.close()
+        await self.time.close()
 
     async def _ask_time(self) -> None:
         """Ask `GET /system/time`, which tells milliseconds as text.
@@ -155,7 +151,6 @@ class VenueRest:
         try:
             return await self._try_login(self._signer)
         except ClockRefused:
-            self.time.doubt()
             await self.time.ready()
             return await self._try_login(self._signer)
 
@@ -199,6 +194,9 @@ class VenueRest:
     async def _answer(self, call: RestCall, own: RateBudget) -> HttpResponse:
         try:
             response = await self._rest.answer(call)
+        except ClockRefused:
+            self.time.doubt()
+            raise
         except TooMany as error:
             wait_ns = self._budgets.refused(error.headers, own, self._clock.now_ns())
             raise RateLimited(
