@@ -13,8 +13,11 @@ from arb.api import (
     OutcomeUnknown,
     Rejected,
 )
+from arb.cache import within
+from arb.model import HOUR_NS, SECOND_NS
 from arb.net import FirstContact
-from arb.testing import FakeClock, FakeContext
+from arb.simulation import VirtualClock, run_virtual
+from arb.testing import START_NS, FakeClock, FakeContext
 
 
 class Venue:
@@ -79,3 +82,40 @@ def test_callers_at_once_share_one_check() -> None:
         assert venue.asked == 1
 
     asyncio.run(case())
+
+
+def test_a_check_that_takes_longer_than_anybody_waits_is_made_all_the_same() -> None:
+    """An order waits two seconds; where reads have to wait their turn the check takes longer, and is not begun anew."""
+    begun = 0
+
+    async def case() -> None:
+        clock = VirtualClock.of_running_loop()
+
+        async def check() -> None:
+            nonlocal begun
+            begun += 1
+            await clock.sleep_until(clock.now_ns() + 5 * SECOND_NS)
+
+        first = FirstContact(FakeContext(clock=clock), check)
+        waits = 0
+        while True:
+            try:
+                await within(clock, 2 * SECOND_NS, first.before_trading())
+                break
+            except TimeoutError:
+                waits += 1
+        assert (waits, begun) == (2, 1)
+
+    run_virtual(case(), start_ns=START_NS)
+
+
+def test_a_check_ends_when_the_exchange_is_closed() -> None:
+    async def case() -> None:
+        clock = VirtualClock.of_running_loop()
+        first = FirstContact(FakeContext(clock=clock), lambda: clock.sleep_until(clock.now_ns() + HOUR_NS))
+        with pytest.raises(TimeoutError):
+            await within(clock, SECOND_NS, first.at_opening())
+        await first.close()
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(case(), start_ns=START_NS)

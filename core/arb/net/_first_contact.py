@@ -25,7 +25,7 @@ class FirstContact:
         """
         self._context = context
         self._check = check
-        self._turn = asyncio.Lock()
+        self._checking: asyncio.Task[None] | None = None
         self._is_made = False
 
     async def at_opening(self) -> None:
@@ -55,7 +55,24 @@ class FirstContact:
         """Check unless that was done; raises what `check` raises."""
         if self._is_made:
             return
-        async with self._turn:
-            if not self._is_made:
-                await self._check()
-                self._is_made = True
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._make())
+            self._checking.add_done_callback(_heard)
+        # Whoever waits no longer leaves it going: else what takes longer than an order waits would never be made.
+        await asyncio.shield(self._checking)
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.gather(self._checking, return_exceptions=True)
+
+    async def _make(self) -> None:
+        await self._check()
+        self._is_made = True
+
+
+def _heard(checking: asyncio.Task[None]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not checking.cancelled():
+        checking.exception()

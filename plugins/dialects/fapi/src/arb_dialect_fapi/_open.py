@@ -100,6 +100,7 @@ async def open_fapi(
             names = OrderNames(context)
             trading = FapiTrading(context, dialect, rest, catalog, names, contact, prove_empty)
             account = AccountWatch(context, dialect, stream_url, rest, names, trading)
+            stack.push_async_callback(contact.close)
             await contact.at_opening()
         streams = open_streams(context, dialect, stream_url, catalog, market, account)
         yield FapiExchange(

@@ -75,6 +75,7 @@ async def open_exchange(settings: EdgexSettings, context: Context) -> AsyncItera
         trading = watch = None
         if signers is not None:
             contact = FirstContact(context, lambda: _check_account(context, settings, rest, signers[1]))
+            stack.push_async_callback(contact.close)
             await contact.at_opening()
             names = OrderNames(context, rest.time)
             desk = OrderDesk(context, settings, rest, catalog, names, signers[1], contact)

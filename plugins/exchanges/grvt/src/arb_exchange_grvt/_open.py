@@ -105,6 +105,7 @@ async def _private(
     assert settings.private_key is not None, "settings without a private key have no account"
     signer = Signer(settings.private_key.get_secret_value(), account, settings.where.chain_id)
     contact = FirstContact(context, partial(check_account, context, rest, account))
+    stack.push_async_callback(contact.close)
     await contact.at_opening()
     names, reports = OrderNames(context), OrderReports(context)
     lookup = OrderLookup(context, rest, catalog, names, account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -69,14 +69,16 @@ async def open_exchange(settings: HyperliquidSettings, context: Context) -> Asyn
     market = HyperliquidMarket(client, settings, context)
     access = account_of(client, settings)
     contact = FirstContact(context, partial(_looked_at, client, market, access))
-    await contact.at_opening()
     hub = Hub(client, settings, context, market.heartbeat)
     trading, account_stream = None, None
     if access is not None:
         orders, trading = _private(client, market, access, contact, settings, context)
         account_stream = AccountStream(client, hub, market, orders, trading, access.address, context)
     streams = HyperliquidStreams(client, hub, market, account_stream, context, fast_books=settings.fast_books)
-    async with hub.opened():
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(contact.close)
+        await contact.at_opening()
+        await stack.enter_async_context(hub.opened())
         yield HyperliquidExchange(context, settings, market, trading, streams)
 
 

@@ -119,6 +119,7 @@ async def _open_account(
         await line.prepare()
 
     contact = FirstContact(context, check)
+    stack.push_async_callback(contact.close)
     await contact.at_opening()
     reports.start()
     stack.push_async_callback(reports.close)

@@ -72,7 +72,7 @@ async def open_exchange(settings: ParadexSettings, context: Context) -> AsyncIte
         stack.push_async_callback(rest.close)
         trading = None
         if signer is not None:
-            trading = await _open_account(settings, context, rest, catalog, signer, reports)
+            trading = await _open_account(stack, settings, context, rest, catalog, signer, reports)
         streams = await stack.enter_async_context(
             open_streams(context, settings, budgets, rest=rest, catalog=catalog, trading=trading, reports=reports)
         )
@@ -87,6 +87,7 @@ async def open_exchange(settings: ParadexSettings, context: Context) -> AsyncIte
 
 
 async def _open_account(
+    stack: AsyncExitStack,
     settings: ParadexSettings,
     context: Context,
     rest: VenueRest,
@@ -99,6 +100,7 @@ async def _open_account(
         await _check_account(settings, context, rest, catalog, signer)
 
     contact = FirstContact(context, check)
+    stack.push_async_callback(contact.close)
     await contact.at_opening()
     sent = SentIds(context)
     lookup = OrderLookup(context, rest, sent)
