@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-KIT_VERSION: Final = 2
+KIT_VERSION: Final = 3
 """Of the cases and of these rules; a test holds it to the list of cases. Reports of another one show no tier."""
 
 FAKE: Final = "fake"
