@@ -69,7 +69,10 @@ class PostgresServer:
         self._run("createdb", *at, database)
 
     def _run(self, *command: str) -> None:
-        subprocess.run(self._command(*command), check=True, capture_output=True, cwd=self._folder)  # noqa: S603
+        done = subprocess.run(self._command(*command), capture_output=True, text=True, cwd=self._folder)  # noqa: S603
+        if done.returncode:
+            log = (self._folder / "server.log").read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"{command[0]} failed: {done.stderr}\nthe server's log:\n{log}")
 
     def _try(self, *command: str) -> int:
         found = subprocess.run(self._command(*command), capture_output=True, cwd=self._folder)  # noqa: S603
