@@ -29,19 +29,21 @@ def _fold(leg: Leg, fills: Sequence[Fill]) -> Leg:
     exit_ = [fill for fill in fills if fill.side is not leg.entry_side]
     return replace(
         leg,
-        entry_quantity=_quantity(entry),
-        entry_price=_average(entry),
-        exit_quantity=_quantity(exit_),
-        exit_price=_average(exit_),
+        entry_quantity=quantity_of(entry),
+        entry_price=average_of(entry),
+        exit_quantity=quantity_of(exit_),
+        exit_price=average_of(exit_),
     )
 
 
-def _quantity(fills: Sequence[Fill]) -> Decimal:
+def quantity_of(fills: Sequence[Fill]) -> Decimal:
+    """Return the contracts of fills."""
     return sum((fill.quantity for fill in fills), ZERO)
 
 
-def _average(fills: Sequence[Fill]) -> Decimal | None:
-    quantity = _quantity(fills)
+def average_of(fills: Sequence[Fill]) -> Decimal | None:
+    """Return the price of fills, by their contracts; None where there are none."""
+    quantity = quantity_of(fills)
     return sum((fill.quantity * fill.price for fill in fills), ZERO) / quantity if quantity else None
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from arb.api import BadResponse, Clock, ExchangeError, UnknownOrder
 from arb.model import (
-    ZERO,
     Fill,
     Order,
     OrderRecord,
@@ -19,7 +18,7 @@ from arb.model import (
 from ._account_sync import AccountSync
 from ._gateway import SEND_WITHIN_NS, OrderGateway
 from ._journaling import Recorder
-from ._legs import key_of
+from ._legs import average_of, key_of, quantity_of
 from ._order_events import order_events
 from ._positions import Agreement, PositionReader
 from ._reports import merged
@@ -113,16 +112,15 @@ class OrderResolver:
     async def _by_its_fills(self, record: OrderRecord, order: Order) -> Order:
         """Return the order as filled where its fills on record are the whole of it, whatever the venue says of it."""
         fills = [fill for fill in await self._fills(record) if fill.side is order.request.side]
-        filled = sum((fill.quantity for fill in fills), ZERO)
+        filled = quantity_of(fills)
         if filled != order.request.quantity:
             return order
-        paid = sum((fill.quantity * fill.price for fill in fills), ZERO)
         last_ns = max(fill.ts_event_ns for fill in fills)
         return replace(
             order.after(OrderTrigger.FILLED, ts_event_ns=last_ns, reason="its fills are the whole of it"),
             exchange_order_id=order.exchange_order_id or fills[0].exchange_order_id,
             filled_quantity=filled,
-            average_price=paid / filled,
+            average_price=average_of(fills),
         )
 
     async def _fills(self, record: OrderRecord) -> list[Fill]:
