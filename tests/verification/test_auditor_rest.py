@@ -207,3 +207,15 @@ def test_a_forced_reduction_may_be_answered_by_any_later_process(opened: Story) 
         opened.wait(1)
 
     assert opened.codes == set()
+
+
+def test_legs_that_are_over_and_still_held_are_no_dust_though_a_venue_once_refused_something_small(
+    opened: Story,
+) -> None:
+    small = new_order(0, OrderPurpose.UNWIND, 1)
+    refused = done(small, OrderStatus.REJECTED)
+    refused = replace(refused, order=replace(refused.order, reason="below_minimum: 5 USD"))
+    opened.commit(hedge=new_hedge(HedgeStatus.CLOSED), orders=[refused])
+    check_rest(opened.auditor, {}, START_NS)
+
+    assert Code.STUCK in opened.codes

@@ -128,11 +128,11 @@ def _is_too_small(auditor: Auditor, hedge: Hedge, held: Sequence[Decimal]) -> bo
         and one.order.status is OrderStatus.REJECTED
         and one.order.reason.startswith("below_minimum")
     }
-    base = sum(
-        (leg.side.sign * quantity * leg.multiplier for leg, quantity in zip(hedge.legs, held, strict=True)), ZERO
-    )
+    parts = [leg.side.sign * quantity * leg.multiplier for leg, quantity in zip(hedge.legs, held, strict=True)]
+    # Of a hedge that is over each leg has to be that little: two that are equal are no difference, and yet are held.
+    base = max(map(abs, parts)) if hedge.status.is_final else abs(sum(parts, ZERO))
     return any(
-        abs(base) * auditor.sight.usd_per_base(name) < auditor.sight.instrument(name).min_notional for name in refused
+        base * auditor.sight.usd_per_base(name) < auditor.sight.instrument(name).min_notional for name in refused
     )
 
 
